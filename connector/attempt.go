@@ -1,0 +1,268 @@
+package connector
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"todosync/mapping"
+	"todosync/retry"
+)
+
+// maxKeptBody is how much of an answer is kept.
+const maxKeptBody = 64 << 10
+
+// An attempter makes attempts of one revision of a connection.
+type attempter struct {
+	worker  *Worker
+	memory  *memory
+	program *Program
+	sender  Sender
+}
+
+// attempt makes one try of a claimed delivery and decides what follows. ctx ends when the worker must stop at once.
+func (a *attempter) attempt(ctx context.Context, w Work) outcome {
+	scene, ended := settled(a.program, &w, a.worker.cfg.Now())
+	if ended != nil {
+		return outcome{work: w, change: *ended}
+	}
+	o := outcome{work: w, sent: scene}
+	m := &masker{}
+	sp := a.program.scenes[scene]
+	scope, err := a.scope(ctx, &w, scene, m)
+	if err != nil {
+		return a.unrendered(o, err)
+	}
+	account := accountsOf(scope)
+	r, err := sp.request.render(scope)
+	if err != nil {
+		return a.unrendered(o, err)
+	}
+	if err := a.authorize(&r, scope, m); err != nil {
+		return a.unrendered(o, err)
+	}
+	r.addOnce("Idempotency-Key", w.ID)
+	if w.Event.Trace != "" {
+		r.addOnce("traceparent", w.Event.Trace)
+	}
+	x := exchange{program: a.program, work: &w, sent: scene, account: account, frozen: a.frozen(scene, scope)}
+	attempts, v := a.call(ctx, sp, &r, scope, m, account)
+	if ctx.Err() != nil && v.class != retry.OK {
+		v.released = true // we stopped: that uses up no try
+	}
+	x.verdict, x.now = v, a.worker.cfg.Now()
+	o.change, o.verdict, o.hint = x.next(), v, v.hint
+	for i := range attempts {
+		attempts[i].Number = w.Attempts + 1 + i
+		attempts[i].Revision, attempts[i].Worker = a.program.Revision, a.worker.cfg.Name
+		o.duration += attempts[i].Duration
+	}
+	o.change.Attempts = attempts
+	return o
+}
+
+// scope gathers what the templates of the delivery may ask for.
+func (a *attempter) scope(ctx context.Context, w *Work, scene Scene, m *masker) (*mapping.Scope, error) {
+	doc, err := mapping.ParseDoc(w.Event.Payload)
+	if err != nil {
+		return nil, err
+	}
+	s := a.program.scope(&w.Delivery, &w.Event, doc, &w.LaneNow, w.Bindings)
+	s.Scene = string(scene)
+	s.Tries = w.Tries + 1
+	s.TryTime = a.memory.tryTime(a.worker.cfg.Now())
+	s.Secret = func(name string) (string, error) {
+		v, err := a.worker.cfg.Registry.Secret(ctx, w.Key.Tenant, name)
+		m.add(v)
+		return v, err
+	}
+	s.UUID = uuid.NewString
+	return s, nil
+}
+
+// tryTime is now, moved on where needed so that it grows with every call: some OAs drop what is not newer.
+func (m *memory) tryTime(now time.Time) time.Time {
+	m.tryMu.Lock()
+	defer m.tryMu.Unlock()
+	now = now.Truncate(time.Millisecond)
+	if !now.After(m.lastTry) {
+		now = m.lastTry.Add(time.Millisecond)
+	}
+	m.lastTry = now
+	return now
+}
+
+// unrendered ends a delivery whose request could not be made. A receiver who lost his binding is held like one who never
+// had it.
+func (a *attempter) unrendered(o outcome, err error) outcome {
+	w := &o.work
+	x := exchange{program: a.program, work: w, sent: o.sent, account: w.Account, now: a.worker.cfg.Now()}
+	if a.lostAccount(w, o.sent) {
+		x.verdict = verdict{class: retry.Unbound, message: unboundMessage(w.Recipients, w.Key)}
+		c := x.change()
+		switch a.program.Settings.Unbound {
+		case UnboundFail:
+			c.To = Failed
+		case UnboundSkip:
+			c.To = Skipped
+		case UnboundHold:
+			c.To = Held
+		default:
+			c.To = Held
+		}
+		o.change, o.verdict, o.sent = c, x.verdict, ""
+		return o
+	}
+	if KindOf(err) == Unavailable {
+		// A secret could not be read because the store is away: nothing is wrong with the delivery.
+		x.verdict = verdict{class: retry.Mapping, message: err.Error(), released: true}
+		o.change, o.verdict, o.sent = x.next(), x.verdict, ""
+		return o
+	}
+	x.verdict = verdict{class: retry.Mapping, message: err.Error()}
+	c := x.change()
+	c.Tries = w.Tries + 1
+	o.change, o.verdict, o.sent = fail(c, w), x.verdict, ""
+	return o
+}
+
+// lostAccount reports whether the request needs an account that nobody is bound to.
+func (a *attempter) lostAccount(w *Work, s Scene) bool {
+	if !a.program.usesAccount(s) || w.LaneNow.Account != "" {
+		return false
+	}
+	for _, r := range w.Recipients {
+		if _, ok := w.Bindings[r.ID]; !ok {
+			return true
+		}
+	}
+	return false
+}
+
+// authorize adds HTTP Basic credentials where the connection has them.
+func (a *attempter) authorize(r *rendering, s *mapping.Scope, m *masker) error {
+	if a.program.basic == nil {
+		return nil
+	}
+	user, _, err := both(a.program.basic.user, s)
+	if err != nil {
+		return err
+	}
+	password, _, err := both(a.program.basic.password, s)
+	if err != nil {
+		return err
+	}
+	m.add(password)
+	joined := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+	m.add(joined)
+	r.add("Authorization", "Basic "+joined, "Basic "+mapping.Mark("basic"))
+	return nil
+}
+
+// addOnce adds a header unless the connection sets it itself.
+func (r *rendering) addOnce(name, value string) {
+	if headerOf(r.wire.Headers, name) == "" {
+		r.add(name, value, value)
+	}
+}
+
+// frozen are the values that the todo keeps from its create on.
+func (a *attempter) frozen(scene Scene, s *mapping.Scope) map[string]string {
+	if scene != SceneCreate || len(a.program.freeze) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(a.program.freeze))
+	for code, t := range a.program.freeze {
+		if b, err := t.Append(nil, s, mapping.Wire); err == nil {
+			out[code] = string(b)
+		}
+	}
+	return out
+}
+
+// call sends the request, with a token where the connection has one. An answer that says the token is no longer good
+// leads to one more exchange with a fresh one; both belong to the same try.
+func (a *attempter) call(ctx context.Context, sp *sceneProgram, r *rendering, s *mapping.Scope, m *masker, account string) ([]Attempt, verdict) {
+	t := a.program.token
+	if t == nil {
+		kept, v := a.once(ctx, sp, r, m, account)
+		return []Attempt{kept}, v
+	}
+	var attempts []Attempt
+	for replay := false; ; replay = true {
+		token, terr := a.token(ctx, s)
+		if terr != nil {
+			return tokenFailure(attempts, terr, m)
+		}
+		m.add(token)
+		sent := rendering{wire: r.wire, stored: r.stored}
+		sent.wire.Headers = append([]retry.Header(nil), r.wire.Headers...)
+		sent.stored.Headers = append([]retry.Header(nil), r.stored.Headers...)
+		t.place(&sent, token)
+		kept, v := a.once(ctx, sp, &sent, m, account)
+		attempts = append(attempts, kept)
+		if replay || !t.stale(kept.Response.Status, v.code) {
+			return attempts, v
+		}
+		a.memory.token.drop(token)
+	}
+}
+
+// token gives the connection's token, fetched by one attempt at a time.
+func (a *attempter) token(ctx context.Context, s *mapping.Scope) (string, *tokenError) {
+	return a.memory.token.get(ctx, a.worker.cfg.Now(), a.program.token.ttl, func() (string, *tokenError) {
+		return a.program.token.fetch(ctx, a.sender, s)
+	})
+}
+
+// tryToken asks for a token outside of any delivery.
+func (a *attempter) tryToken(ctx context.Context) *tokenError {
+	doc, err := mapping.ParseDoc([]byte("{}"))
+	if err != nil {
+		return &tokenError{class: retry.Mapping, msg: err.Error()}
+	}
+	w := &Work{Delivery: Delivery{Key: a.program.Key}}
+	s := a.program.scope(&w.Delivery, &StoredEvent{}, doc, &Lane{}, nil)
+	s.TryTime = a.worker.cfg.Now()
+	s.UUID = uuid.NewString
+	s.Secret = func(name string) (string, error) {
+		return a.worker.cfg.Registry.Secret(ctx, a.program.Key.Tenant, name)
+	}
+	a.memory.token.clear()
+	_, terr := a.token(ctx, s)
+	return terr
+}
+
+// tokenFailure is the verdict on a delivery whose token could not be had: nothing was sent to the todo's address.
+func tokenFailure(attempts []Attempt, e *tokenError, m *masker) ([]Attempt, verdict) {
+	v := verdict{class: e.class, message: m.mask(e.msg), hint: e.hint}
+	if e.attempt.Request.Method != "" {
+		kept := e.attempt
+		kept.Message = m.mask(kept.Message)
+		attempts = append(attempts, kept)
+	}
+	return attempts, v
+}
+
+// once makes one exchange and judges it.
+func (a *attempter) once(ctx context.Context, sp *sceneProgram, r *rendering, m *masker, account string) (Attempt, verdict) {
+	receipt, err := a.sender.Post(ctx, r.wire)
+	v := judge(sp.answer, &receipt, err, account)
+	v.code, v.message, v.remoteID = m.mask(v.code), m.mask(v.message), m.mask(v.remoteID)
+	kept := Attempt{
+		Started: receipt.Started, Duration: receipt.Duration, Request: r.stored,
+		Response: ReceivedAnswer{Status: receipt.Status}, Class: v.class, Code: v.code, Message: v.message,
+	}
+	for _, h := range receipt.Headers {
+		kept.Response.Headers = append(kept.Response.Headers, retry.Header{Name: h.Name, Value: m.mask(h.Value)})
+	}
+	text := m.mask(string(mapping.Decode(headerOf(receipt.Headers, "Content-Type"), receipt.Body)))
+	if len(text) > maxKeptBody {
+		text = strings.ToValidUTF8(text[:maxKeptBody], "")
+	}
+	kept.Response.Body = strings.ReplaceAll(text, "\x00", "\uFFFD")
+	return kept, v
+}

@@ -1,0 +1,112 @@
+package connector
+
+import (
+	"context"
+	"time"
+
+	"todosync/retry"
+)
+
+// A Ledger is the store as a Worker sees it. Every method may be called from many goroutines.
+type Ledger interface {
+	// Turn settles outcomes of one connection and claims its next deliveries, in one commit that is shared with
+	// others. When it returns without an error, all of it is durable; with an error, none of it happened.
+	Turn(ctx context.Context, t Turn) (Turned, error)
+	// Waiting names the connections that have a delivery with a due time, whenever that is.
+	Waiting(ctx context.Context) ([]int64, error)
+	// Recover makes pending again, in their places, all deliveries that a worker which is gone left Sending: each gets
+	// an attempt that says so, SentTwice and its lane's Left and (for a create) Presence Maybe. No try is spent. With the rule
+	// UnansweredHold it is held instead.
+	Recover(ctx context.Context) (int, error)
+	// SetCondition stores what holds a whole connection: one row, however much waits.
+	SetCondition(ctx context.Context, conn int64, c Condition) error
+}
+
+// A Registry gives compiled connections. It is asked before each turn and must be fast.
+type Registry interface {
+	// Program is the connection's current revision, compiled, with its condition. An error of kind NotFound says that
+	// the connection is gone.
+	Program(ctx context.Context, conn int64) (*Program, error)
+	// Secret is the value of a tenant's secret.
+	Secret(ctx context.Context, tenant, name string) (string, error)
+}
+
+// A Turn is one exchange with the Ledger.
+type Turn struct {
+	Conn    int64
+	Changes []Change
+	Want    int // how many deliveries to claim at most; they are Sending when Turn returns
+	Now     time.Time
+	Probe   bool // claim for a probe: one that has a due time, whenever that is, least recently tried first
+}
+
+// Turned is the answer to a Turn.
+type Turned struct {
+	Work []Work    // claimed, in order of due time, then N; never two of one lane
+	Next time.Time // when the next unclaimed delivery is due, zero when there is none; may be past when Want was too small
+	Lost []int64   // the N of changes that were not applied because the delivery was no longer Sending
+}
+
+// A Condition is what holds all deliveries of a connection at once. The zero Condition holds nothing.
+type Condition struct {
+	Paused       bool
+	Disabled     bool
+	DownSince    time.Time // zero: not down
+	TokenRefused time.Time // zero: not refused
+	Message      string    // the last error behind DownSince or TokenRefused
+}
+
+// Reason is why nothing is sent, empty when something is. A person's word comes first.
+func (c Condition) Reason() retry.Class {
+	switch {
+	case c.Disabled:
+		return ReasonDisabled
+	case c.Paused:
+		return ReasonPaused
+	case !c.TokenRefused.IsZero():
+		return ReasonTokenRefused
+	case !c.DownSince.IsZero():
+		return ReasonDown
+	}
+	return ""
+}
+
+// A Sender sends requests to one OA; *retry.Dispatcher is one.
+type Sender interface {
+	Post(ctx context.Context, r retry.Request) (retry.Receipt, error)
+	Close()
+}
+
+// An Item is one message of the stream, in stream order: an event, or why it is none.
+type Item struct {
+	Incoming
+	Event  *Event     // nil when rejected
+	Reject *Rejection // nil when accepted
+}
+
+// A Batch is a run of the stream to be accepted at once.
+type Batch struct {
+	Stream string // identity of the stream: its name and creation time
+	After  uint64 // the position before it: the sequence last accepted
+	Last   uint64 // the position after it
+	Items  []Item
+	Now    time.Time
+}
+
+// Accepted says what a batch led to.
+type Accepted struct {
+	Wake       []int64 // connections that have fresh work
+	Events     int     // accepted
+	Duplicates int
+	Rejected   int
+	Deliveries int
+}
+
+// An Acceptor takes batches; the store is one.
+type Acceptor interface {
+	// Position is the last sequence accepted from the stream, 0 for a stream that it does not know.
+	Position(ctx context.Context, stream string) (uint64, error)
+	// Accept commits a batch whole: events, rejects, deliveries and the new position. It fails with Conflict when the position is not
+	// b.After any more (somebody else reads the stream), and with Unavailable while the store is away.
+	Accept(ctx context.Context, b Batch) (Accepted, error)
+}

@@ -1,0 +1,498 @@
+package connector
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"todosync/retry"
+)
+
+// A runner serves one connection: it claims what is due, lets it be sent, up to the connection's concurrency at once, and
+// settles the outcomes. One goroutine runs it; attempts have goroutines of their own and report over done.
+type runner struct {
+	worker *Worker
+	conn   int64
+	memory *memory
+	wake   chan struct{}
+	done   chan outcome
+	poked  bool // guarded by worker.mu
+
+	program *Program
+	sender  Sender
+	opened  *Connection // the settings that sender was opened with
+	limiter *rate.Limiter
+
+	inFlight  int
+	settling  []outcome // ended, their outcomes not committed yet; they keep their places till then
+	look      bool      // something may be claimable
+	next      time.Time // when the next delivery is due; zero: none is
+	holdUntil time.Time // the OA asked to wait
+	trouble   backoff
+	retryAt   time.Time // the store did not answer: not before this
+	condition Condition // as we last stored or read it
+	unstored  bool      // condition is newer than what is stored
+
+	refusals    int
+	refusedWith *Program // the program under which the token was refused
+	askAt       time.Time
+	asking      bool
+	asked       chan *tokenError
+}
+
+// An outcome is an ended attempt, or a delivery that ended without one.
+type outcome struct {
+	work     Work
+	change   Change
+	sent     Scene
+	duration time.Duration
+	hint     time.Duration // what the OA asked us to wait
+	verdict  verdict
+}
+
+func newRunner(w *Worker, conn int64, m *memory) *runner {
+	return &runner{
+		worker: w, conn: conn, memory: m, look: true,
+		wake: make(chan struct{}, 1), done: make(chan outcome), asked: make(chan *tokenError, 1),
+	}
+}
+
+// run serves the connection until nothing is left to wait for, or ctx is done and all in flight is settled. sends is the
+// context of requests and of commits.
+func (r *runner) run(ctx, sends context.Context) {
+	defer func() {
+		if r.sender != nil {
+			r.sender.Close()
+		}
+	}()
+	for {
+		now := r.worker.cfg.Now()
+		stopping := ctx.Err() != nil
+		if !stopping && !r.refresh(ctx, now) {
+			r.worker.leave(r, true)
+			return
+		}
+		if !now.Before(r.retryAt) {
+			r.retryAt = time.Time{}
+			r.turn(sends, now, stopping)
+		}
+		if stopping && r.inFlight == 0 && len(r.settling) == 0 {
+			r.worker.leave(r, true)
+			return
+		}
+		if !stopping && r.idle() && r.worker.leave(r, false) {
+			return
+		}
+		r.await(ctx, sends, stopping)
+	}
+}
+
+// idle reports whether nothing will happen here unless somebody wakes us.
+func (r *runner) idle() bool {
+	return r.inFlight == 0 && len(r.settling) == 0 && !r.look && r.next.IsZero() && !r.unstored && !r.asking &&
+		r.retryAt.IsZero()
+}
+
+// refresh takes the connection's current revision. It reports false when the connection is gone.
+func (r *runner) refresh(ctx context.Context, now time.Time) bool {
+	p, err := r.worker.cfg.Registry.Program(ctx, r.conn)
+	if err != nil {
+		if KindOf(err) == NotFound {
+			return r.inFlight > 0 || len(r.settling) > 0
+		}
+		r.stumble(ctx, "read connection", err, now)
+		return true
+	}
+	if p == r.program {
+		return true
+	}
+	first := r.program == nil
+	r.program = p
+	if !r.unstored {
+		r.condition = p.Condition
+	} else {
+		r.condition.Paused, r.condition.Disabled = p.Condition.Paused, p.Condition.Disabled
+	}
+	if r.opened != p.Settings {
+		r.open(ctx, p)
+	}
+	if first || r.memory.breaker == nil {
+		r.restoreBreaker()
+	}
+	if !r.condition.TokenRefused.IsZero() && r.refusedWith != p {
+		r.askAt, r.refusedWith = now, p // a change of the connection or its secrets: ask at once
+	}
+	r.look = true
+	return true
+}
+
+// restoreBreaker makes the breaker of the current settings, down where the store says so.
+func (r *runner) restoreBreaker() {
+	if r.program.Settings.Down.After <= 0 && !r.condition.DownSince.IsZero() {
+		r.condition.DownSince, r.condition.Message, r.unstored = time.Time{}, "", true
+	}
+	if r.memory.breaker != nil && r.memory.breaker.Down() == !r.condition.DownSince.IsZero() {
+		return
+	}
+	r.memory.breaker = r.newBreaker()
+	if !r.condition.DownSince.IsZero() {
+		r.memory.breaker.SetDown(r.condition.DownSince)
+	}
+}
+
+func (r *runner) newBreaker() *retry.Breaker {
+	down := &r.program.Settings.Down
+	probe := make([]time.Duration, len(down.Probe))
+	for i, d := range down.Probe {
+		probe[i] = time.Duration(d)
+	}
+	return retry.NewBreaker(down.After, probe)
+}
+
+// open makes the sender and the limits of a new revision. Limits keep their state where they did not change.
+func (r *runner) open(ctx context.Context, p *Program) {
+	c := p.Settings
+	s, err := r.worker.cfg.Open(retry.Config{
+		Connect: time.Duration(c.Timeouts.Connect), Total: time.Duration(c.Timeouts.Total),
+		Concurrency: c.Limits.Concurrency, Proxy: c.Proxy, Egress: r.worker.cfg.Egress, UserAgent: "todosync",
+		TLS: retry.TLSConfig{
+			CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, MinVersion: c.TLS.MinVersion,
+			InsecureSkipVerify: c.TLS.InsecureSkipVerify, LegacyCiphers: c.TLS.LegacyCiphers, Pin: c.TLS.Pin,
+		},
+	})
+	if err != nil {
+		r.worker.cfg.Log.ErrorContext(ctx, "connection cannot be used", "connection", p.Key.String(), "error", err)
+		s = brokenSender{err: err}
+	}
+	if r.sender != nil {
+		r.sender.Close()
+	}
+	if old := r.opened; old != nil && (old.Down.After != c.Down.After || !equal(old.Down.Probe, c.Down.Probe)) {
+		since := r.memory.breaker
+		r.memory.breaker = r.newBreaker()
+		if since != nil && since.Down() {
+			r.memory.breaker.SetDown(since.Since())
+		}
+	}
+	if rt := c.Limits.Rate; rt.IsZero() {
+		r.limiter = nil
+	} else if r.opened == nil || r.opened.Limits.Rate != rt || r.limiter == nil {
+		r.limiter = rate.NewLimiter(rate.Every(rt.Per/time.Duration(rt.N)), max(1, min(rt.N, c.Limits.Concurrency)))
+	}
+	if r.opened != nil {
+		r.memory.token.clear() // another address or user may be meant now
+	}
+	r.sender, r.opened = s, c
+}
+
+func equal[T comparable](a, b []T) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// brokenSender stands for a sender that could not be made: a certificate file that is not there, a proxy address that is
+// none. Each delivery then fails with the cause.
+type brokenSender struct{ err error }
+
+func (b brokenSender) Post(context.Context, retry.Request) (retry.Receipt, error) {
+	return retry.Receipt{}, &retry.Error{Class: retry.Mapping, Msg: "the connection's settings cannot be used: " + b.err.Error()}
+}
+
+func (brokenSender) Close() {}
+
+// room says how many deliveries may be claimed now, and whether as a probe.
+func (r *runner) room(now time.Time) (want int, probe bool) {
+	if r.program == nil || r.sender == nil {
+		return 0, false
+	}
+	b := r.memory.breaker
+	switch reason := r.condition.Reason(); {
+	case reason == ReasonDown || b.Down():
+		if r.condition.Paused || r.condition.Disabled || r.inFlight > 0 || now.Before(b.ProbeDue(now)) {
+			return 0, false
+		}
+		return 1, true
+	case reason != "", now.Before(r.holdUntil):
+		return 0, false
+	}
+	want = max(1, r.program.Settings.Limits.Concurrency) - r.inFlight
+	if r.limiter != nil {
+		want = min(want, int(r.limiter.TokensAt(now)))
+	}
+	return max(want, 0), false
+}
+
+// turn settles what has ended and claims what may go.
+func (r *runner) turn(ctx context.Context, now time.Time, stopping bool) {
+	if r.unstored {
+		if err := r.worker.cfg.Ledger.SetCondition(ctx, r.conn, r.condition); err != nil {
+			r.stumble(ctx, "store condition", err, now)
+			return
+		}
+		r.unstored = false
+	}
+	// The places of what is settled become free in the commit that claims for them.
+	r.inFlight -= len(r.settling)
+	want, probe := 0, false
+	if !stopping {
+		want, probe = r.room(now)
+	}
+	r.inFlight += len(r.settling)
+	if !r.look && (r.next.IsZero() || now.Before(r.next)) && !probe {
+		want = 0
+	}
+	if len(r.settling) == 0 && want == 0 {
+		return
+	}
+	t := Turn{Conn: r.conn, Want: want, Now: now, Probe: probe, Changes: make([]Change, len(r.settling))}
+	for i := range r.settling {
+		t.Changes[i] = r.settling[i].change
+	}
+	got, err := r.commit(ctx, t)
+	if err != nil {
+		r.stumble(ctx, "settle and claim", err, now)
+		if ctx.Err() != nil {
+			// The drain is over and the store is away: the next start finds these as attempts without an answer.
+			r.inFlight -= len(r.settling)
+			r.settling, r.retryAt = nil, time.Time{}
+		}
+		return
+	}
+	r.trouble = backoff{}
+	if len(got.Lost) > 0 {
+		r.worker.cfg.Log.WarnContext(ctx, "outcomes came too late", "connection", r.program.Key.String(), "deliveries", len(got.Lost))
+	}
+	r.observe(ctx)
+	r.inFlight -= len(r.settling)
+	r.settling = r.settling[:0]
+	r.next = got.Next
+	r.look = !got.Next.IsZero() && !got.Next.After(now)
+	if r.limiter != nil {
+		r.limiter.ReserveN(now, len(got.Work))
+	}
+	r.send(ctx, got.Work)
+}
+
+// commit gives a turn to the store. Outcomes are stored even when the drain has cut their requests off.
+func (r *runner) commit(ctx context.Context, t Turn) (Turned, error) {
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+	}
+	return r.worker.cfg.Ledger.Turn(ctx, t)
+}
+
+// observe tells of stored outcomes: one wide log line an attempt.
+func (r *runner) observe(ctx context.Context) {
+	for i := range r.settling {
+		o := &r.settling[i]
+		if o.sent != "" {
+			r.worker.cfg.Log.DebugContext(ctx, "delivery.attempted",
+				"tenant", o.work.Key.Tenant, "connection", o.work.Key.Name, "delivery", o.work.ID, "todo", o.work.Todo,
+				"scene", o.work.Scene, "sent", o.sent, "state", o.change.To, "class", o.change.Class, "code", o.change.Code,
+				"tries", o.change.Tries, "duration_ms", o.duration.Milliseconds(), "event", o.work.EventID)
+		}
+		if f := r.worker.cfg.Observe; f != nil {
+			f(ctx, Observed{Work: &o.work, Change: &o.change, Sent: o.sent, Duration: o.duration})
+		}
+	}
+}
+
+// send starts an attempt for each claimed delivery.
+func (r *runner) send(ctx context.Context, work []Work) {
+	a := attempter{worker: r.worker, memory: r.memory, program: r.program, sender: r.sender}
+	for i := range work {
+		w := work[i]
+		r.inFlight++
+		go func() { r.done <- a.attempt(ctx, w) }()
+	}
+}
+
+// await waits until there is something to do.
+func (r *runner) await(ctx, sends context.Context, stopping bool) {
+	if r.inFlight == len(r.settling) && stopping && r.retryAt.IsZero() {
+		return
+	}
+	now := r.worker.cfg.Now()
+	var timer <-chan time.Time
+	if at := r.wakeAt(now, stopping); !at.IsZero() {
+		t := time.NewTimer(max(at.Sub(now), 0))
+		defer t.Stop()
+		timer = t.C
+	}
+	stop := ctx.Done()
+	if stopping {
+		stop = nil
+	}
+	select {
+	case o := <-r.done:
+		r.take(o)
+		for more := true; more; {
+			select {
+			case o := <-r.done:
+				r.take(o)
+			default:
+				more = false
+			}
+		}
+	case <-r.wake:
+		r.worker.mu.Lock()
+		r.poked = false
+		r.worker.mu.Unlock()
+		r.look = true
+	case err := <-r.asked:
+		r.answered(sends, err)
+	case <-timer:
+		r.askToken(sends)
+	case <-stop:
+	}
+}
+
+// wakeAt is when something is due by itself; zero: nothing is.
+func (r *runner) wakeAt(now time.Time, stopping bool) time.Time {
+	if !r.retryAt.IsZero() {
+		return r.retryAt
+	}
+	if stopping {
+		return time.Time{}
+	}
+	if r.unstored {
+		return now
+	}
+	free := r.program != nil && r.inFlight < max(1, r.program.Settings.Limits.Concurrency)
+	waiting := r.look || !r.next.IsZero()
+	switch reason := r.condition.Reason(); {
+	case reason == ReasonTokenRefused && !r.asking:
+		return r.askAt
+	case reason == ReasonDown && waiting && r.inFlight == 0:
+		return r.memory.breaker.ProbeDue(now)
+	case reason != "" || !waiting || !free:
+		return time.Time{}
+	}
+	at := r.next
+	if r.look {
+		at = now
+	}
+	if r.holdUntil.After(at) {
+		at = r.holdUntil
+	}
+	if r.limiter != nil && r.limiter.TokensAt(now) < 1 {
+		per := time.Duration(float64(time.Second) * (1 - r.limiter.TokensAt(now)) / float64(r.limiter.Limit()))
+		if t := now.Add(per + time.Millisecond); t.After(at) {
+			at = t
+		}
+	}
+	return at
+}
+
+// take books an ended attempt: its outcome waits for the next turn, the OA's health is noted.
+func (r *runner) take(o outcome) {
+	now := r.worker.cfg.Now()
+	r.settling = append(r.settling, o)
+	if o.hint > 0 {
+		r.holdUntil = now.Add(o.hint)
+	}
+	if o.change.Class == retry.TokenRefused || o.verdict.class == retry.TokenRefused {
+		r.refuse(o.verdict.message, now)
+		return
+	}
+	if o.sent == "" || o.verdict.released && o.verdict.class != retry.OK {
+		return
+	}
+	turned := r.memory.breaker.Note(o.work.Todo, o.verdict.class, now)
+	switch turned {
+	case retry.WentDown:
+		r.condition.DownSince, r.condition.Message, r.unstored = r.memory.breaker.Since(), o.verdict.message, true
+	case retry.CameUp:
+		r.condition.DownSince, r.condition.Message, r.unstored = time.Time{}, "", true
+		r.look = true
+	case retry.Stayed:
+		// A probe that fails, or what was in flight when the OA went down, uses up no try.
+		if r.memory.breaker.Down() && downClass(o.verdict.class) {
+			spare(&r.settling[len(r.settling)-1], r.program, now)
+		}
+	}
+}
+
+// downClass reports whether a class speaks for an OA that is down.
+func downClass(c retry.Class) bool {
+	switch c {
+	case retry.Network, retry.Timeout, retry.HTTP5xx, retry.Token:
+		return true
+	}
+	return false
+}
+
+// spare gives a try back: the OA is down, and the delivery waits for it at the end of the row. Only the time since its first
+// try ends it.
+func spare(o *outcome, p *Program, now time.Time) {
+	c := &o.change
+	if g := p.policy.GiveUpAfter; c.To == Held || g > 0 && now.Sub(c.FirstTry) > g {
+		return
+	}
+	c.To, c.Due, c.Tries, c.SkipFollows = Retrying, now, o.work.Tries, ""
+	if c.Tries == 0 {
+		c.To = Pending
+	}
+}
+
+// tokenWaits are the waits between questions for a token that is refused. They keep the log-ins of the first hour to four,
+// so that a wrong password does not lock the account.
+func tokenWaits() []time.Duration {
+	return []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 40 * time.Minute}
+}
+
+// refuse stores that the OA gives no token; the whole connection waits.
+func (r *runner) refuse(message string, now time.Time) {
+	if !r.condition.TokenRefused.IsZero() {
+		return
+	}
+	r.condition.TokenRefused, r.condition.Message, r.unstored = now, message, true
+	r.refusals, r.refusedWith = 0, r.program
+	r.askAt = now.Add(tokenWaits()[0])
+}
+
+// askToken asks for a token again when it is time.
+func (r *runner) askToken(ctx context.Context) {
+	now := r.worker.cfg.Now()
+	if r.condition.Reason() != ReasonTokenRefused || r.asking || now.Before(r.askAt) || r.program.token == nil {
+		if r.condition.Reason() == ReasonTokenRefused && r.program.token == nil {
+			r.condition.TokenRefused, r.condition.Message, r.unstored = time.Time{}, "", true
+		}
+		return
+	}
+	r.asking = true
+	a := attempter{worker: r.worker, memory: r.memory, program: r.program, sender: r.sender}
+	go func() { r.asked <- a.tryToken(ctx) }()
+}
+
+// answered books the answer to askToken.
+func (r *runner) answered(ctx context.Context, err *tokenError) {
+	r.asking = false
+	if err == nil {
+		r.condition.TokenRefused, r.condition.Message, r.unstored = time.Time{}, "", true
+		r.look = true
+		return
+	}
+	r.worker.cfg.Log.WarnContext(ctx, "token still refused", "connection", r.program.Key.String(), "message", err.msg)
+	waits := tokenWaits()
+	r.refusals = min(r.refusals+1, len(waits)-1)
+	r.askAt = r.worker.cfg.Now().Add(waits[r.refusals])
+}
+
+// stumble waits, longer each time, after trouble with the store.
+func (r *runner) stumble(ctx context.Context, op string, err error, now time.Time) {
+	wait := r.trouble.next()
+	r.retryAt = now.Add(wait)
+	r.look = true
+	r.worker.cfg.Log.ErrorContext(ctx, "store does not answer", "op", op, "wait", wait, "error", err)
+}

@@ -1,0 +1,81 @@
+package connector
+
+import "todosync/mapping"
+
+// A Tenant is one CRM enterprise as its settings file describes it, with the defaults filled in.
+type Tenant struct {
+	APIVersion string                   `json:"apiVersion"`
+	Kind       string                   `json:"kind"`
+	Tenant     string                   `json:"tenant"`
+	Title      string                   `json:"title,omitempty"`
+	TimeZone   string                   `json:"timeZone"`
+	Language   Language                 `json:"language"`
+	Fields     map[string]mapping.Field `json:"fields,omitempty"`
+	MaskBodies bool                     `json:"maskBodies,omitempty"`
+	SignOn     TenantSignOn             `json:"signOn"`
+	Notify     NotifySettings           `json:"notify"`
+}
+
+// Language is one of the two languages that pages, digests and messages are written in.
+type Language string
+
+// The languages.
+const (
+	Chinese Language = "zh"
+	English Language = "en"
+)
+
+// TenantSignOn says how the CRM is told who has signed on: where the browser is sent, and with what kind of ticket. Without
+// CRMLoginURL nobody can sign on.
+type TenantSignOn struct {
+	CRMLoginURL string     `json:"crmLoginUrl,omitempty"`
+	Ticket      TicketKind `json:"ticket"`
+	Secret      string     `json:"secret,omitempty"`   // HS256: 32 bytes or more, shared with the CRM
+	Audience    string     `json:"audience,omitempty"` // of a JWT
+}
+
+// TicketKind says what the CRM is given: a number that it redeems, or a signed JWT.
+type TicketKind string
+
+// The kinds of tickets.
+const (
+	TicketOpaque TicketKind = "opaque"
+	TicketEdDSA  TicketKind = "EdDSA"
+	TicketHS256  TicketKind = "HS256"
+)
+
+// NotifySettings say how a tenant's failures are told (05-digest).
+type NotifySettings struct {
+	Window   Duration        `json:"window"` // 1 s to 24 h
+	Language Language        `json:"language"`
+	Channels []NotifyChannel `json:"channels"`
+}
+
+// A NotifyChannel is one way in which digests reach people. To names groups or mail addresses, Address is where a webhook or robot
+// listens, Secret signs what is sent there; both may hold ${secret:...}.
+type NotifyChannel struct {
+	Type    ChannelType `json:"type"`
+	To      Texts       `json:"to,omitempty"`
+	Address string      `json:"address,omitempty"`
+	Secret  string      `json:"secret,omitempty"`
+	Quiet   *QuietHours `json:"quiet,omitempty"`
+}
+
+// ChannelType names a way in which digests are sent.
+type ChannelType string
+
+// The channels.
+const (
+	ChannelCRM      ChannelType = "crm"
+	ChannelEmail    ChannelType = "email"
+	ChannelWebhook  ChannelType = "webhook"
+	ChannelWeCom    ChannelType = "wecom"
+	ChannelDingTalk ChannelType = "dingtalk"
+	ChannelFeishu   ChannelType = "feishu"
+)
+
+// QuietHours are a span of the day (15:04, in the tenant's zone) in which a channel is silent; From after To spans midnight.
+type QuietHours struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}

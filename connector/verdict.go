@@ -1,0 +1,259 @@
+package connector
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"todosync/mapping"
+	"todosync/retry"
+)
+
+// A verdict is what one attempt came to.
+type verdict struct {
+	class      retry.Class // empty: the OA took it
+	code       string
+	message    string
+	remoteID   string
+	duplicate  bool // it was there already
+	gone       bool // it was not there
+	unanswered bool // the OA may have it all the same
+	left       bool // a request left, or may have
+	hint       time.Duration
+	released   bool // not to be counted as a try: we stopped, or the OA was known to be down
+}
+
+// retryError gives the *retry.Error in err; every error of a Sender is one.
+func retryError(err error) *retry.Error {
+	if e, ok := errors.AsType[*retry.Error](err); ok {
+		return e
+	}
+	return &retry.Error{Class: retry.Network, Msg: "the request could not be made", Err: err}
+}
+
+// judge reads an answer as 04-delivery says: not 2xx by its class, 2xx by the connection's rules.
+func judge(rules *mapping.Result, receipt *retry.Receipt, err error, account string) verdict {
+	contentType := headerOf(receipt.Headers, "Content-Type")
+	if err != nil {
+		e := retryError(err)
+		v := verdict{
+			class: e.Class, message: e.Error(), unanswered: e.Unanswered, hint: e.RetryAfter,
+			left: e.Unanswered || e.Status != 0,
+		}
+		// A SOAP fault is the web service's own word, whatever the HTTP status.
+		if e.Status >= 400 && !e.Unanswered {
+			if a := rules.Read(contentType, receipt.Body); a.Fault {
+				v.class, v.code, v.message = retry.Business, a.Code, a.Message
+			}
+		}
+		return v
+	}
+	a := rules.Read(contentType, receipt.Body)
+	v := verdict{code: a.Code, message: a.Message, remoteID: a.Data, left: true}
+	switch {
+	case a.Fault:
+		v.class = retry.Business
+	case !a.Understood:
+		v.class, v.message = retry.BadAnswer, a.Why
+	case a.Duplicate:
+		v.duplicate = true
+	case a.Gone:
+		v.gone = true
+	case a.Partial && slices.Contains(a.Accounts, account):
+		v.class = retry.Business
+	case a.Partial, a.Success:
+	default:
+		v.class = retry.Business
+	}
+	if v.class == retry.Business && v.message == "" {
+		v.message = "the OA refused it without a message"
+	}
+	return v
+}
+
+// An exchange is all that next decides on.
+type exchange struct {
+	program *Program
+	work    *Work
+	sent    Scene // the scene whose request was sent
+	account string
+	frozen  map[string]string
+	verdict verdict
+	now     time.Time
+}
+
+// next is the whole decision that follows an attempt. It is pure.
+func (x *exchange) next() Change {
+	w, v := x.work, &x.verdict
+	c := x.change()
+	switch {
+	case v.released:
+		c.To, c.Due, c.Class = Pending, x.now, ""
+		if v.unanswered && x.holds() {
+			c.To, c.Due, c.Class = Held, time.Time{}, v.class
+		}
+		return c
+	case v.class == retry.TokenRefused:
+		c.To, c.Due, c.Class = Pending, x.now, ""
+		return c
+	}
+	c.Tries = w.Tries + 1
+	switch {
+	case v.gone && x.sent == SceneEdit && x.program.On(SceneCreate):
+		return x.again(c)
+	case v.duplicate && x.sent == SceneCreate && w.Scene == SceneEdit && x.program.On(SceneEdit):
+		return x.again(c)
+	case v.class == retry.OK && x.taken():
+		c.To = Succeeded
+		if x.sent == SceneCreate && w.Step == 0 && w.LaneNow.Presence == Absent {
+			// A re-creation under a new id: there is nothing under the old one that its delete could find.
+			c.SkipFollows = ReasonNothingThere
+		}
+		return c
+	}
+	if c.Class == "" {
+		c.Class = retry.Business // "already there" or "not there" where it means a failure
+	}
+	if v.unanswered && x.holds() {
+		c.To = Held
+		return c
+	}
+	if x.program.policy.Retries(c.Class, c.Code, c.Message) {
+		wait, ok := x.program.policy.Next(c.Tries, x.now.Sub(c.FirstTry), v.hint, retry.Jitter(w.ID, c.Tries))
+		if ok {
+			c.To, c.Due = Retrying, x.now.Add(wait)
+			return c
+		}
+	}
+	return fail(c, w)
+}
+
+// fail ends a delivery for good, and with a re-creation's delete the create that follows it.
+func fail(c Change, w *Work) Change {
+	c.To, c.Due = Failed, time.Time{}
+	if w.Scene == SceneDelete && w.Step == 0 {
+		c.SkipFollows = ReasonDeleteFailed
+	}
+	return c
+}
+
+// holds reports whether a person must look before anything is sent again.
+func (x *exchange) holds() bool { return x.program.Settings.Retry.Unanswered == UnansweredHold }
+
+// taken reports whether a 2xx answer by the rules is a success for what was sent.
+func (x *exchange) taken() bool {
+	switch {
+	case x.verdict.duplicate:
+		return x.sent == SceneCreate
+	case x.verdict.gone:
+		return x.sent == SceneDone || x.sent == SceneDelete
+	}
+	return true
+}
+
+// again lets the same delivery go once more at once, as the other of edit and create. An OA that answers "not there" to
+// the one and "already there" to the other for ever is stopped by the number of tries.
+func (x *exchange) again(c Change) Change {
+	if c.Tries > len(x.program.policy.Schedule)+1 {
+		c.Class = retry.Business
+		c.Message = "the OA says both that it has this todo and that it has not: " + c.Message
+		return fail(c, x.work)
+	}
+	c.To, c.Due, c.Class = Pending, x.now, ""
+	return c
+}
+
+// change is what every outcome stores: the OA's words and what is known of the lane.
+func (x *exchange) change() Change {
+	w, v := x.work, &x.verdict
+	c := Change{
+		N: w.N, Class: v.class, Code: v.code, Message: v.message, Tries: w.Tries, FirstTry: w.FirstTry,
+		Account: x.account, RemoteID: w.RemoteID, Revision: x.program.Revision,
+		SentTwice:  w.SentTwice || w.Unanswered && v.left,
+		Unanswered: w.Unanswered || v.unanswered,
+	}
+	if c.FirstTry.IsZero() {
+		c.FirstTry = x.now
+	}
+	if v.remoteID != "" {
+		c.RemoteID = v.remoteID
+	}
+	if w.Kind == KindTodo {
+		lane := x.lane()
+		c.Lane = &lane
+	}
+	return c
+}
+
+// lane is what is known of the OA's side after the attempt.
+func (x *exchange) lane() Lane {
+	w, v, lane := x.work, &x.verdict, x.work.LaneNow
+	lane.Left = lane.Left || v.left
+	took := v.class == retry.OK
+	switch x.sent {
+	case SceneCreate:
+		switch {
+		case took && !v.gone:
+			lane.Presence, lane.Has, lane.Account = Present, w.External, x.account
+			lane.Frozen = maps.Clone(x.frozen)
+			if v.remoteID != "" {
+				lane.RemoteID = v.remoteID
+			}
+		case v.unanswered && lane.Presence == Absent:
+			lane.Presence, lane.Has, lane.Account = Maybe, w.External, x.account
+		}
+	case SceneEdit:
+		if v.gone && took {
+			lane.Presence, lane.Has = Absent, 0
+		} else if took && v.remoteID != "" {
+			lane.RemoteID = v.remoteID
+		}
+	case SceneDelete:
+		if took && (lane.Has == 0 || lane.Has == w.External) {
+			lane.Presence, lane.Has = Absent, 0
+		}
+	case SceneDone, SceneRemind, SceneMessage:
+	}
+	return lane
+}
+
+// settled is the decision before anything is sent: which scene's request goes, or how the delivery ends without one.
+func settled(p *Program, w *Work, now time.Time) (Scene, *Change) {
+	end := func(to State, class retry.Class, message string) *Change {
+		return &Change{
+			N: w.N, To: to, Class: class, Code: w.Code, Message: message, Tries: w.Tries, FirstTry: w.FirstTry,
+			Account: w.Account, RemoteID: w.RemoteID, Revision: p.Revision, SentTwice: w.SentTwice, Unanswered: w.Unanswered,
+		}
+	}
+	if g := p.policy.GiveUpAfter; g > 0 && !w.FirstTry.IsZero() && w.Tries > 0 && now.Sub(w.FirstTry) > g {
+		c := fail(*end(Failed, w.lastClass(), w.Message), w)
+		return "", &c
+	}
+	scene := w.Scene
+	known := p.On(SceneCreate) // else nobody can say what the OA has
+	absent := known && w.LaneNow.Presence == Absent
+	switch scene {
+	case SceneEdit:
+		if absent || known && w.LaneNow.Presence == Maybe {
+			scene = SceneCreate
+		}
+	case SceneDone, SceneDelete:
+		if absent {
+			return "", end(Skipped, ReasonNothingThere, "the OA never got this todo")
+		}
+	case SceneCreate, SceneRemind, SceneMessage:
+	}
+	if !p.On(scene) {
+		return "", end(Skipped, ReasonSceneOff, "the scene "+string(scene)+" was turned off after this was planned")
+	}
+	return scene, nil
+}
+
+// lastClass is the class of the last attempt, for one that is given up without another.
+func (d *Delivery) lastClass() retry.Class {
+	if d.Class != "" {
+		return d.Class
+	}
+	return retry.Timeout
+}

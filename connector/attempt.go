@@ -70,8 +70,7 @@ func (a *attempter) scope(ctx context.Context, w *Work, scene Scene, m *masker) 
 	if err != nil {
 		return nil, err
 	}
-	s := a.program.scope(&w.Delivery, &w.Event, doc, &w.LaneNow, w.Bindings)
-	s.Scene = string(scene)
+	s := a.program.scope(&w.Delivery, scene, &w.Event, doc, &w.LaneNow, w.Bindings)
 	s.Tries = w.Tries + 1
 	s.TryTime = a.memory.tryTime(a.worker.cfg.Now())
 	s.Secret = func(name string) (string, error) {
@@ -225,7 +224,7 @@ func (a *attempter) tryToken(ctx context.Context) *tokenError {
 		return &tokenError{class: retry.Mapping, msg: err.Error()}
 	}
 	w := &Work{Delivery: Delivery{Key: a.program.Key}}
-	s := a.program.scope(&w.Delivery, &StoredEvent{}, doc, &Lane{}, nil)
+	s := a.program.scope(&w.Delivery, "", &StoredEvent{}, doc, &Lane{}, nil)
 	s.TryTime = a.worker.cfg.Now()
 	s.UUID = uuid.NewString
 	s.Secret = func(name string) (string, error) {

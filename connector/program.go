@@ -379,10 +379,10 @@ func (p *Program) signOnAddress(apiName, dataID string, mobile bool) string {
 }
 
 // scope is what the templates of one delivery may ask for.
-func (p *Program) scope(d *Delivery, e *StoredEvent, doc *mapping.Doc, lane *Lane, bindings map[string]Binding) *mapping.Scope {
+func (p *Program) scope(d *Delivery, scene Scene, e *StoredEvent, doc *mapping.Doc, lane *Lane, bindings map[string]Binding) *mapping.Scope {
 	root := string(e.Kind)
 	s := &mapping.Scope{
-		Event: doc, Object: root, Tenant: p.Key.Tenant, Connection: p.Key.Name, Scene: string(d.Scene),
+		Event: doc, Object: root, Tenant: p.Key.Tenant, Connection: p.Key.Name, Scene: string(scene),
 		EventID: e.ID, EventTime: e.Time, DeliveryID: d.ID, RemoteID: lane.RemoteID,
 		ExternalID: ExternalID(d.Todo, d.External), Tries: d.Tries, Frozen: lane.Frozen,
 	}
@@ -398,8 +398,8 @@ func (p *Program) scope(d *Delivery, e *StoredEvent, doc *mapping.Doc, lane *Lan
 	s.Receivers = make([]mapping.Person, len(d.Recipients))
 	for i, r := range d.Recipients {
 		s.Receivers[i] = person(r.ID, r.Name, bindings)
-		if lane.Account != "" && lane.Receiver == r.ID && lane.Receiver != "" {
-			s.Receivers[i].Account = lane.Account
+		if stays := lane.Account != "" && lane.Receiver == r.ID; stays && (s.Scene != string(SceneCreate) || s.Receivers[i].Account == "") {
+			s.Receivers[i].Account = lane.Account // the account that a todo was sent to stays with it; a create may name a new one
 		}
 	}
 	return s
@@ -469,7 +469,7 @@ func (p *Program) Preview(e *Event, scene Scene, bindings map[string]Binding, no
 	var out []Preview
 	for _, group := range groups {
 		d := &Delivery{ID: "preview", Todo: e.Object.ID, Scene: scene, Recipients: group, External: 1}
-		s := p.scope(d, stored, e.Doc, &Lane{}, bindings)
+		s := p.scope(d, scene, stored, e.Doc, &Lane{}, bindings)
 		s.TryTime = now
 		s.Secret = func(string) (string, error) { return "", nil }
 		s.UUID = func() string { return "00000000-0000-0000-0000-000000000000" }

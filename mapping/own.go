@@ -1,0 +1,138 @@
+package mapping
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// own computes an own field.
+func (r *run) own(v *value, f *ownField, receiver int) error {
+	if err := r.origin(v, f, receiver); err != nil {
+		return err
+	}
+	if (f.format != nil || f.zone != nil) && !v.absent() {
+		if err := r.timed(v, f); err != nil {
+			return &Error{Placeholder: "#" + f.code, Err: mistake("%sa time is wanted: %w", f.said(), err)}
+		}
+	}
+	if f.def.Map != nil {
+		text, ok := f.def.Map[v.string()]
+		if *v = (value{}); ok {
+			v.kind, v.text = configured, clean(text)
+		}
+	}
+	if v.absent() && f.def.Default != nil {
+		*v = value{kind: configured, text: clean(*f.def.Default)}
+	}
+	if f.def.Max > 0 && !v.absent() {
+		text := v.string()
+		if short := cut(text, f.def.Max); short != text {
+			*v = value{kind: textual, text: short}
+		}
+	}
+	if f.def.Required && v.absent() {
+		return &Error{Placeholder: "#" + f.code, Err: mistake("%srequired, and there is no value: %s", f.said(), f.whence())}
+	}
+	return nil
+}
+
+// origin reads what the field is made of.
+func (r *run) origin(v *value, f *ownField, receiver int) error {
+	switch {
+	case f.from != nil && (f.format != nil || f.zone != nil):
+		return r.live(v, *f.from, receiver) // a frozen time is text already
+	case f.from != nil:
+		return r.source(v, *f.from, receiver)
+	case f.path != nil:
+		v.event(r.s.Event.root().walk(f.path))
+	case f.def.Value != nil:
+		v.kind, v.text = configured, clean(*f.def.Value)
+	default:
+		return r.join(v, f, receiver)
+	}
+	return nil
+}
+
+// join puts parts together; what has no value is empty. Without any value there is none.
+func (r *run) join(v *value, f *ownField, receiver int) error {
+	parts := make([]string, len(f.join))
+	for i, s := range f.join {
+		var one value
+		if err := r.source(&one, s, receiver); err != nil {
+			return err
+		}
+		if parts[i] = one.string(); parts[i] != "" {
+			v.kind = textual
+		}
+	}
+	if v.kind == textual {
+		v.text = clean(strings.Join(parts, f.def.With))
+	}
+	return nil
+}
+
+// timed gives a time the field's own format and zone.
+func (r *run) timed(v *value, f *ownField) error {
+	if v.kind != timed {
+		if err := r.parse(v); err != nil {
+			return err
+		}
+	}
+	if f.format != nil {
+		v.format = f.format
+	}
+	if f.zone != nil {
+		v.time = v.time.In(f.zone)
+	}
+	return nil
+}
+
+// said is the label in front of a message.
+func (f *ownField) said() string {
+	if f.label == "" {
+		return ""
+	}
+	return f.label + ": "
+}
+
+// whence says in words where the value comes from.
+func (f *ownField) whence() string {
+	switch {
+	case f.path != nil:
+		return "the event's " + f.def.Path
+	case f.from != nil:
+		return "from #" + f.from.code()
+	case f.def.Value != nil:
+		return "a constant"
+	}
+	return "#" + strings.Join(f.def.Join, " and #")
+}
+
+// cut keeps the first n characters of a text, fewer where the cut would fall inside of what is seen as one.
+func cut(s string, n int) string {
+	hard := len(s)
+	for i := range s {
+		if n == 0 {
+			hard = i
+			break
+		}
+		n--
+	}
+	for end := hard; end > 0 && end < len(s); {
+		last, size := utf8.DecodeLastRuneInString(s[:end])
+		next, _ := utf8.DecodeRuneInString(s[end:])
+		if !joined(last, next) {
+			return s[:end]
+		}
+		end -= size
+	}
+	return s[:hard]
+}
+
+// joined reports whether two characters are seen as one: a letter and its accent, the parts of an emoji.
+func joined(last, next rune) bool {
+	const joiner = '\u200d'
+	return last == joiner || next == joiner || unicode.In(next, unicode.Mn, unicode.Me, unicode.Variation_Selector) ||
+		next >= 0x1f3fb && next <= 0x1f3ff || last == '\r' && next == '\n'
+}

@@ -1,0 +1,419 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// An xmlText reads the literal text of a template as one XML element, in which a hole may stand in text, attribute
+// values, CDATA sections and comments.
+type xmlText struct {
+	u     []unit
+	i     int
+	level *level
+	open  []openElement
+	root  bool   // the root element has been seen
+	text  []unit // character data since the last tag
+	err   *textError
+}
+
+type openElement struct {
+	name string
+	span int // index of its span; -1: the root
+	at   int32
+}
+
+func parseXMLUnits(text []unit) *xmlText {
+	p := &xmlText{u: text, level: &level{}}
+	if p.has("<?xml ") {
+		p.instruction()
+	}
+	for p.err == nil && p.i < len(p.u) {
+		if p.next('<') {
+			p.markup()
+		} else {
+			p.char()
+		}
+	}
+	switch {
+	case p.err != nil:
+	case len(p.open) > 0:
+		p.fail("element <" + p.open[len(p.open)-1].name + "> is not closed")
+	case !p.root:
+		p.fail("it holds no element")
+	}
+	return p
+}
+
+func (p *xmlText) fail(why string) {
+	if p.err != nil {
+		return
+	}
+	e := &textError{why: "not well-formed XML: " + why}
+	if p.i < len(p.u) {
+		e.at, e.hole = p.u[p.i].at, max(p.u[p.i].hole, 0)
+	} else if len(p.u) > 0 {
+		e.at = p.u[len(p.u)-1].end
+	}
+	p.err = e
+}
+
+func (p *xmlText) next(c byte) bool { return p.i < len(p.u) && p.u[p.i].is(c) }
+
+// has reports whether literal text comes next.
+func (p *xmlText) has(s string) bool { return p.hasAt(p.i, s) }
+
+func (p *xmlText) hasAt(i int, s string) bool {
+	if i+len(s) > len(p.u) {
+		return false
+	}
+	for j := range len(s) {
+		if !p.u[i+j].is(s[j]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *xmlText) markup() {
+	switch {
+	case p.has("<!--"):
+		p.comment()
+	case p.has("<![CDATA["):
+		p.cdata()
+	case p.has("<!"):
+		p.fail("a DOCTYPE or other declaration cannot stand in a body")
+	case p.has("<?"):
+		p.instruction()
+	case p.has("</"):
+		p.endTag()
+	default:
+		p.startTag()
+	}
+}
+
+// char reads one character of text, or a hole in it.
+func (p *xmlText) char() {
+	u := p.u[p.i]
+	switch {
+	case len(p.open) == 0 && u.hole > 0:
+		p.fail("a placeholder outside of the root element")
+	case len(p.open) == 0:
+		if !u.isSpace() {
+			p.fail(fmt.Sprintf("%q outside of the root element", u.c))
+		}
+		p.i++
+	case u.hole > 0:
+		p.hole(inXML, inXMLBefore)
+	case p.closesCDATA():
+		p.fail("]]> in text; write ]]&gt;")
+	default:
+		p.text = p.reference(p.text)
+	}
+}
+
+// hole reads a hole. Where a literal > or ]> follows, which an ending ]] of the value would make the end of a CDATA
+// section, it stands in the second context.
+func (p *xmlText) hole(context, before byte) {
+	u := p.u[p.i]
+	p.i++
+	next := p.i
+	for next < len(p.u) && p.u[next].hole > 0 {
+		next++
+	}
+	if p.hasAt(next, ">") || p.hasAt(next, "]>") {
+		context = before
+	}
+	p.level.contexts = append(p.level.contexts, holeContext{u.hole, context})
+	p.text = append(p.text, u)
+}
+
+// closesCDATA reports whether a > comes next that stands behind ]], be it with holes in between, which may be empty.
+func (p *xmlText) closesCDATA() bool {
+	brackets := 0
+	for i := p.i - 1; p.next('>') && i >= 0 && brackets < 2; i-- {
+		switch {
+		case p.u[i].is(']'):
+			brackets++
+		case p.u[i].hole <= 0:
+			return false
+		}
+	}
+	return brackets == 2
+}
+
+// reference reads a byte of text, or what an entity or character reference stands for.
+func (p *xmlText) reference(text []unit) []unit {
+	u := p.u[p.i]
+	if u.c < ' ' && !u.isSpace() {
+		p.fail(fmt.Sprintf("the control character U+%04X, which XML forbids", u.c))
+		return text
+	}
+	if u.c != '&' {
+		p.i++
+		return append(text, u)
+	}
+	name, _, found := strings.Cut(plain(p.u[p.i+1:min(len(p.u), p.i+12)]), ";")
+	r, ok := entity(name)
+	if !found || !ok {
+		p.fail("& begins no reference that XML knows; write &amp; for the character &")
+		return text
+	}
+	whole := unit{hole: min(u.hole, 0), at: u.at, end: p.u[p.i+len(name)+1].end}
+	p.i += len(name) + 2
+	for _, c := range []byte(string(r)) {
+		whole.c = c
+		text = append(text, whole)
+	}
+	return text
+}
+
+// entity gives the character that a reference stands for.
+func entity(name string) (rune, bool) {
+	switch name {
+	case "lt":
+		return '<', true
+	case "gt":
+		return '>', true
+	case "amp":
+		return '&', true
+	case "quot":
+		return '"', true
+	case "apos":
+		return '\'', true
+	}
+	digits, found := strings.CutPrefix(name, "#")
+	base := 10
+	if hex, isHex := strings.CutPrefix(digits, "x"); isHex {
+		digits, base = hex, 16
+	}
+	n, err := strconv.ParseUint(digits, base, 32)
+	r := rune(n)
+	if !found || err != nil || n > utf8.MaxRune || !utf8.ValidRune(r) || r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff {
+		return 0, false
+	}
+	return r, true
+}
+
+// flush ends a run of character data. Comments and CDATA sections do not: what stands around them is one text.
+func (p *xmlText) flush() {
+	if len(p.text) > 0 {
+		p.level.texts = append(p.level.texts, p.text)
+		p.text = nil
+	}
+}
+
+func (p *xmlText) comment() {
+	p.i += len("<!--")
+	start := p.i
+	for p.i < len(p.u) {
+		switch u := p.u[p.i]; {
+		case p.has("-->"):
+			p.i += len("-->")
+			return
+		case p.has("--"):
+			p.fail("-- inside a comment")
+			return
+		case u.hole > 0:
+			if p.i > start && p.hasAt(p.i-1, "-") && p.hasAt(p.i+1, "-") {
+				p.fail("a placeholder between two - in a comment")
+				return
+			}
+			p.level.contexts = append(p.level.contexts, holeContext{u.hole, inComment})
+		}
+		p.i++
+	}
+	p.fail("a comment is not closed")
+}
+
+func (p *xmlText) cdata() {
+	if len(p.open) == 0 {
+		p.fail("a CDATA section outside of the root element")
+		return
+	}
+	p.i += len("<![CDATA[")
+	for p.i < len(p.u) {
+		switch u := p.u[p.i]; {
+		case p.has("]]>"):
+			p.i += len("]]>")
+			return
+		case u.hole > 0:
+			p.hole(inCDATA, inCDATAEnd)
+		case p.closesCDATA():
+			p.fail("a placeholder between ]] and >; write the > as ]]>&gt;<![CDATA[")
+			return
+		default:
+			p.text = append(p.text, u)
+			p.i++
+		}
+	}
+	p.fail("a CDATA section is not closed")
+}
+
+func (p *xmlText) instruction() {
+	if p.has("<?xml ") && p.i > 0 {
+		p.fail("<?xml stands only at the very beginning")
+		return
+	}
+	for ; p.i < len(p.u); p.i++ {
+		switch {
+		case p.has("?>"):
+			p.i += len("?>")
+			return
+		case p.u[p.i].hole > 0:
+			p.fail("a placeholder cannot stand between <? and ?>")
+			return
+		}
+	}
+	p.fail("?> is missing")
+}
+
+// name reads the name of an element or attribute.
+func (p *xmlText) name(what string) string {
+	start := p.i
+	for p.i < len(p.u) && p.u[p.i].hole <= 0 && nameByte(p.u[p.i].c, p.i == start) {
+		p.i++
+	}
+	switch {
+	case p.i < len(p.u) && p.u[p.i].hole > 0:
+		p.fail("a placeholder cannot be a part of the name of an " + what)
+	case p.i == start:
+		p.fail("the name of an " + what + " is wanted; write &lt; for the character <")
+	}
+	return plain(p.u[start:p.i])
+}
+
+func nameByte(c byte, first bool) bool {
+	return isLetter(c) || c == '_' || c == ':' || c >= utf8.RuneSelf || !first && (isDigit(c) || c == '-' || c == '.')
+}
+
+func (p *xmlText) space() bool {
+	start := p.i
+	for p.i < len(p.u) && p.u[p.i].isSpace() {
+		p.i++
+	}
+	return p.i > start
+}
+
+func (p *xmlText) startTag() {
+	p.flush()
+	at := p.u[p.i].at
+	p.i++
+	if p.root && len(p.open) == 0 {
+		p.fail("a second root element")
+		return
+	}
+	if len(p.open) >= maxNesting {
+		p.fail(fmt.Sprintf("nested deeper than %d", maxNesting))
+		return
+	}
+	name := p.name("element")
+	e := openElement{name: name, span: -1, at: at}
+	if len(p.open) > 0 {
+		_, local, found := strings.Cut(name, ":")
+		if !found {
+			local = name
+		}
+		e.span = len(p.level.spans)
+		p.level.spans = append(p.level.spans, span{at: at, xml: true, parent: p.open[len(p.open)-1].span, name: local})
+	}
+	p.root = true
+	p.open = append(p.open, e)
+	var seen []string
+	for p.err == nil {
+		spaced := p.space()
+		switch {
+		case p.has("/>"):
+			p.i += len("/>")
+			p.closeElement()
+			return
+		case p.next('>'):
+			p.i++
+			return
+		case p.i >= len(p.u):
+			p.fail("the tag <" + name + "> is not closed")
+		case !spaced:
+			p.fail("a blank, > or /> is wanted")
+		default:
+			attribute := p.attribute()
+			if p.err == nil && slices.Contains(seen, attribute) {
+				p.fail("attribute " + attribute + " stands twice in <" + name + ">")
+			}
+			seen = append(seen, attribute)
+		}
+	}
+}
+
+func (p *xmlText) attribute() string {
+	name := p.name("attribute")
+	p.space()
+	if p.err == nil && !p.next('=') {
+		p.fail("= is wanted after attribute " + name)
+		return name
+	}
+	p.i++
+	p.space()
+	if p.err == nil && !p.next('"') && !p.next('\'') {
+		p.fail("the value of attribute " + name + " is wanted in quotes")
+	}
+	if p.err != nil {
+		return name
+	}
+	quote := p.u[p.i].c
+	p.i++
+	var text []unit
+	for p.err == nil {
+		switch {
+		case p.i >= len(p.u):
+			p.fail("the value of attribute " + name + " is not closed")
+		case p.u[p.i].hole > 0:
+			p.level.contexts = append(p.level.contexts, holeContext{p.u[p.i].hole, inAttribute})
+			text = append(text, p.u[p.i])
+			p.i++
+		case p.next(quote):
+			p.i++
+			p.level.texts = append(p.level.texts, text)
+			return name
+		case p.next('<'):
+			p.fail("< in the value of attribute " + name + "; write &lt;")
+		default:
+			text = p.reference(text)
+		}
+	}
+	return name
+}
+
+func (p *xmlText) endTag() {
+	p.flush()
+	start := p.i
+	p.i += len("</")
+	name := p.name("element")
+	p.space()
+	switch {
+	case p.err != nil:
+		return
+	case !p.next('>'):
+		p.fail("> is wanted")
+	case len(p.open) == 0:
+		p.i = start
+		p.fail("</" + name + "> closes nothing")
+	case p.open[len(p.open)-1].name != name:
+		p.i = start
+		p.fail("</" + name + "> where </" + p.open[len(p.open)-1].name + "> is wanted")
+	}
+	if p.err == nil {
+		p.i++
+		p.closeElement()
+	}
+}
+
+func (p *xmlText) closeElement() {
+	e := p.open[len(p.open)-1]
+	p.open = p.open[:len(p.open)-1]
+	if e.span >= 0 {
+		p.level.spans[e.span].end = p.u[p.i-1].end
+	}
+}

@@ -1,0 +1,436 @@
+package file
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // a time zone is checked on machines that have no zone files
+
+	"todosync/connector"
+	"todosync/connector/preset"
+	"todosync/mapping"
+)
+
+// The most that limits take. They bound what one connection can cost a worker.
+const (
+	maxConcurrency = 1000
+	maxReceivers   = 2000 // of one event, so of one call
+	maxSchedule    = 100
+)
+
+// connection checks what a connection means. The settings that it gives are whole only where d has not failed.
+func (d *draft) connection(doc *Document, tenants map[string]map[string]mapping.Field) *connector.Connection {
+	asked := d.overPreset()
+	tree := d.merged
+	d.completeScenes(tree)
+	c := connector.Defaults()
+	if !d.fill(tree, &c) {
+		return nil
+	}
+	completeDefaults(&c, d)
+	d.identity(c.Tenant)
+	if d.required("name", c.Name, say("the connection's name, such as seeyon-hq", "连接名,如 seeyon-hq")) && !ValidName(c.Name) {
+		d.wrong("name", say("%q: want 1 to 63 of a-z 0-9 -", "%q:应为 1 至 63 个 a-z 0-9 - 字符"), excerpt(c.Name))
+	}
+	k := d.compiler(&c, tenants, asked)
+	d.checkResult("result", &c.Result)
+	k.headers("headers", c.Headers, request{receivers: c.Receivers.As})
+	k.token()
+	k.credentials()
+	k.sign()
+	for _, s := range connector.Scenes() {
+		if settings := c.Scenes[s]; settings != nil {
+			k.scene(s, settings)
+		}
+	}
+	d.checkFlow(&c, k)
+	d.checkRetry(&c)
+	d.checkTransport(&c)
+	d.checkSignOn(&c, k)
+	doc.Secrets = k.secrets()
+	d.compiled(&c, k)
+	return &c
+}
+
+// overPreset lays the document over its preset and gives the preset's variables that the document had to give and has not.
+func (d *draft) overPreset() []preset.Variable {
+	d.merged = d.root.pruned(d.shape)
+	name := d.root.string("preset")
+	if name == "" {
+		return nil
+	}
+	_, d.presetAt = d.lookup("preset")
+	if !slices.Contains(preset.Names(), name) {
+		if near := nearest(name, preset.Names()); near != "" {
+			d.wrong("preset", say("there is no preset %q, perhaps %q is meant", "没有预置 %q,是否想写 %q"), excerpt(name), near)
+		} else {
+			d.wrong("preset", say("there is no preset %q; there are %s", "没有预置 %q;可用:%s"), excerpt(name), strings.Join(preset.Names(), ", "))
+		}
+		return nil
+	}
+	under, err := d.r.preset(name)
+	if err != nil {
+		d.wrong("preset", say("cannot be read: %s", "无法读取:%s"), err)
+		return nil
+	}
+	d.merged = merge(under.tree, d.root, d.shape)
+	under.tree = d.variant(under)
+	d.merged = merge(under.tree, d.root, d.shape)
+	var missing []preset.Variable
+	for _, v := range under.asked.Variables {
+		n := d.merged.value("variables").value(v.Name)
+		if !v.Required || n != nil && (n.text != "" || n.bad) {
+			continue
+		}
+		missing = append(missing, v)
+		scenes, apart := d.spared(v.Name)
+		for _, scene := range scenes {
+			d.off = append(d.off, scene)
+			d.warn("scenes."+scene, say("is off: preset %s needs the variable %s for it: %s", "未开启:预置 %s 的该场景需要变量 %s:%s"),
+				name, v.Name, v.About.In(d.lang))
+		}
+		if !apart {
+			d.wrong("variables."+v.Name, say("preset %s needs this variable: %s", "预置 %s 需要该变量:%s"), name, v.About.In(d.lang))
+		}
+	}
+	return missing
+}
+
+// spared gives the scenes that the preset brings and that can't do without a variable which the file lacks. apart is true where
+// nothing else needs it and the file describes requests of its own: it can then do without those scenes.
+func (d *draft) spared(variable string) (scenes []string, apart bool) {
+	own := false
+	if n := d.root.value("scenes"); n != nil {
+		for _, m := range n.members {
+			own = own || m.value.string("body") != ""
+		}
+	}
+	if !own {
+		return nil, false
+	}
+	for _, m := range d.merged.members {
+		if m.name != "scenes" {
+			if m.value.mentions(variable) {
+				return nil, false
+			}
+			continue
+		}
+		for _, scene := range m.value.members {
+			switch {
+			case !scene.value.mentions(variable):
+			case scene.at.given():
+				return nil, false
+			default:
+				scenes = append(scenes, scene.name)
+			}
+		}
+	}
+	return scenes, true
+}
+
+// mentions reports whether a text in a tree uses a variable.
+func (n *node) mentions(variable string) bool {
+	return strings.Contains(n.text, "${"+variable+"}") ||
+		slices.ContainsFunc(n.members, func(m member) bool { return m.value.mentions(variable) }) ||
+		slices.ContainsFunc(n.items, func(item *node) bool { return item.mentions(variable) })
+}
+
+// variant lays over a preset what it holds for the values that its variables have in this document.
+func (d *draft) variant(p presetTree) *node {
+	tree := p.tree
+	for _, variable := range slices.Sorted(maps.Keys(p.variants)) {
+		choices := p.variants[variable]
+		value := d.merged.value("variables").string(variable)
+		over := choices[value]
+		if over == nil {
+			over = choices[preset.AnyOther]
+		}
+		if over != nil {
+			tree = merge(tree, over, d.shape)
+			continue
+		}
+		d.wrong("variables."+variable, say("%q is not one of %s", "%q 不在 %s 之中"), excerpt(value),
+			strings.Join(slices.Sorted(maps.Keys(choices)), ", "))
+		for _, over := range choices { // so that the rest can be checked
+			tree = merge(tree, over, d.shape)
+			break
+		}
+	}
+	return tree
+}
+
+// A presetTree is a preset as it is merged. None of its nodes has a place.
+type presetTree struct {
+	asked    preset.Asked
+	tree     *node
+	variants map[string]map[string]*node // by variable and its value
+}
+
+// preset reads a preset once.
+func (r *reader) preset(name string) (presetTree, error) {
+	if p, ok := r.presets[name]; ok {
+		return p, nil
+	}
+	var p presetTree
+	src, err := preset.Source(name)
+	if err != nil {
+		return p, err
+	}
+	if p.asked, err = preset.Settings(name); err != nil {
+		return p, err
+	}
+	n, fault := readYAML(string(src))
+	if fault != nil {
+		return p, fmt.Errorf("preset %s, line %d: %s", name, fault.at.line, fault.text.in("en", fault.args...))
+	}
+	p.tree, p.variants = n, map[string]map[string]*node{}
+	trees := []*node{n}
+	for variable, choices := range p.asked.Variants {
+		p.variants[variable] = map[string]*node{}
+		for value, over := range choices {
+			nodes, fault := readJSON(over)
+			if fault != nil || len(nodes) != 1 {
+				return p, fmt.Errorf("preset %s: the variant %s=%s is not an object", name, variable, value)
+			}
+			p.variants[variable][value] = nodes[0]
+			trees = append(trees, nodes[0])
+		}
+	}
+	for _, tree := range trees {
+		d := &draft{r: r, lang: "en", file: "preset " + name, root: tree, shape: r.connection}
+		d.check(tree, r.connection, "")
+		if err := d.problems.Err(); err != nil {
+			return p, err
+		}
+		tree.displaced()
+	}
+	r.presets[name] = p
+	return p, nil
+}
+
+// displaced takes the places out of a tree.
+func (n *node) displaced() {
+	n.at, n.inside, n.block = place{}, place{}, false
+	for i := range n.members {
+		n.members[i].at = place{}
+		n.members[i].value.displaced()
+	}
+	for _, v := range n.items {
+		v.displaced()
+	}
+}
+
+// completeScenes fills in what a scene has without being told: it is on, it is a POST, and its result is the connection's
+// but for what it says.
+func (d *draft) completeScenes(tree *node) {
+	held := tree.find("scenes")
+	if held == nil || held.value.kind != mappingKind || held.value.bad {
+		return
+	}
+	scenes := *held.value
+	scenes.members = slices.Clone(scenes.members)
+	held.value = &scenes
+	for i, m := range scenes.members {
+		if m.value.kind != mappingKind || m.value.bad {
+			continue
+		}
+		scene := *m.value
+		scene.members = slices.Clone(scene.members)
+		if scene.find("enabled") == nil {
+			enabled := strconv.FormatBool(!slices.Contains(d.off, m.name))
+			scene.set("enabled", &node{kind: boolKind, text: enabled})
+		}
+		if scene.find("method") == nil {
+			scene.set("method", &node{kind: textKind, text: "POST"})
+		}
+		if own := scene.find("result"); own != nil {
+			own.value = merge(tree.value("result"), own.value, d.shape.of("result"))
+		}
+		scenes.members[i].value = &scene
+	}
+}
+
+// completeDefaults fills in the defaults that depend on other settings.
+func completeDefaults(c *connector.Connection, d *draft) {
+	if c.Protocol == connector.WebService {
+		if !d.given("result.xmlJsonField") {
+			c.Result.XMLJSONField = "out"
+		}
+		for s, settings := range c.Scenes {
+			if settings.Result != nil && !d.given("scenes."+string(s)+".result.xmlJsonField") {
+				settings.Result.XMLJSONField = c.Result.XMLJSONField
+			}
+		}
+	}
+	if c.Scenes[connector.SceneMessage] != nil && c.Scenes[connector.SceneCreate] == nil && !d.given("retry.unanswered") {
+		c.Retry.Unanswered = connector.UnansweredHold
+	}
+	if c.SignOn != nil {
+		skew := connector.DefaultSkew()
+		if !d.given("signOn.skew.past") {
+			c.SignOn.Skew.Past = skew.Past
+		}
+		if !d.given("signOn.skew.future") {
+			c.SignOn.Skew.Future = skew.Future
+		}
+	}
+	if o := c.OAuth2; o != nil && o.Send == "" {
+		o.Send = connector.CredentialsBody
+	}
+}
+
+// checkResult checks the rules by which answers are read.
+func (d *draft) checkResult(path string, r *connector.Result) {
+	for _, m := range []struct{ name, path string }{
+		{"codeName", r.CodeName}, {"msgName", r.MsgName}, {"dataName", r.DataName}, {"partial.accounts", r.Partial.Accounts},
+	} {
+		d.checkPath(path+"."+m.name, m.path)
+	}
+	if r.CodeName != "" && len(r.SuccessCode) == 0 {
+		d.wrong(path+".successCode", say("is missing: with codeName set, say which code means success", "缺少:设置了 codeName 就要写明成功码"))
+	}
+	if len(r.Partial.Codes) > 0 && r.Partial.Accounts == "" {
+		d.wrong(path+".partial.accounts", say("is missing: the path at which the answer names the accounts that failed",
+			"缺少:应答中失败账号所在的路径"))
+	}
+}
+
+// checkPath checks a path into an event or an answer; an empty one is no path.
+func (d *draft) checkPath(at, path string) {
+	if path == "" {
+		return
+	}
+	if err := mapping.ValidPath(path); err != nil {
+		d.wrong(at, say("%s", "%s"), err)
+	}
+}
+
+// checkFlow checks what decides which events become which deliveries.
+func (d *draft) checkFlow(c *connector.Connection, k *compiler) {
+	for i, code := range c.Freeze {
+		at := index("freeze", i)
+		if !k.codes[code] {
+			if near := nearest(code, k.known()); near != "" {
+				d.wrong(at, say("there is no field %q, perhaps %q is meant", "没有字段 %q,是否想写 %q"), excerpt(code), near)
+			} else {
+				d.wrong(at, say("there is no field %q; write a code such as F055", "没有字段 %q;应写编码,如 F055"), excerpt(code))
+			}
+		}
+	}
+	d.checkReceivers("receivers", c.Receivers)
+	for _, list := range []struct {
+		path   string
+		values []string
+	}{{"when.types", c.When.Types}, {"when.objects", c.When.Objects}} {
+		for i, v := range list.values {
+			if v == "" {
+				d.wrong(index(list.path, i), say("is empty: it would match nothing", "为空:不会匹配任何事件"))
+			}
+		}
+	}
+	d.checkPath("when.receivers.path", c.When.Receivers.Path)
+	switch w := c.When.Receivers; {
+	case w.Path != "" && len(w.In) == 0:
+		d.wrong("when.receivers.in", say("is missing: the values of %s that are this connection's", "缺少:属于本连接的 %s 的取值"), w.Path)
+	case w.Path == "" && len(w.In) > 0:
+		d.wrong("when.receivers.path", say("is missing: the receiver's member that is compared with in", "缺少:与 in 比较的接收人成员"))
+	}
+	if c.Bindings.Auto != nil {
+		if d.required("bindings.auto.from", c.Bindings.Auto.From, say("the member that is the account, such as ext.employeeNo",
+			"作为账号的成员,如 ext.employeeNo")) {
+			d.checkPath("bindings.auto.from", c.Bindings.Auto.From)
+		}
+	}
+	on := func(s connector.Scene) bool { return c.Scenes[s] != nil && c.Scenes[s].Enabled }
+	off := c.Scenes[connector.SceneEdit] != nil && !c.Scenes[connector.SceneEdit].Enabled
+	if c.EditAs == connector.EditAsRecreate && !off && !(on(connector.SceneCreate) && on(connector.SceneDelete)) {
+		d.warn("editAs", say("recreate deletes and creates, and one of the two scenes is off: edits are not sent", "recreate 先删后建,而其中一个场景未开启:编辑不会推送"))
+	}
+	if c.Reopen == connector.ReopenEdit && !on(connector.SceneEdit) && on(connector.SceneCreate) {
+		d.wrong("reopen", say("edit needs the scene edit turned on", "edit 需要开启 edit 场景"))
+	}
+	if i := c.Import; i != nil && i.Enabled && i.Every < connector.Duration(time.Second) {
+		d.wrong("import.every", say("want at least 1s, such as 1m", "至少 1s,如 1m"))
+	}
+}
+
+func (d *draft) checkReceivers(path string, m connector.ReceiverMode) {
+	switch at := path + ".max"; {
+	case !d.given(at):
+	case m.As != mapping.List:
+		d.wrong(at, say("max is for list only", "max 只用于 list"))
+	case m.Max < 1 || m.Max > maxReceivers:
+		d.wrong(at, say("want 1 to %d", "应为 1 至 %d"), maxReceivers)
+	}
+}
+
+// checkRetry checks when and how often something is tried.
+func (d *draft) checkRetry(c *connector.Connection) {
+	if c.Retry.Enabled && len(c.Retry.Schedule) == 0 {
+		d.wrong("retry.schedule", say("is empty: write the waits, or enabled: false", "为空:请写等待时间,或 enabled: false"))
+	}
+	if len(c.Retry.Schedule) > maxSchedule {
+		d.wrong("retry.schedule", say("more than %d waits", "超过 %d 次"), maxSchedule)
+	}
+	for i, wait := range c.Retry.Schedule {
+		d.positive(index("retry.schedule", i), wait)
+	}
+	d.positive("retry.giveUpAfter", c.Retry.GiveUpAfter)
+	if c.Down.After < 0 {
+		d.wrong("down.after", say("want 0 (off) or more", "应为 0(关闭)或更大"))
+	}
+	if p := c.Down.Probe; len(p) != 2 {
+		d.wrong("down.probe", say("want two durations: the first wait and the longest, such as [1s, 60s]", "应为两个时长:首次与最长等待,如 [1s, 60s]"))
+	} else if p[0] <= 0 || p[0] > p[1] {
+		d.wrong("down.probe", say("want more than 0, the longer wait second", "应大于 0,且长的在后"))
+	}
+	if n := c.Limits.Concurrency; n < 1 || n > maxConcurrency {
+		d.wrong("limits.concurrency", say("want 1 to %d", "应为 1 至 %d"), maxConcurrency)
+	}
+	d.positive("timeouts.connect", c.Timeouts.Connect)
+	d.positive("timeouts.total", c.Timeouts.Total)
+	if c.Timeouts.Connect > c.Timeouts.Total {
+		d.warn("timeouts.connect", say("is longer than timeouts.total (%s), which ends the attempt", "大于 timeouts.total(%s),会先到总时限"), c.Timeouts.Total)
+	}
+}
+
+func (d *draft) positive(path string, v connector.Duration) {
+	if v <= 0 {
+		d.wrong(path, say("want more than 0", "应大于 0"))
+	}
+}
+
+// checkTransport checks how the OA is reached.
+func (d *draft) checkTransport(c *connector.Connection) {
+	t := c.TLS
+	if !slices.Contains([]string{"1.0", "1.1", "1.2", "1.3"}, t.MinVersion) {
+		d.wrong("tls.minVersion", say("want 1.0, 1.1, 1.2 or 1.3, not %q", "应为 1.0、1.1、1.2 或 1.3,而不是 %q"), excerpt(t.MinVersion))
+	}
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		d.wrong("tls", say("certFile and keyFile go together", "certFile 与 keyFile 须同时填写"))
+	}
+	if t.Pin != "" {
+		digest, ok := strings.CutPrefix(t.Pin, "sha256/")
+		if sum, err := base64.StdEncoding.DecodeString(digest); !ok || err != nil || len(sum) != 32 {
+			d.wrong("tls.pin", say("want sha256/ and the Base64 of the certificate's SHA-256", "应为 sha256/ 加证书 SHA-256 的 Base64"))
+		}
+	}
+	if t.InsecureSkipVerify {
+		d.warn("tls.insecureSkipVerify", say("anybody on the way can read and change what is sent; a pin is safer", "途中任何人都可读取和篡改内容;用 pin 更安全"))
+	}
+	if c.Proxy != "" {
+		if u, err := url.Parse(c.Proxy); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			d.wrong("proxy", say("want an address such as http://proxy:3128", "应为地址,如 http://proxy:3128"))
+		}
+	}
+	for i, host := range c.AllowHosts {
+		if host == "" || strings.ContainsAny(host, "/ @?#") {
+			d.wrong(index("allowHosts", i), say("want a host such as oa.example.com", "应为主机名,如 oa.example.com"))
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package file
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// merge lays a file's tree over a preset's: mappings member by member, everything else replaced, null removed. Neither of
+// the two is changed; what comes from the preset keeps the zero place.
+func merge(under, over *node, s *shape) *node {
+	if over == nil {
+		return under
+	}
+	if s.form == receiversForm && over.kind == mappingKind {
+		under = receiversOf(under)
+	}
+	if under == nil || under.kind != mappingKind || over.kind != mappingKind {
+		return over.pruned(s)
+	}
+	out := &node{kind: mappingKind, at: over.at, bad: over.bad}
+	dropped := replaced(over, s)
+	for _, m := range under.members {
+		given := over.match(m.name, s.folds)
+		switch {
+		case given == nil && slices.Contains(dropped, m.name):
+		case given == nil:
+			out.members = append(out.members, m)
+		case given.value.kind == nullKind:
+		default:
+			out.members = append(out.members, member{given.name, given.at, merge(m.value, given.value, s.of(m.name))})
+		}
+	}
+	for _, m := range over.members {
+		if m.value.kind != nullKind && out.match(m.name, s.folds) == nil {
+			out.members = append(out.members, member{m.name, m.at, m.value.pruned(s.of(m.name))})
+		}
+	}
+	return out
+}
+
+// replaced gives the alternatives that a file drops by setting one of them.
+func replaced(over *node, s *shape) []string {
+	group := s.alternatives()
+	for _, name := range group {
+		if v := over.value(name); v != nil && v.kind != nullKind {
+			return group
+		}
+	}
+	return nil
+}
+
+// of gives a member's shape; a name that is unknown has one that merges anything.
+func (s *shape) of(name string) *shape {
+	if m := s.member(name); m != nil {
+		return m
+	}
+	return &shape{}
+}
+
+// match finds a member by name, or, where names differ by more than case, by name in any case.
+func (n *node) match(name string, folds bool) *member {
+	for i := range n.members {
+		if m := &n.members[i]; m.name == name || folds && strings.EqualFold(m.name, name) {
+			return m
+		}
+	}
+	return nil
+}
+
+// pruned gives the tree without its nulls and without repeated names.
+func (n *node) pruned(s *shape) *node {
+	switch {
+	case n.kind == mappingKind:
+		return merge(&node{kind: mappingKind}, n, s)
+	case n.kind == sequenceKind && s.elem != nil:
+		out := *n
+		out.items = make([]*node, len(n.items))
+		for i, item := range n.items {
+			out.items[i] = item.pruned(s.elem)
+		}
+		return &out
+	}
+	return n
+}
+
+// appendJSON writes a tree as JSON, without what was told to be wrong. Objects are in the order of their shape, dicts in
+// that of their names, so that two files that say the same are the same.
+func appendJSON(dst []byte, n *node, s *shape) []byte {
+	switch n.kind {
+	case mappingKind:
+		dst = append(dst, '{')
+		first := true
+		for _, m := range ordered(n, s) {
+			if m.value.bad {
+				continue
+			}
+			if !first {
+				dst = append(dst, ',')
+			}
+			first = false
+			dst = append(appendString(dst, m.name), ':')
+			dst = appendJSON(dst, m.value, s.of(m.name))
+		}
+		return append(dst, '}')
+	case sequenceKind:
+		dst = append(dst, '[')
+		first := true
+		for _, item := range n.items {
+			if item.bad {
+				continue
+			}
+			if !first {
+				dst = append(dst, ',')
+			}
+			first = false
+			elem := s.elem
+			if elem == nil {
+				elem = &shape{}
+			}
+			dst = appendJSON(dst, item, elem)
+		}
+		return append(dst, ']')
+	case textKind:
+		return appendString(dst, n.text)
+	case nullKind:
+		return append(dst, "null"...)
+	default:
+		return append(dst, n.text...)
+	}
+}
+
+// ordered gives the members in canonical order.
+func ordered(n *node, s *shape) []member {
+	out := slices.Clone(n.members)
+	known := s.known()
+	rank := func(name string) int {
+		if i := slices.Index(known, name); i >= 0 {
+			return i
+		}
+		return len(known)
+	}
+	slices.SortStableFunc(out, func(a, b member) int {
+		if d := rank(a.name) - rank(b.name); d != 0 {
+			return d
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	return slices.CompactFunc(out, func(a, b member) bool { return a.name == b.name })
+}
+
+func appendString(dst []byte, s string) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	// A string always encodes.
+	_ = enc.Encode(s)
+	return append(dst, bytes.TrimRight(b.Bytes(), "\n")...)
+}

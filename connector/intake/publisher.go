@@ -1,0 +1,113 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"todosync/connector"
+)
+
+// publishLimit bounds the wait for JetStream's answer where the caller's context has no end.
+const publishLimit = 10 * time.Second
+
+// JetStream's codes that the client library has no name for.
+const (
+	codeStreamFull      jetstream.ErrorCode = 10077 // maximum bytes, messages or age exceeded
+	codeNoResources     jetstream.ErrorCode = 10023 // the server's disk limit
+	codeOtherStream     jetstream.ErrorCode = 10060 // the subject belongs to another stream
+	codeSubjectsOverlap jetstream.ErrorCode = 10065
+)
+
+// A PublisherConfig says where events are put.
+type PublisherConfig struct {
+	Conn   *nats.Conn // required
+	Stream string     // DefaultStream
+}
+
+// A Publisher puts events into the stream. Its methods may be called from many goroutines; JetStream keeps the order in which
+// calls begin only where each waits for the one before.
+type Publisher struct {
+	js     jetstream.JetStream
+	nc     *nats.Conn
+	stream string
+}
+
+// NewPublisher makes a Publisher.
+func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
+	if cfg.Conn == nil {
+		return nil, errors.New("make the publisher: Conn is needed")
+	}
+	if cfg.Stream == "" {
+		cfg.Stream = DefaultStream
+	}
+	js, err := jetstream.New(cfg.Conn)
+	if err != nil {
+		return nil, err
+	}
+	return &Publisher{js: js, nc: cfg.Conn, stream: cfg.Stream}, nil
+}
+
+// MessageID is the value of the header Nats-Msg-Id for an event: JetStream ignores a second message with the same one, so it
+// must be unique in the stream, and ids are unique within a tenant only.
+func MessageID(tenant, event string) string { return tenant + "/" + event }
+
+// Subject is the subject of an event.
+func Subject(tenant string, kind connector.Kind, action connector.Action) string {
+	return "crm." + tenant + "." + string(kind) + "." + string(action)
+}
+
+// Publish puts one message into the stream and returns when JetStream has stored it, with its sequence, or that of the
+// message that had the same Nats-Msg-Id before it. Subject, Header and Data of m are used. An error of kind Unavailable
+// leaves open whether it was stored; with a Nats-Msg-Id it may be sent again without harm.
+func (p *Publisher) Publish(ctx context.Context, m connector.Incoming) (sequence uint64, duplicate bool, err error) {
+	if most := p.nc.MaxPayload(); most > 0 && int64(len(m.Data)) > most {
+		return 0, false, &connector.Error{
+			Kind: connector.TooLarge, Op: "publish an event", Msg: fmt.Sprintf("%d bytes; NATS takes %d at most", len(m.Data), most),
+			Hint: fmt.Sprintf("an event may have %d bytes", connector.MaxPayload),
+		}
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, publishLimit)
+		defer cancel()
+	}
+	header := maps.Clone(m.Header) // the client library adds to it
+	msg := &nats.Msg{Subject: m.Subject, Header: header, Data: m.Data}
+	ack, err := p.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(p.stream))
+	if err != nil {
+		return 0, false, publishError(err, p.stream)
+	}
+	return ack.Sequence, ack.Duplicate, nil
+}
+
+// publishError puts JetStream's refusals into words.
+func publishError(err error, stream string) error {
+	e := &connector.Error{Kind: connector.Unavailable, Op: "publish an event", Err: err}
+	api, known := errors.AsType[*jetstream.APIError](err)
+	switch {
+	case known && (api.ErrorCode == codeStreamFull || api.ErrorCode == codeNoResources):
+		e.Msg = "stream " + stream + " is full, so JetStream refuses new events"
+		e.Hint = "see why nothing is read (/readyz), or raise --stream-max-bytes"
+	case known && api.ErrorCode == codeOtherStream:
+		e.Msg = "the subject belongs to another stream than " + stream
+		e.Hint = "name that stream by --stream, or take crm.> out of it"
+		e.Kind = connector.Conflict
+	case errors.Is(err, jetstream.ErrNoStreamResponse):
+		e.Msg = "no stream takes the subject"
+		e.Hint = "the worker makes stream " + stream + " when it has started; see /readyz"
+	case errors.Is(err, nats.ErrMaxPayload):
+		e.Kind = connector.TooLarge
+		e.Msg = "the event with its headers is larger than NATS takes"
+		e.Hint = "send less in it"
+	default:
+		e.Msg = "NATS did not confirm that it stored the event"
+		e.Hint = "send it again with the same id; see /readyz"
+	}
+	return e
+}

@@ -1,0 +1,196 @@
+package store
+
+import (
+	"encoding/json"
+
+	"todosync/connector"
+)
+
+// write stores what planning the part has led to.
+func (a *acceptance) write() error {
+	made, bySequence, err := a.writeEvents()
+	if err != nil {
+		return err
+	}
+	if err := a.writeDeliveries(made); err != nil {
+		return err
+	}
+	if err := a.writeWaiting(); err != nil {
+		return err
+	}
+	if err := a.writeTodos(bySequence); err != nil {
+		return err
+	}
+	if err := a.writeDuplicates(); err != nil {
+		return err
+	}
+	return a.writeRejected()
+}
+
+// writeEvents stores the accepted events, gives their deliveries numbers of the events, and says which event number stands
+// behind which sequence.
+func (a *acceptance) writeEvents() (made []*connector.Delivery, bySequence map[uint64]int64, err error) {
+	a.result.Events = len(a.fresh)
+	bySequence = make(map[uint64]int64, len(a.fresh))
+	if len(a.fresh) == 0 {
+		return nil, bySequence, nil
+	}
+	n, err := a.tx.numbers("events", len(a.fresh))
+	if err != nil {
+		return nil, nil, err
+	}
+	const query = `INSERT INTO events (n, tenant, id, stream_seq, kind, action, todo, sender, event_ms, received_ms, trace,
+		duplicates, outcome, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	for _, f := range a.fresh {
+		e := f.event
+		f.n = n
+		n++
+		bySequence[e.Sequence] = f.n
+		outcome, err := outcomeOf(&f.planned)
+		if err != nil {
+			return nil, nil, err
+		}
+		err = a.tx.run(query, f.n, e.Tenant, e.ID, e.Sequence, string(e.Kind), string(e.Action), e.Object.ID, e.Object.SenderID,
+			millisOrNull(e.Time), millis(e.Received), e.Trace, f.known.duplicates, outcome, e.Payload)
+		if err != nil {
+			return nil, nil, err
+		}
+		for i := range f.planned.Outcomes {
+			for _, d := range f.planned.Outcomes[i].Deliveries {
+				d.EventN = f.n
+				made = append(made, d)
+			}
+		}
+	}
+	return made, bySequence, nil
+}
+
+func (a *acceptance) writeDeliveries(made []*connector.Delivery) error {
+	a.result.Deliveries = len(made)
+	if len(made) == 0 {
+		return nil
+	}
+	n, err := a.tx.numbers("deliveries", len(made))
+	if err != nil {
+		return err
+	}
+	for _, d := range made {
+		d.N = n
+		n++
+		if err := a.tx.insertDelivery(d); err != nil {
+			return err
+		}
+		if !d.Due.IsZero() {
+			a.result.Wake = append(a.result.Wake, d.Conn)
+		}
+		a.changed = append(a.changed, d.N)
+	}
+	return nil
+}
+
+// writeWaiting stores what planning has made of deliveries that waited before: superseded, or now at the head of their lane.
+func (a *acceptance) writeWaiting() error {
+	for _, w := range a.waiting {
+		d := w.delivery
+		if d.State == w.state && d.Due.IsZero() != w.due {
+			continue
+		}
+		const query = `UPDATE deliveries SET state = ?, class = ?, due_ms = ?, superseded_by = ?, updated_ms = ?
+			WHERE n = ? AND state = ?`
+		err := a.tx.run(query, string(d.State), string(d.Class), millisOrNull(d.Due), d.SupersededBy, millis(a.batch.Now),
+			d.N, string(w.state))
+		if err != nil {
+			return err
+		}
+		if !d.Due.IsZero() {
+			a.result.Wake = append(a.result.Wake, d.Conn)
+		}
+		a.changed = append(a.changed, d.N)
+	}
+	return nil
+}
+
+// writeTodos stores what is known of todos and of their lanes, as far as planning changed it.
+func (a *acceptance) writeTodos(bySequence map[uint64]int64) error {
+	const query = `INSERT INTO todos (conn, kind, todo, version, finished, deleted, newest_seq, newest_event, keyed, receivers,
+		updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conn, kind, todo) DO UPDATE SET
+		version = excluded.version, finished = excluded.finished, deleted = excluded.deleted, newest_seq = excluded.newest_seq,
+		newest_event = excluded.newest_event, keyed = excluded.keyed, receivers = excluded.receivers, updated_ms = excluded.updated_ms`
+	for _, t := range a.known.Todos {
+		if t.Dirty {
+			who := []byte("[]")
+			if len(t.Receivers) > 0 {
+				var err error
+				if who, err = json.Marshal(t.Receivers); err != nil {
+					return err
+				}
+			}
+			var version any
+			if t.Versioned {
+				version = t.Version
+			}
+			err := a.tx.run(query, t.Key.Conn, string(t.Key.Kind), t.Key.ID, version, t.Finished, t.Deleted, t.Newest,
+				bySequence[t.Newest], string(t.Keyed), string(who), millis(a.batch.Now))
+			if err != nil {
+				return err
+			}
+		}
+		for _, lane := range t.Lanes {
+			if !lane.Dirty {
+				continue
+			}
+			if err := a.tx.planLane(t.Key, lane); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeDuplicates counts events that came again. Those that came again within the batch are counted with their insert.
+func (a *acceptance) writeDuplicates() error {
+	for _, s := range a.stored {
+		if s.n == 0 || s.duplicates == 0 {
+			continue
+		}
+		if err := a.tx.run(`UPDATE events SET duplicates = duplicates + ? WHERE n = ?`, s.duplicates, s.n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *acceptance) writeRejected() error {
+	a.result.Rejected = len(a.rejected)
+	if len(a.rejected) == 0 {
+		return nil
+	}
+	n, err := a.tx.numbers("rejected", len(a.rejected))
+	if err != nil {
+		return err
+	}
+	for i, r := range a.rejected {
+		header := []byte("{}")
+		if len(r.item.Header) > 0 {
+			if header, err = json.Marshal(r.item.Header); err != nil {
+				return err
+			}
+		}
+		received := r.item.Time
+		if received.IsZero() {
+			received = a.batch.Now
+		}
+		payload := r.item.Data
+		if payload == nil {
+			payload = []byte{}
+		}
+		const query = `INSERT INTO rejected (n, id, tenant, subject, header, stream_seq, reason, path, received_ms, size, payload)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		err := a.tx.run(query, n+int64(i), a.db.newID(a.batch.Now), tenantOf(r.item.Subject), r.item.Subject, string(header),
+			r.item.Sequence, r.reason, r.path, millis(received), len(payload), payload)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

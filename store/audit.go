@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"todosync/connector"
+)
+
+// An AuditEntry is one thing that a person did.
+type AuditEntry struct {
+	At     time.Time `json:"at"`
+	Who    string    `json:"who"`
+	What   string    `json:"what"`
+	Tenant string    `json:"tenant"`
+	Target string    `json:"target"`
+	Detail string    `json:"detail"`
+}
+
+// audit notes what a person did, in the transaction that does it.
+func (t *tx) audit(now int64, who, what, tenant, target, detail string) error {
+	n, err := t.numbers("audit", 1)
+	if err != nil {
+		return err
+	}
+	return t.run(`INSERT INTO audit (n, at_ms, who, what, tenant, target, detail) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		n, now, who, what, tenant, target, detail)
+}
+
+// Note adds an entry to the audit for what happens outside of the store: a log-in, a test message.
+func (d *DB) Note(ctx context.Context, e AuditEntry) error {
+	return d.writer.write(ctx, "note in audit", func(t *tx) error {
+		return t.audit(millis(d.cfg.Now()), e.Who, e.What, e.Tenant, e.Target, e.Detail)
+	})
+}
+
+// Audit lists what people did, newest first, in the tenants that are given or in all.
+func (d *DB) Audit(ctx context.Context, tenants []string, p connector.PageOf) (connector.Page[AuditEntry], error) {
+	const op = "list audit"
+	before, limit, err := pageOf(op, p)
+	if err != nil {
+		return connector.Page[AuditEntry]{}, err
+	}
+	type stored struct {
+		N      int64  `db:"n"`
+		AtMs   int64  `db:"at_ms"`
+		Who    string `db:"who"`
+		What   string `db:"what"`
+		Tenant string `db:"tenant"`
+		Target string `db:"target"`
+		Detail string `db:"detail"`
+	}
+	w := where{}
+	w.add(`n < ?`, before)
+	w.in(`tenant`, tenants)
+	var rows []stored
+	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+		return q.Select(&rows, `SELECT n, at_ms, who, what, tenant, target, detail FROM audit `+w.text()+` ORDER BY n DESC LIMIT ?`,
+			w.with(limit+1)...)
+	})
+	out := connector.Page[AuditEntry]{Items: []AuditEntry{}}
+	for i, r := range rows {
+		if i == limit {
+			out.Next = cursor(rows[i-1].N)
+			break
+		}
+		out.Items = append(out.Items, AuditEntry{
+			At: instant(r.AtMs), Who: r.Who, What: r.What, Tenant: r.Tenant, Target: r.Target, Detail: r.Detail,
+		})
+	}
+	return out, err
+}

@@ -1,0 +1,318 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"todosync/connector"
+)
+
+// A StoredBinding is a binding with who made it and when.
+type StoredBinding struct {
+	connector.Binding
+	MadeBy    string    `json:"madeBy"`
+	Automatic bool      `json:"automatic"`
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// A BindingFilter chooses bindings of one tenant.
+type BindingFilter struct {
+	Tenant     string
+	Connection string // empty: of all its connections
+	Text       string // a part of user, account or one of their names
+}
+
+// accountKey is an account as it is compared within a connection.
+func accountKey(account string, ignoreCase bool) string {
+	if ignoreCase {
+		return strings.ToLower(account)
+	}
+	return account
+}
+
+// trimBinding is the binding without blanks around its members.
+func trimBinding(b connector.Binding) connector.Binding {
+	return connector.Binding{
+		Connection: strings.TrimSpace(b.Connection), User: clean(strings.TrimSpace(b.User)), UserName: strings.TrimSpace(b.UserName),
+		Account: clean(strings.TrimSpace(b.Account)), AccountName: strings.TrimSpace(b.AccountName),
+	}
+}
+
+// Bindings lists bindings by connection and user.
+func (d *DB) Bindings(ctx context.Context, f BindingFilter, p connector.PageOf) (connector.Page[StoredBinding], error) {
+	const op = "list bindings"
+	out := connector.Page[StoredBinding]{Items: []StoredBinding{}}
+	_, limit, err := pageOf(op, connector.PageOf{Limit: p.Limit})
+	if err != nil {
+		return out, err
+	}
+	w := where{}
+	w.add(`c.tenant = ?`, clean(f.Tenant))
+	w.add(`c.deleted_ms IS NULL`)
+	if f.Connection != "" {
+		s, err := d.connection(op, connector.ConnectionKey{Tenant: f.Tenant, Name: f.Connection})
+		if err != nil {
+			return out, err
+		}
+		w.add(`b.conn = ?`, s.conn)
+	}
+	if f.Text != "" {
+		like := likeText(f.Text)
+		w.add(`(b.crm_user LIKE ? ESCAPE '\' OR b.crm_user_name LIKE ? ESCAPE '\' OR b.account LIKE ? ESCAPE '\' OR b.account_name LIKE ? ESCAPE '\')`,
+			like, like, like, like)
+	}
+	if p.Cursor != "" {
+		conn, user, ok := readBindingCursor(p.Cursor)
+		if !ok {
+			_, _, err := pageOf(op, connector.PageOf{Cursor: "!"})
+			return out, err
+		}
+		w.add(`(b.conn > ? OR b.conn = ? AND b.crm_user > ?)`, conn, conn, user)
+	}
+	type stored struct {
+		Conn        int64  `db:"conn"`
+		Name        string `db:"name"`
+		User        string `db:"crm_user"`
+		UserName    string `db:"crm_user_name"`
+		Account     string `db:"account"`
+		AccountName string `db:"account_name"`
+		MadeBy      string `db:"made_by"`
+		Automatic   bool   `db:"automatic"`
+		UpdatedMs   int64  `db:"updated_ms"`
+	}
+	var rows []stored
+	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+		return q.Select(&rows, `SELECT b.conn, c.name, b.crm_user, b.crm_user_name, b.account, b.account_name, b.made_by, b.automatic,
+			b.updated_ms FROM bindings b JOIN connections c ON c.n = b.conn `+w.text()+` ORDER BY b.conn, b.crm_user LIMIT ?`,
+			w.with(limit+1)...)
+	})
+	for i, r := range rows {
+		if i == limit {
+			out.Next = bindingCursor(rows[i-1].Conn, rows[i-1].User)
+			break
+		}
+		out.Items = append(out.Items, StoredBinding{
+			Binding: connector.Binding{Connection: r.Name, User: r.User, UserName: r.UserName, Account: r.Account, AccountName: r.AccountName},
+			MadeBy:  r.MadeBy, Automatic: r.Automatic, UpdatedAt: instant(r.UpdatedMs),
+		})
+	}
+	return out, err
+}
+
+func bindingCursor(conn int64, user string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte("b." + strconv.FormatInt(conn, 36) + "." + user))
+}
+
+func readBindingCursor(s string) (conn int64, user string, ok bool) {
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return 0, "", false
+	}
+	parts := strings.SplitN(string(b), ".", 3)
+	if len(parts) != 3 || parts[0] != "b" {
+		return 0, "", false
+	}
+	conn, err = strconv.ParseInt(parts[1], 36, 64)
+	return conn, parts[2], err == nil
+}
+
+// A BindingChange says what a binding led to.
+type BindingChange struct {
+	Before   connector.Binding // empty: there was none
+	Released int               // deliveries that had been held for want of it
+	Moved    int               // open todos that stand in another account's inbox
+}
+
+// SetBinding binds a user to an account, in place of another account that he may have. An account that is another user's is an
+// error. What was held for want of the binding goes on.
+func (d *DB) SetBinding(ctx context.Context, tenant string, b connector.Binding, who string) (BindingChange, error) {
+	const op = "set binding"
+	b = trimBinding(b)
+	s, err := d.connection(op, connector.ConnectionKey{Tenant: tenant, Name: b.Connection})
+	if err != nil {
+		return BindingChange{}, err
+	}
+	if why := incomplete(b); why != "" {
+		return BindingChange{}, &connector.Error{Kind: connector.Invalid, Op: op, Msg: why}
+	}
+	var out BindingChange
+	err = d.writer.write(ctx, op, func(t *tx) error {
+		k, err := d.binder(t, s, who)
+		if err != nil {
+			return err
+		}
+		holder, err := k.holder(b.Account)
+		if err != nil {
+			return err
+		}
+		if holder != "" && holder != b.User {
+			return &connector.Error{
+				Kind: connector.Conflict, Op: op, Msg: fmt.Sprintf("account %s is bound to user %s", b.Account, holder),
+				Hint: "remove that binding first: an account belongs to one user of a connection",
+			}
+		}
+		if out, err = k.set(b); err != nil {
+			return err
+		}
+		return t.audit(k.now, who, "binding set", tenant, b.Connection, b.User+" -> "+b.Account)
+	})
+	if err == nil && out.Released > 0 {
+		d.wake(s.conn)
+	}
+	return out, err
+}
+
+// RemoveBinding takes a user's binding away.
+func (d *DB) RemoveBinding(ctx context.Context, key connector.ConnectionKey, user, who string) (BindingChange, error) {
+	const op = "remove binding"
+	s, err := d.connection(op, key)
+	if err != nil {
+		return BindingChange{}, err
+	}
+	var out BindingChange
+	err = d.writer.write(ctx, op, func(t *tx) error {
+		k, err := d.binder(t, s, who)
+		if err != nil {
+			return err
+		}
+		out = BindingChange{}
+		if out.Before, err = k.find(user); err != nil {
+			return err
+		}
+		if out.Before.User == "" {
+			return notFound(op, fmt.Sprintf("a binding of user %s in connection %s", user, key))
+		}
+		if out.Moved, err = k.open(user, ""); err != nil {
+			return err
+		}
+		if err := t.run(`DELETE FROM bindings WHERE conn = ? AND crm_user = ?`, s.conn, user); err != nil {
+			return err
+		}
+		return t.audit(k.now, who, "binding removed", key.Tenant, key.Name, user+" -> "+out.Before.Account)
+	})
+	return out, err
+}
+
+// incomplete says what a binding lacks.
+func incomplete(b connector.Binding) string {
+	switch {
+	case b.User == "":
+		return "the CRM user id is missing"
+	case b.Account == "":
+		return "the OA account is missing"
+	case len(b.User) > 256 || len(b.Account) > 256:
+		return "ids and accounts have 256 bytes at most"
+	}
+	return ""
+}
+
+// A binder changes the bindings of one connection within a write.
+type binder struct {
+	tx         *tx
+	slot       *slot
+	who        string
+	now        int64
+	ignoreCase bool
+}
+
+func (d *DB) binder(t *tx, s *slot, who string) (*binder, error) {
+	st, err := d.registry.state(s, t.settings)
+	if err != nil {
+		return nil, err
+	}
+	k := &binder{tx: t, slot: s, who: who, now: millis(d.cfg.Now())}
+	if st.planning != nil {
+		k.ignoreCase = st.planning.Settings.Bindings.IgnoreCase
+	}
+	return k, nil
+}
+
+// holder is the user whom an account is bound to, empty when it is nobody's.
+func (k *binder) holder(account string) (user string, err error) {
+	err = k.tx.read(`SELECT crm_user FROM bindings WHERE conn = ? AND account_key = ?`,
+		[]any{k.slot.conn, accountKey(account, k.ignoreCase)}, func(r row) error {
+			user = r.text(0)
+			return nil
+		})
+	return user, err
+}
+
+// find is a user's binding, empty when he has none.
+func (k *binder) find(user string) (b connector.Binding, err error) {
+	err = k.tx.read(`SELECT crm_user, crm_user_name, account, account_name FROM bindings WHERE conn = ? AND crm_user = ?`,
+		[]any{k.slot.conn, user}, func(r row) error {
+			b = bindingOf(r)
+			b.Connection = k.slot.key.Name
+			return nil
+		})
+	return b, err
+}
+
+// set stores a binding whose account is free, and releases what waited for it.
+func (k *binder) set(b connector.Binding) (BindingChange, error) {
+	var out BindingChange
+	var err error
+	if out.Before, err = k.find(b.User); err != nil {
+		return out, err
+	}
+	if out.Before.Account != "" && out.Before.Account != b.Account {
+		if out.Moved, err = k.open(b.User, b.Account); err != nil {
+			return out, err
+		}
+	}
+	const query = `INSERT INTO bindings (conn, crm_user, crm_user_name, account, account_key, account_name, made_by, automatic, updated_ms)
+		VALUES (?, ?, ?, ?, ?, ?, ?, FALSE, ?) ON CONFLICT (conn, crm_user) DO UPDATE SET crm_user_name = excluded.crm_user_name,
+		account = excluded.account, account_key = excluded.account_key, account_name = excluded.account_name,
+		made_by = excluded.made_by, automatic = excluded.automatic, updated_ms = excluded.updated_ms`
+	err = k.tx.run(query, k.slot.conn, b.User, b.UserName, b.Account, accountKey(b.Account, k.ignoreCase), b.AccountName, k.who, k.now)
+	if err != nil {
+		return out, err
+	}
+	out.Released, err = k.release(b.User)
+	return out, err
+}
+
+// release lets the deliveries go that were held because the user was unbound.
+func (k *binder) release(user string) (int, error) {
+	type lane struct {
+		key  connector.TodoKey
+		lane string
+	}
+	lanes := map[lane]bool{}
+	count := 0
+	const query = `UPDATE deliveries SET state = 'pending', class = '', message = '', updated_ms = ?
+		WHERE conn = ? AND receiver = ? AND state = 'held' AND class = 'unbound' RETURNING kind, todo, lane`
+	err := k.tx.change(query, []any{k.now, k.slot.conn, user}, func(r row) error {
+		count++
+		lanes[lane{connector.TodoKey{Conn: k.slot.conn, Kind: connector.Kind(r.text(0)), ID: r.text(1)}, r.text(2)}] = true
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for l := range lanes {
+		if err := k.tx.headLane(l.key, l.lane, k.now); err != nil {
+			return 0, err
+		}
+	}
+	return count, nil
+}
+
+// open counts a user's open todos that the OA has under another account than this one.
+func (k *binder) open(user, account string) (count int, err error) {
+	const query = `SELECT COUNT(*) FROM lanes l JOIN (
+			SELECT DISTINCT kind, todo FROM deliveries WHERE conn = ? AND receiver = ? AND receiver <> ''
+		) d ON l.conn = ? AND l.kind = d.kind AND l.todo = d.todo AND l.receiver = ?
+		WHERE l.presence <> '' AND l.ended = '' AND l.account <> ?`
+	err = k.tx.read(query, []any{k.slot.conn, user, k.slot.conn, user, account}, func(r row) error {
+		count = int(r.num(0))
+		return nil
+	})
+	return count, err
+}

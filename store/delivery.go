@@ -1,0 +1,122 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"todosync/connector"
+	"todosync/retry"
+)
+
+// deliveryColumns are what deliveryOf reads; the table is d.
+const deliveryColumns = `d.n, d.id, d.conn, d.kind, d.todo, d.lane, d.scene, d.step, d.event_n, d.event_id, d.title, d.receivers,
+	d.account, d.external, d.state, d.class, d.code, d.message, d.tries, d.attempts, d.first_try_ms, d.due_ms, d.created_ms,
+	d.updated_ms, d.revision, d.sent_twice, d.unanswered, d.superseded_by, d.split_from, d.remote_id`
+
+// deliveryWidth is the number of deliveryColumns.
+const deliveryWidth = 30
+
+// deliveryOf reads a row that begins with deliveryColumns. The delivery's Key is left empty.
+func deliveryOf(r row) (*connector.Delivery, error) {
+	d := &connector.Delivery{
+		N: r.num(0), ID: r.text(1), Conn: r.num(2), Kind: connector.Kind(r.text(3)), Todo: r.text(4), Lane: r.text(5),
+		Scene: connector.Scene(r.text(6)), Step: int(r.num(7)), EventN: r.num(8), EventID: r.text(9), Title: r.text(10),
+		Account: r.text(12), External: int(r.num(13)), State: connector.State(r.text(14)), Class: retry.Class(r.text(15)),
+		Code: r.text(16), Message: r.text(17), Tries: int(r.num(18)), Attempts: int(r.num(19)), FirstTry: r.time(20),
+		Due: r.time(21), Created: r.time(22), Updated: r.time(23), Revision: r.num(24), SentTwice: r.flag(25),
+		Unanswered: r.flag(26), SupersededBy: r.text(27), SplitFrom: r.text(28), RemoteID: r.text(29),
+	}
+	var err error
+	if d.Recipients, err = recipientsOf(r.text(11)); err != nil {
+		return nil, fmt.Errorf("read receivers of delivery %s: %w", d.ID, err)
+	}
+	return d, nil
+}
+
+// recipientsOf reads stored receivers. The usual one receiver with a plain id and no name is read without the JSON package.
+func recipientsOf(s string) ([]connector.Recipient, error) {
+	if s == "" || s == "[]" {
+		return nil, nil
+	}
+	var out []connector.Recipient
+	err := json.Unmarshal([]byte(s), &out)
+	return out, err
+}
+
+// insertDelivery stores a planned delivery under its number.
+func (t *tx) insertDelivery(d *connector.Delivery) error {
+	who, err := json.Marshal(d.Recipients)
+	if err != nil {
+		return err
+	}
+	receiver := ""
+	if len(d.Recipients) == 1 {
+		receiver = d.Recipients[0].ID
+	}
+	const query = `INSERT INTO deliveries (n, id, conn, kind, todo, lane, scene, step, event_n, event_id, title, receiver,
+		receivers, account, external, state, class, code, message, tries, attempts, first_try_ms, due_ms, created_ms, updated_ms,
+		revision, sent_twice, unanswered, superseded_by, split_from, remote_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	err = t.run(query, d.N, d.ID, d.Conn, string(d.Kind), d.Todo, d.Lane, string(d.Scene), d.Step, d.EventN, d.EventID, d.Title,
+		receiver, string(who), d.Account, d.External, string(d.State), string(d.Class), d.Code, d.Message, d.Tries, d.Attempts,
+		millisOrNull(d.FirstTry), millisOrNull(d.Due), millis(d.Created), millis(d.Updated), d.Revision, d.SentTwice,
+		d.Unanswered, d.SupersededBy, d.SplitFrom, d.RemoteID)
+	if err != nil || len(d.Recipients) < 2 {
+		return err
+	}
+	for _, r := range d.Recipients {
+		const query = `INSERT INTO delivery_receivers (conn, receiver, delivery_n) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`
+		if err := t.run(query, d.Conn, r.ID, d.N); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// laneColumns are what laneOf reads; the table is l.
+const laneColumns = `l.receiver, l.ended, l.external, l.account, l.presence, l.has, l.was_sent, l.remote_id, l.frozen`
+
+// laneOf reads a row that begins with laneColumns.
+func laneOf(r row) (connector.Lane, error) {
+	l := connector.Lane{
+		Receiver: r.text(0), Ended: connector.Scene(r.text(1)), External: int(r.num(2)), Account: r.text(3),
+		Presence: connector.Presence(r.text(4)), Has: int(r.num(5)), Left: r.flag(6), RemoteID: r.text(7),
+	}
+	if frozen := r.text(8); frozen != "" {
+		if err := json.Unmarshal([]byte(frozen), &l.Frozen); err != nil {
+			return l, fmt.Errorf("read frozen values: %w", err)
+		}
+	}
+	return l, nil
+}
+
+// planLane stores the half of a lane that planning decides.
+func (t *tx) planLane(key connector.TodoKey, l *connector.Lane) error {
+	const query = `INSERT INTO lanes (conn, kind, todo, receiver, ended, external) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (conn, kind, todo, receiver) DO UPDATE SET ended = excluded.ended, external = excluded.external`
+	return t.run(query, key.Conn, string(key.Kind), key.ID, l.Receiver, string(l.Ended), l.External)
+}
+
+// learnLane stores the half of a lane that the OA's answers decide. Planning may have moved the other half on meanwhile.
+func (t *tx) learnLane(key connector.TodoKey, l *connector.Lane) error {
+	frozen := ""
+	if len(l.Frozen) > 0 {
+		b, err := json.Marshal(l.Frozen)
+		if err != nil {
+			return err
+		}
+		frozen = string(b)
+	}
+	const query = `UPDATE lanes SET account = ?, presence = ?, has = ?, was_sent = ?, remote_id = ?, frozen = ?
+		WHERE conn = ? AND kind = ? AND todo = ? AND receiver = ?`
+	return t.run(query, l.Account, string(l.Presence), l.Has, l.Left, l.RemoteID, frozen,
+		key.Conn, string(key.Kind), key.ID, l.Receiver)
+}
+
+// headLane makes the first waiting delivery of a lane claimable, if it is one that only waited for its turn.
+func (t *tx) headLane(key connector.TodoKey, lane string, now int64) error {
+	const query = `UPDATE deliveries SET due_ms = ? WHERE state = 'pending' AND due_ms IS NULL AND n = (
+		SELECT MIN(n) FROM deliveries WHERE conn = ? AND kind = ? AND todo = ? AND lane = ?
+		AND state IN ('pending', 'sending', 'retrying', 'held'))`
+	return t.run(query, now, key.Conn, string(key.Kind), key.ID, lane)
+}

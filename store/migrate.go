@@ -1,0 +1,49 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+
+	"todosync/connector"
+)
+
+//go:embed migrations/sqlite/*.sql
+var migrations embed.FS
+
+// migrate brings the schema up to date, forwards only, each step in a transaction. A schema that is newer than this program
+// is refused.
+func migrate(ctx context.Context, db *sql.DB) error {
+	const op = "migrate store"
+	steps, err := fs.Sub(migrations, "migrations/sqlite")
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, steps)
+	if err != nil {
+		return failed(op, err)
+	}
+	have, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return failed(op, err)
+	}
+	sources := p.ListSources()
+	if newest := sources[len(sources)-1].Version; have > newest {
+		return &connector.Error{
+			Kind: connector.Conflict, Op: op,
+			Msg:  fmt.Sprintf("the database has schema %d and this program knows %d at most", have, newest),
+			Hint: "start a release at least as new as the one that wrote it, or restore a backup made before the upgrade",
+		}
+	}
+	if have == sources[len(sources)-1].Version {
+		return nil
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return failed(op, err)
+	}
+	return nil
+}

@@ -1,0 +1,250 @@
+-- +goose Up
+
+-- Numbers gives out the keys of tables that are written in bulk: one update a transaction, however many rows.
+CREATE TABLE numbers (
+    name TEXT PRIMARY KEY,
+    last BIGINT NOT NULL
+) WITHOUT ROWID;
+INSERT INTO numbers (name, last) VALUES ('connections', 0), ('events', 0), ('deliveries', 0), ('rejected', 0), ('audit', 0);
+
+-- Facts about the database itself: the mark that tells a wrong key, and what Health writes.
+CREATE TABLE facts (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- A tenant without settings exists because something names it: a secret, a connection.
+CREATE TABLE tenants (
+    name       TEXT PRIMARY KEY,
+    source     TEXT NOT NULL DEFAULT '',
+    settings   TEXT,
+    revision   BIGINT NOT NULL DEFAULT 0,
+    saved_how  TEXT NOT NULL DEFAULT '',
+    created_ms BIGINT NOT NULL,
+    updated_ms BIGINT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE tenant_revisions (
+    tenant   TEXT NOT NULL REFERENCES tenants (name),
+    revision BIGINT NOT NULL,
+    source   TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    who      TEXT NOT NULL,
+    how      TEXT NOT NULL CHECK (how IN ('apply', 'console', 'api')),
+    saved_ms BIGINT NOT NULL,
+    PRIMARY KEY (tenant, revision)
+);
+
+-- A deleted connection stays as long as its records do.
+CREATE TABLE connections (
+    n                 INTEGER PRIMARY KEY,
+    tenant            TEXT NOT NULL REFERENCES tenants (name),
+    name              TEXT NOT NULL,
+    enabled           BOOLEAN NOT NULL,
+    paused            BOOLEAN NOT NULL DEFAULT FALSE,
+    down_since_ms     BIGINT,
+    token_refused_ms  BIGINT,
+    condition_message TEXT NOT NULL DEFAULT '',
+    revision          BIGINT NOT NULL,
+    saved_how         TEXT NOT NULL,
+    created_ms        BIGINT NOT NULL,
+    deleted_ms        BIGINT
+);
+CREATE UNIQUE INDEX connections_name ON connections (tenant, name) WHERE deleted_ms IS NULL;
+
+CREATE TABLE revisions (
+    conn     BIGINT NOT NULL REFERENCES connections (n),
+    revision BIGINT NOT NULL,
+    source   TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    who      TEXT NOT NULL,
+    how      TEXT NOT NULL CHECK (how IN ('apply', 'console', 'api')),
+    saved_ms BIGINT NOT NULL,
+    PRIMARY KEY (conn, revision)
+);
+
+CREATE TABLE secrets (
+    tenant     TEXT NOT NULL REFERENCES tenants (name),
+    name       TEXT NOT NULL,
+    sealed     BLOB NOT NULL,
+    who        TEXT NOT NULL,
+    updated_ms BIGINT NOT NULL,
+    PRIMARY KEY (tenant, name)
+) WITHOUT ROWID;
+
+-- account_key is the account as it is compared: in lower case where the connection ignores case.
+CREATE TABLE bindings (
+    conn          BIGINT NOT NULL REFERENCES connections (n),
+    crm_user      TEXT NOT NULL CHECK (crm_user <> ''),
+    crm_user_name TEXT NOT NULL,
+    account       TEXT NOT NULL CHECK (account <> ''),
+    account_key   TEXT NOT NULL,
+    account_name  TEXT NOT NULL,
+    made_by       TEXT NOT NULL,
+    automatic     BOOLEAN NOT NULL DEFAULT FALSE,
+    updated_ms    BIGINT NOT NULL,
+    PRIMARY KEY (conn, crm_user)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX bindings_account ON bindings (conn, account_key);
+
+-- The CHECKs on lengths are a last line: ParseEvent has refused such values already.
+CREATE TABLE events (
+    n           INTEGER PRIMARY KEY,
+    tenant      TEXT NOT NULL CHECK (length(tenant) <= 256),
+    id          TEXT NOT NULL CHECK (id <> '' AND length(id) <= 1024),
+    stream_seq  BIGINT NOT NULL,
+    kind        TEXT NOT NULL CHECK (kind IN ('todo', 'reminder', 'message')),
+    action      TEXT NOT NULL CHECK (action IN ('create', 'edit', 'delete')),
+    todo        TEXT NOT NULL CHECK (length(todo) <= 1024),
+    sender      TEXT NOT NULL,
+    event_ms    BIGINT,
+    received_ms BIGINT NOT NULL,
+    trace       TEXT NOT NULL,
+    duplicates  BIGINT NOT NULL DEFAULT 0,
+    outcome     TEXT NOT NULL,
+    payload     BLOB NOT NULL
+);
+CREATE UNIQUE INDEX events_id ON events (tenant, id);
+CREATE INDEX events_todo ON events (tenant, todo);
+
+-- What is known of a todo at a connection, apart from the records: it outlives them.
+CREATE TABLE todos (
+    conn         BIGINT NOT NULL,
+    kind         TEXT NOT NULL,
+    todo         TEXT NOT NULL,
+    version      BIGINT,
+    finished     BOOLEAN NOT NULL,
+    deleted      BOOLEAN NOT NULL,
+    newest_seq   BIGINT NOT NULL,
+    newest_event BIGINT NOT NULL,
+    keyed        TEXT NOT NULL CHECK (keyed IN ('', 'each', 'list', 'joined')),
+    receivers    TEXT NOT NULL,
+    updated_ms   BIGINT NOT NULL,
+    PRIMARY KEY (conn, kind, todo)
+) WITHOUT ROWID;
+
+-- The first half of a lane is written by planning, the second by what came of requests; neither touches the other's.
+CREATE TABLE lanes (
+    conn      BIGINT NOT NULL,
+    kind      TEXT NOT NULL,
+    todo      TEXT NOT NULL,
+    receiver  TEXT NOT NULL,
+    ended     TEXT NOT NULL CHECK (ended IN ('', 'done', 'delete')),
+    external  BIGINT NOT NULL,
+    account   TEXT NOT NULL DEFAULT '',
+    presence  TEXT NOT NULL DEFAULT '' CHECK (presence IN ('', 'maybe', 'yes')),
+    has       BIGINT NOT NULL DEFAULT 0,
+    was_sent  BOOLEAN NOT NULL DEFAULT FALSE,
+    remote_id TEXT NOT NULL DEFAULT '',
+    frozen    TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (conn, kind, todo, receiver)
+) WITHOUT ROWID;
+
+-- due_ms is there exactly while a delivery may be claimed, or may be from then on: it heads its lane.
+-- receiver is the one receiver of a delivery that has only one.
+CREATE TABLE deliveries (
+    n             INTEGER PRIMARY KEY,
+    id            TEXT NOT NULL,
+    conn          BIGINT NOT NULL,
+    kind          TEXT NOT NULL,
+    todo          TEXT NOT NULL,
+    lane          TEXT NOT NULL,
+    scene         TEXT NOT NULL CHECK (scene IN ('create', 'edit', 'done', 'delete', 'remind', 'message')),
+    step          BIGINT NOT NULL,
+    event_n       BIGINT NOT NULL,
+    event_id      TEXT NOT NULL,
+    title         TEXT NOT NULL,
+    receiver      TEXT NOT NULL,
+    receivers     TEXT NOT NULL,
+    account       TEXT NOT NULL,
+    external      BIGINT NOT NULL,
+    state         TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'retrying', 'held', 'succeeded', 'failed', 'skipped', 'superseded', 'canceled')),
+    class         TEXT NOT NULL,
+    code          TEXT NOT NULL,
+    message       TEXT NOT NULL,
+    tries         BIGINT NOT NULL,
+    attempts      BIGINT NOT NULL,
+    first_try_ms  BIGINT,
+    due_ms        BIGINT CHECK (due_ms IS NULL OR state IN ('pending', 'retrying')),
+    created_ms    BIGINT NOT NULL,
+    updated_ms    BIGINT NOT NULL,
+    revision      BIGINT NOT NULL,
+    sent_twice    BOOLEAN NOT NULL,
+    unanswered    BOOLEAN NOT NULL,
+    superseded_by TEXT NOT NULL,
+    split_from    TEXT NOT NULL,
+    remote_id     TEXT NOT NULL
+);
+-- Every index of SQLite ends in the row's number, so each of these also gives its rows newest first.
+CREATE UNIQUE INDEX deliveries_id ON deliveries (id);
+CREATE INDEX deliveries_conn ON deliveries (conn);
+CREATE INDEX deliveries_todo ON deliveries (conn, todo);
+CREATE INDEX deliveries_receiver ON deliveries (conn, receiver) WHERE receiver <> '';
+CREATE INDEX deliveries_event ON deliveries (event_n);
+CREATE INDEX deliveries_due ON deliveries (conn, due_ms) WHERE due_ms IS NOT NULL;
+CREATE INDEX deliveries_waiting ON deliveries (conn, kind, todo, lane) WHERE state IN ('pending', 'sending', 'retrying', 'held');
+-- What follows is empty for a delivery that succeeds at once, but for the first, which is never longer than what is on its way.
+CREATE INDEX deliveries_sending ON deliveries (conn) WHERE state = 'sending';
+CREATE INDEX deliveries_unbound ON deliveries (conn, receiver) WHERE state = 'held' AND class = 'unbound';
+CREATE INDEX deliveries_conn_state ON deliveries (conn, state) WHERE state NOT IN ('pending', 'sending', 'succeeded');
+CREATE INDEX deliveries_state ON deliveries (state) WHERE state NOT IN ('pending', 'sending', 'succeeded');
+CREATE INDEX deliveries_conn_class ON deliveries (conn, class) WHERE class <> '';
+CREATE INDEX deliveries_class ON deliveries (class) WHERE class <> '';
+
+-- The receivers of deliveries that have several.
+CREATE TABLE delivery_receivers (
+    conn       BIGINT NOT NULL,
+    receiver   TEXT NOT NULL,
+    delivery_n BIGINT NOT NULL,
+    PRIMARY KEY (conn, receiver, delivery_n)
+) WITHOUT ROWID;
+
+-- at is the delivery's number times 1,048,576 plus the attempt's number: the pair as one key, so that the table needs no other index.
+CREATE TABLE attempts (
+    at               INTEGER PRIMARY KEY,
+    started_ms       BIGINT NOT NULL,
+    duration_ms      BIGINT NOT NULL,
+    method           TEXT NOT NULL,
+    address          TEXT NOT NULL,
+    request_headers  TEXT NOT NULL,
+    request_body     TEXT NOT NULL,
+    status           BIGINT NOT NULL,
+    response_headers TEXT NOT NULL,
+    response_body    TEXT NOT NULL,
+    class            TEXT NOT NULL,
+    code             TEXT NOT NULL,
+    message          TEXT NOT NULL,
+    revision         BIGINT NOT NULL,
+    worker           TEXT NOT NULL
+);
+
+CREATE TABLE rejected (
+    n           INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE,
+    tenant      TEXT NOT NULL,
+    subject     TEXT NOT NULL,
+    header      TEXT NOT NULL,
+    stream_seq  BIGINT NOT NULL,
+    reason      TEXT NOT NULL,
+    path        TEXT NOT NULL,
+    received_ms BIGINT NOT NULL,
+    size        BIGINT NOT NULL,
+    payload     BLOB NOT NULL
+);
+CREATE INDEX rejected_tenant ON rejected (tenant);
+
+CREATE TABLE positions (
+    stream TEXT PRIMARY KEY,
+    seq    BIGINT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE audit (
+    n      INTEGER PRIMARY KEY,
+    at_ms  BIGINT NOT NULL,
+    who    TEXT NOT NULL,
+    what   TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    target TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE INDEX audit_tenant ON audit (tenant);

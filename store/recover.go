@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"todosync/connector"
+	"todosync/retry"
+)
+
+// lostMessage is what the attempt says that a worker which is gone has left without an outcome.
+const lostMessage = "the worker ended before the outcome was stored; the OA may have got this request"
+
+// recovered is how many deliveries one transaction of Recover makes ready.
+const recovered = 200
+
+// Recover implements connector.Ledger. It must run before any worker claims, and not beside one.
+func (d *DB) Recover(ctx context.Context) (int, error) {
+	total := 0
+	for {
+		n := 0
+		err := d.writer.write(ctx, "recover deliveries", func(t *tx) (err error) {
+			n, err = d.recoverSome(t)
+			return err
+		})
+		total += n
+		if err != nil || n < recovered {
+			return total, err
+		}
+	}
+}
+
+func (d *DB) recoverSome(t *tx) (int, error) {
+	const query = `SELECT ` + deliveryColumns + `, ` + laneColumns + ` FROM deliveries d
+		LEFT JOIN lanes l ON l.conn = d.conn AND l.kind = d.kind AND l.todo = d.todo AND l.receiver = d.lane
+		WHERE d.state = 'sending' LIMIT ?`
+	type lost struct {
+		delivery *connector.Delivery
+		lane     connector.Lane
+		known    bool
+	}
+	var all []lost
+	err := t.read(query, []any{recovered}, func(r row) error {
+		delivery, err := deliveryOf(r)
+		if err != nil {
+			return err
+		}
+		l := lost{delivery: delivery}
+		if lane := r[deliveryWidth:]; !lane.null(0) {
+			l.known = true
+			if l.lane, err = laneOf(lane); err != nil {
+				return err
+			}
+		}
+		all = append(all, l)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	var changed []int64
+	for _, l := range all {
+		holds := d.holdsUnanswered(t, l.delivery.Conn)
+		if err := d.recoverOne(t, l.delivery, holds); err != nil {
+			return 0, fmt.Errorf("recover delivery %s: %w", l.delivery.ID, err)
+		}
+		if l.known {
+			l.lane.Left = true
+			// An edit may have been sent as a create too; what the OA has is unknown then just the same.
+			if s := l.delivery.Scene; l.lane.Presence == connector.Absent && (s == connector.SceneCreate || s == connector.SceneEdit) {
+				l.lane.Presence, l.lane.Has, l.lane.Account = connector.Maybe, l.delivery.External, l.delivery.Account
+			}
+			key := connector.TodoKey{Conn: l.delivery.Conn, Kind: l.delivery.Kind, ID: l.delivery.Todo}
+			if err := t.learnLane(key, &l.lane); err != nil {
+				return 0, err
+			}
+		}
+		changed = append(changed, l.delivery.N)
+	}
+	t.done(func() { d.feed.publish(changed) })
+	return len(all), nil
+}
+
+// recoverOne gives a delivery the attempt that was lost and lets it wait again, in its place.
+func (d *DB) recoverOne(t *tx, l *connector.Delivery, hold bool) error {
+	now := d.cfg.Now()
+	a := connector.Attempt{
+		Started: l.Updated, Class: retry.Network, Message: lostMessage, Revision: l.Revision, Worker: d.cfg.Worker,
+	}
+	if err := t.insertAttempt(l.N, int64(l.Attempts)+1, &a); err != nil {
+		return err
+	}
+	state, class, message, due := connector.Pending, retry.OK, "", any(millis(now))
+	if hold {
+		state, class, message, due = connector.Held, retry.Network, lostMessage, nil
+	}
+	const query = `UPDATE deliveries SET state = ?, class = ?, message = ?, due_ms = ?, attempts = attempts + 1,
+		first_try_ms = COALESCE(first_try_ms, ?), sent_twice = TRUE, unanswered = TRUE, updated_ms = ? WHERE n = ?`
+	return t.run(query, string(state), string(class), message, due, millis(l.Updated), millis(now), l.N)
+}
+
+// holdsUnanswered reports whether the connection wants a person to look after an attempt without an answer.
+func (d *DB) holdsUnanswered(t *tx, conn int64) bool {
+	s := d.registry.current.Load().byNumber[conn]
+	if s == nil {
+		return false
+	}
+	st, err := d.registry.state(s, t.settings)
+	return err == nil && st.planning != nil && st.planning.Settings.Retry.Unanswered == connector.UnansweredHold
+}

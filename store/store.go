@@ -1,0 +1,227 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"crypto/cipher"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	_ "github.com/mattn/go-sqlite3" // the driver of SQLite
+	"github.com/oklog/ulid/v2"
+
+	"todosync/connector"
+)
+
+// Readers is how many reads may go on at once beside the writer.
+const readers = 4
+
+// A Config is what Open needs.
+type Config struct {
+	Path    string                   // of the database file, made where it is missing; its folder must exist
+	Key     []byte                   // 32 bytes: opens and seals secrets
+	Log     *slog.Logger             // required
+	Now     func() time.Time         // time.Now by default
+	Compile connector.CompileOptions // how stored connections are compiled
+	Worker  string                   // stands in attempts that Recover adds; "worker" by default
+	// Wake is told, after the commit, of connections that have fresh work or have changed: a binding, a resume, a save, a
+	// retry. It must not block. What Accept leads to stands in its answer instead.
+	Wake func(conns []int64)
+}
+
+func (c *Config) validate() error {
+	var errs []error
+	if c.Path == "" {
+		errs = append(errs, errors.New("Path is needed"))
+	}
+	if len(c.Key) != keySize {
+		errs = append(errs, fmt.Errorf("Key must have %d bytes and has %d", keySize, len(c.Key)))
+	}
+	if c.Log == nil {
+		errs = append(errs, errors.New("Log is needed"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return &connector.Error{Kind: connector.Invalid, Op: "open store", Msg: "incomplete settings", Err: err}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Worker == "" {
+		c.Worker = "worker"
+	}
+	return nil
+}
+
+// A DB is the store. Its methods may be called from many goroutines.
+type DB struct {
+	cfg      Config
+	main     *sqlx.DB // one connection, the writer's
+	read     *sqlx.DB // read only
+	writer   *writer
+	registry *registry
+	feed     *feed
+	box      cipher.AEAD
+	secrets  secretCache
+	closing  sync.Once
+
+	// entropy is used by write operations alone, which never overlap.
+	entropy *ulid.MonotonicEntropy
+}
+
+// Open opens the database, brings its schema up to date and checks that the key opens its secrets. Only one process at a time
+// may have it open; the caller sees to that.
+func Open(ctx context.Context, cfg Config) (*DB, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	box, err := newBox(cfg.Key)
+	if err != nil {
+		return nil, err
+	}
+	d := &DB{
+		cfg: cfg, box: box, feed: newFeed(),
+		entropy: ulid.Monotonic(bufio.NewReader(rand.Reader), 0),
+	}
+	if err := d.open(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func (d *DB) open(ctx context.Context) error {
+	var err error
+	if d.main, err = sqlx.Open("sqlite3", address(d.cfg.Path, writerPragmas)); err != nil {
+		return failed("open store", err)
+	}
+	d.main.SetMaxOpenConns(1)
+	if err := d.main.PingContext(ctx); err != nil {
+		return failed("open store "+d.cfg.Path, err)
+	}
+	if err := migrate(ctx, d.main.DB); err != nil {
+		return err
+	}
+	conn, err := d.main.Conn(ctx)
+	if err != nil {
+		return failed("open store", err)
+	}
+	d.writer = newWriter(conn, d.cfg.Now)
+	if d.read, err = sqlx.Open("sqlite3", address(d.cfg.Path, readerPragmas)); err != nil {
+		return failed("open store", err)
+	}
+	d.read.SetMaxOpenConns(readers)
+	d.read.SetMaxIdleConns(readers)
+	if err := d.tune(ctx); err != nil {
+		return failed("open store", err)
+	}
+	if err := d.checkKey(ctx); err != nil {
+		return err
+	}
+	d.registry = newRegistry(d.cfg.Compile, d.cfg.Log)
+	return d.registry.load(ctx, d)
+}
+
+// The pragmas stand in the address: every connection of a pool gets them. synchronous is FULL: what is committed survives a power cut.
+var (
+	writerPragmas = url.Values{
+		"_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_busy_timeout": {"5000"},
+		"_txlock": {"immediate"}, "_foreign_keys": {"on"}, "_cache_size": {"-24000"}, "_stmt_cache_size": {"0"},
+	}
+	readerPragmas = url.Values{
+		"mode": {"ro"}, "_query_only": {"on"}, "_busy_timeout": {"5000"}, "_cache_size": {"-4000"}, "_stmt_cache_size": {"32"},
+	}
+)
+
+// address is the database's address with its pragmas.
+func address(path string, pragmas url.Values) string {
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: pragmas.Encode()}
+	return u.String()
+}
+
+// tune sets what no address can: how much of the log is gathered before it is copied into the database. Less would copy the
+// pages that every commit touches again and again.
+func (d *DB) tune(ctx context.Context) error {
+	return d.writer.write(ctx, "open store", func(t *tx) error {
+		t.outside(`PRAGMA wal_autocheckpoint = 4000`)
+		t.outside(`PRAGMA journal_size_limit = 67108864`)
+		return nil
+	})
+}
+
+// Close ends the store after the write that is under way. What is called after it fails with Unavailable.
+func (d *DB) Close() error {
+	var errs []error
+	d.closing.Do(func() {
+		if d.writer != nil {
+			errs = append(errs, d.writer.close())
+		}
+		if d.read != nil {
+			errs = append(errs, d.read.Close())
+		}
+		if d.main != nil {
+			errs = append(errs, d.main.Close())
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// Health is nil while the store takes writes. After a write has failed it tries one itself, so that it turns nil when the
+// cause is gone also where nobody else writes.
+func (d *DB) Health(ctx context.Context) error {
+	if d.writer.trouble() == nil {
+		return nil
+	}
+	return d.writer.write(ctx, "check store", func(t *tx) error {
+		return t.run(`INSERT INTO facts (name, value) VALUES ('health', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+			millis(d.cfg.Now()))
+	})
+}
+
+// wake tells of connections after a commit.
+func (d *DB) wake(conns ...int64) {
+	if d.cfg.Wake != nil && len(conns) > 0 {
+		d.cfg.Wake(conns)
+	}
+}
+
+// newID makes the id of a delivery or a reject. Only write operations call it.
+func (d *DB) newID(now time.Time) string {
+	id, err := ulid.New(ulid.Timestamp(now), d.entropy)
+	if err != nil {
+		// The clock ran past what a ULID can hold or its random part overflowed within one millisecond.
+		d.entropy = ulid.Monotonic(bufio.NewReader(rand.Reader), 0)
+		id = ulid.MustNew(ulid.Timestamp(now), d.entropy)
+	}
+	return id.String()
+}
+
+// reading runs a read in one snapshot of the database.
+func (d *DB) reading(ctx context.Context, op string, f func(q *sqlx.Tx) error) error {
+	q, err := d.read.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return failed(op, err)
+	}
+	defer func() { _ = q.Rollback() }()
+	return failed(op, f(q))
+}
+
+// millis is how times are stored: milliseconds since 1970, UTC.
+func millis(t time.Time) int64 { return t.UnixMilli() }
+
+// millisOrNull is nil for the zero time.
+func millisOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+// instant is the time of stored milliseconds.
+func instant(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -1,0 +1,251 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// longest is how long a transaction goes on taking operations; with the last of them it stays under 50 ms.
+const longest = 25 * time.Millisecond
+
+// errClosed is the cause of what is asked of a closed store.
+var errClosed = errors.New("closed")
+
+// A writer shares commits: operations that come while a transaction is under way wait together for the next one. It has no
+// goroutine of its own. A caller that finds nobody at work runs what is queued, its own operation among it, then hands
+// the place to the first of those who queued meanwhile. So an operation that comes alone costs no switch of goroutines, and
+// nobody serves others for longer than one transaction.
+type writer struct {
+	conn  *sql.Conn
+	now   func() time.Time
+	last  atomic.Pointer[error] // the trouble of the last transaction, nil after one that was committed
+	mu    sync.Mutex            // guards what follows
+	queue []*operation
+	busy  bool
+	over  bool
+	idle  *sync.Cond // signalled when busy ends
+
+	session *session // used by the leader alone
+}
+
+// An operation is one caller's share of a transaction.
+type operation struct {
+	do    func(*tx) error
+	err   error
+	after []func()
+	panic any
+	turn  chan bool // true: lead; false: it is done
+}
+
+func newWriter(conn *sql.Conn, now func() time.Time) *writer {
+	w := &writer{conn: conn, now: now}
+	w.idle = sync.NewCond(&w.mu)
+	return w
+}
+
+// write runs do in a transaction that others may share. When it returns nil the transaction is committed and durable. do may
+// run more than once, each time on a fresh transaction: it must set what it gives out anew. A ctx that ends takes the operation
+// back only while it has not begun.
+func (w *writer) write(ctx context.Context, op string, do func(*tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return failed(op, err)
+	}
+	o := &operation{do: do, turn: make(chan bool, 1)}
+	w.mu.Lock()
+	if w.over {
+		w.mu.Unlock()
+		return failed(op, errClosed)
+	}
+	w.queue = append(w.queue, o)
+	lead := !w.busy
+	w.busy = true
+	w.mu.Unlock()
+	if !lead {
+		select {
+		case lead = <-o.turn:
+		case <-ctx.Done():
+			if w.withdraw(o) {
+				return failed(op, ctx.Err())
+			}
+			lead = <-o.turn
+		}
+	}
+	if lead {
+		w.lead()
+	}
+	if o.panic != nil {
+		panic(o.panic)
+	}
+	return failed(op, o.err)
+}
+
+// withdraw takes an operation out of the queue unless it has been taken, or is to lead.
+func (w *writer) withdraw(o *operation) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.queue, o)
+	if i < 0 || len(o.turn) > 0 {
+		return false
+	}
+	w.queue = slices.Delete(w.queue, i, i+1)
+	return true
+}
+
+// lead runs what is queued in one transaction, answers, and hands on.
+func (w *writer) lead() {
+	w.mu.Lock()
+	batch := w.queue
+	w.queue = nil
+	w.mu.Unlock()
+
+	done := w.runAll(batch)
+
+	w.mu.Lock()
+	w.queue = append(batch[done:len(batch):len(batch)], w.queue...)
+	if len(w.queue) > 0 {
+		w.queue[0].turn <- true
+	} else {
+		w.busy = false
+		w.idle.Broadcast()
+	}
+	w.mu.Unlock()
+	for _, o := range batch[1:done] { // the first is the leader's own
+		o.turn <- false
+	}
+}
+
+// runAll runs as many operations of a batch as one transaction may take, one at least, and says how many. If one of them
+// fails after it has written, they are run again one by one, so that it harms nobody.
+func (w *writer) runAll(batch []*operation) int {
+	done, err := w.together(batch)
+	if err == nil || len(batch) == 1 || away(err) {
+		for _, o := range batch[:done] {
+			if err != nil {
+				o.err = err
+			}
+		}
+		w.note(err)
+		return done
+	}
+	for _, o := range batch[:done] {
+		if _, err := w.together([]*operation{o}); err != nil {
+			o.err = err
+			if away(err) {
+				w.note(err)
+			}
+			continue
+		}
+		w.note(nil)
+	}
+	return done
+}
+
+// note keeps what Health tells.
+func (w *writer) note(err error) {
+	switch {
+	case err == nil:
+		w.last.Store(nil)
+	case away(err):
+		w.last.Store(&err)
+	}
+}
+
+// trouble is what the last transaction failed with, nil when it did not.
+func (w *writer) trouble() error {
+	if p := w.last.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// together runs operations in one transaction. The count says how many were begun; an error, that none of them took place.
+// An operation that fails before it has written keeps its error to itself.
+func (w *writer) together(batch []*operation) (begun int, err error) {
+	err = w.conn.Raw(func(dc any) error {
+		if w.session == nil {
+			c, ok := dc.(*sqlite3.SQLiteConn)
+			if !ok {
+				return fmt.Errorf("the driver gives a %T", dc)
+			}
+			w.session = newSession(c)
+		}
+		begun, err = w.transact(w.session, batch)
+		return nil // never ErrBadConn: the connection stays
+	})
+	if begun == 0 {
+		begun = len(batch)
+	}
+	return begun, err
+}
+
+func (w *writer) transact(s *session, batch []*operation) (begun int, err error) {
+	if err := s.rows(`BEGIN IMMEDIATE`, nil, nil); err != nil {
+		return 0, err
+	}
+	started := w.now()
+	t := &tx{session: s}
+	for _, o := range batch {
+		begun++
+		o.err, o.after, o.panic = nil, nil, nil
+		t.wrote, t.after = false, nil
+		o.err = o.guarded(t)
+		if o.err != nil || o.panic != nil {
+			if t.wrote || away(o.err) {
+				err := o.err
+				if o.panic != nil {
+					err = fmt.Errorf("panic: %v", o.panic)
+				}
+				_ = s.rows(`ROLLBACK`, nil, nil) // SQLite may have rolled back by itself
+				return begun, err
+			}
+			continue
+		}
+		o.after = t.after
+		if w.now().Sub(started) > longest {
+			break
+		}
+	}
+	if err := s.rows(`COMMIT`, nil, nil); err != nil {
+		_ = s.rows(`ROLLBACK`, nil, nil)
+		return begun, err
+	}
+	for _, p := range t.pragmas {
+		if err := s.rows(p, nil, nil); err != nil {
+			return begun, err
+		}
+	}
+	for _, o := range batch[:begun] {
+		for _, f := range o.after {
+			f()
+		}
+	}
+	return begun, nil
+}
+
+// guarded runs the operation and catches its panic, which belongs to its caller and not to whoever leads.
+func (o *operation) guarded(t *tx) (err error) {
+	defer func() { o.panic = recover() }()
+	return o.do(t)
+}
+
+// close waits for the transaction under way and refuses all that follows.
+func (w *writer) close() error {
+	w.mu.Lock()
+	w.over = true
+	for w.busy {
+		w.idle.Wait()
+	}
+	w.mu.Unlock()
+	if w.session != nil {
+		w.session.close()
+	}
+	return w.conn.Close()
+}

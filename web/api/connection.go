@@ -1,0 +1,164 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"todosync/connector"
+)
+
+// connectionPath are the parameters of every route below a connection.
+type connectionPath struct {
+	Tenant string `path:"tenant"`
+	Name   string `path:"name"`
+}
+
+func (p *connectionPath) key() connector.ConnectionKey {
+	return connector.ConnectionKey{Tenant: p.Tenant, Name: p.Name}
+}
+
+const connectionRoute = "/tenants/{tenant}/connections/{name}"
+
+type savedView struct {
+	Kind     string          `json:"kind"`
+	Tenant   string          `json:"tenant"`
+	Name     string          `json:"name,omitempty"`
+	Revision int64           `json:"revision"`
+	SavedAt  Time            `json:"savedAt"`
+	SavedBy  string          `json:"savedBy"`
+	How      string          `json:"how"`
+	Source   json.RawMessage `json:"source" doc:"as it was written"`
+	Settings json.RawMessage `json:"settings" doc:"with the preset's values and the defaults"`
+}
+
+type savedOutput struct {
+	ETag string `header:"ETag"`
+	Body savedView
+}
+
+type revisionView struct {
+	Revision
+	SavedAt Time `json:"savedAt"`
+}
+
+type connectionView struct {
+	ConnectionState
+	HeldSince Time `json:"heldSince"`
+}
+
+func viewConnection(c ConnectionState) connectionView {
+	return connectionView{ConnectionState: c, HeldSince: timeOf(c.HeldSince)}
+}
+
+func viewSaved(s Saved) *savedOutput {
+	null := func(b json.RawMessage) json.RawMessage {
+		if len(b) == 0 {
+			return json.RawMessage("null")
+		}
+		return b
+	}
+	return &savedOutput{ETag: etag(s.Revision), Body: savedView{
+		Kind: s.Kind, Tenant: s.Tenant, Name: s.Name, Revision: s.Revision, SavedAt: Time(s.SavedAt), SavedBy: s.SavedBy,
+		How: s.How, Source: null(s.Source), Settings: null(s.Settings),
+	}}
+}
+
+type connectionQuery struct {
+	paging
+	Tenant     string `query:"tenant"`
+	Connection string `query:"connection"`
+}
+
+type revisionQuery struct {
+	connectionPath
+	paging
+}
+
+type putConnection struct {
+	connectionPath
+	putInput
+}
+
+type deleteConnection struct {
+	connectionPath
+	CancelWaiting bool `query:"cancelWaiting" doc:"cancel what waits; else the delete is refused while anything does"`
+	Withdraw      bool `query:"withdraw" doc:"take its open todos out of the OA"`
+}
+
+func (a *API) connectionRoutes() {
+	handle(a, route{
+		method: http.MethodGet, path: "/connections", id: "listConnections", summary: "Connections and how they are", need: View,
+	}, func(ctx context.Context, in *connectionQuery) (*list[connectionView], error) {
+		tenants, some := narrow(ctx, words(in.Tenant))
+		if !some {
+			return listOf(connector.Page[ConnectionState]{}, viewConnection), nil
+		}
+		page, err := a.Connections.Connections(ctx, ConnectionFilter{Tenants: tenants, Names: words(in.Connection)}, in.page())
+		if err != nil {
+			return nil, err
+		}
+		return listOf(page, viewConnection), nil
+	})
+	handle(a, route{
+		method: http.MethodGet, path: connectionRoute, id: "getConnection", summary: "The settings of a connection", need: View,
+	}, func(ctx context.Context, in *connectionPath) (*savedOutput, error) {
+		saved, err := a.Settings.Saved(ctx, in.key())
+		if err != nil {
+			return nil, err
+		}
+		return viewSaved(saved), nil
+	})
+	handle(a, route{
+		method: http.MethodPut, path: connectionRoute, id: "putConnection", need: Integrate,
+		summary: "Make or change a connection",
+	}, func(ctx context.Context, in *putConnection) (*saveOutput, error) {
+		return a.put(ctx, &in.putInput, in.key())
+	})
+	handle(a, route{
+		method: http.MethodDelete, path: connectionRoute, id: "deleteConnection", need: Integrate, status: http.StatusNoContent,
+		summary: "Delete a connection; its sync records stay",
+	}, func(ctx context.Context, in *deleteConnection) (*struct{}, error) {
+		o := DeleteOptions{CancelWaiting: in.CancelWaiting, Withdraw: in.Withdraw}
+		return nil, a.Connections.DeleteConnection(ctx, in.key(), o, by(ctx, "api"))
+	})
+	handle(a, route{
+		method: http.MethodGet, path: connectionRoute + "/revisions", id: "listRevisions", need: View,
+		summary: "All that was saved of a connection, newest first",
+	}, func(ctx context.Context, in *revisionQuery) (*list[revisionView], error) {
+		page, err := a.Settings.Revisions(ctx, in.key(), in.page())
+		if err != nil {
+			return nil, err
+		}
+		return listOf(page, func(r Revision) revisionView { return revisionView{Revision: r, SavedAt: Time(r.SavedAt)} }), nil
+	})
+	for _, r := range []struct {
+		word, summary string
+		paused        bool
+	}{
+		{"pause", "Hold all that is owed to a connection", true},
+		{"resume", "Let a paused connection go on", false},
+	} {
+		handle(a, route{
+			method: http.MethodPost, path: connectionRoute + "/" + r.word, id: r.word + "Connection", summary: r.summary, need: Operate,
+		}, func(ctx context.Context, in *connectionPath) (*one[connectionView], error) {
+			if err := a.Connections.SetPaused(ctx, in.key(), r.paused, by(ctx, "api")); err != nil {
+				return nil, err
+			}
+			return a.connection(ctx, in.key())
+		})
+	}
+}
+
+// connection is one connection as it is now.
+func (a *API) connection(ctx context.Context, k connector.ConnectionKey) (*one[connectionView], error) {
+	f := ConnectionFilter{Tenants: []string{k.Tenant}, Names: []string{k.Name}}
+	page, err := a.Connections.Connections(ctx, f, connector.PageOf{Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(page.Items) == 0 {
+		return nil, notFound("connection " + k.String())
+	}
+	return &one[connectionView]{Body: viewConnection(page.Items[0])}, nil
+}

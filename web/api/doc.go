@@ -1,0 +1,39 @@
+// Package api is the HTTP API under /api/v1, its description at /openapi.json, and the health pages.
+//
+// It holds no rule of the business and no state: each handler reads a request, asks one of the small interfaces of
+// ports.go, and writes the answer. It is not for people with a browser (package web/console) and not for employees on
+// their way into the CRM (package web/signon).
+//
+// Its invariant: every answer that is not 2xx is an RFC 9457 problem whose status comes from the one table in error.go, and says
+// what to do; nothing that is not described in /openapi.json is taken, so an unknown query parameter is refused with
+// the nearest right name.
+//
+//	a, err := api.New(api.Config{Auth: api.AdminToken(token), Version: v, Log: log, Records: db, Events: ..., ...})
+//	srv := api.NewServer(a, a) // *http.Server with limits against slow and endless clients
+//	go srv.Serve(listener)
+//
+// The routes, beside those of 06-interfaces; all lists are {"items": [...], "next": "..."}:
+//
+//	POST   /events                                    the event with tenant, kind, action -> 202 {sequence, duplicate}
+//	GET    /events?tenant=&todo=&id=                  connector.EventStory
+//	GET    /records?FILTERS, /records/{id}            connector.Record
+//	GET    /records/stream?FILTERS                    event: record, data: a Record; event: gap where some were left out
+//	GET    /records/export?FILTERS&format=jsonl|csv   all that match, newest first
+//	GET    /tenants, GET, PUT /tenants/{tenant}       Saved; PUT takes a file (YAML or JSON) and If-Match -> SaveResult
+//	GET    /connections?tenant=                       ConnectionState
+//	GET, PUT, DELETE /tenants/{t}/connections/{name}  as tenants; DELETE ?cancelWaiting=true&withdraw=true
+//	POST   .../connections/{name}/pause, /resume      ConnectionState
+//	GET    .../connections/{name}/revisions           Revision
+//	POST   /apply {files: [{name, content}], force}   all or nothing -> {items: [SaveResult]}
+//	GET    /export?tenant=&connection=                YAML documents
+//	POST   /validate {files: [{name, content}]}       {valid, problems: [{file, line, column, path, message, warning}]}
+//	POST   /render {connection | tenant+name, scene, event, bindings, explain}
+//	GET    /fields?tenant=&connection=                the catalogue of placeholders
+//	GET    .../connections/{name}/bindings?q=&format=csv; PUT one Binding; DELETE ?user=
+//	GET    .../connections/{name}/unbound             UnboundUser
+//	POST   /tenants/{t}/bindings/import?dryRun=true&connection=   a CSV file -> ImportReport
+//	GET    /rejected?tenant=, /rejected/{id}          connector.RejectedEvent
+//	POST   /rejected/{id}/replay                      Replayed
+//	GET    /secrets?tenant=; PUT {tenant, name, value}; DELETE ?tenant=&name=
+//	GET    /stats?tenant=&connection=                 Stats
+package api

@@ -1,0 +1,156 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"todosync/connector"
+	"todosync/mapping"
+)
+
+// noID stands in for the stream's creation time while an event is checked before it is in the stream; an event without an
+// id of its own gets one that begins with it.
+const noID = "unsent"
+
+// passed are the headers of a request that go with its event, beside those that begin with ce-.
+var passed = [...]string{"Content-Type", "Traceparent", "Tracestate"}
+
+type eventView struct {
+	connector.EventStory
+	ReceivedAt Time `json:"receivedAt"`
+}
+
+func viewEvent(e connector.EventStory) eventView {
+	v := eventView{EventStory: e, ReceivedAt: Time(e.ReceivedAt)}
+	if v.Connections == nil {
+		v.Connections = []connector.ConnectionStory{}
+	}
+	for i := range v.Connections {
+		if v.Connections[i].Deliveries == nil {
+			v.Connections[i].Deliveries = []string{}
+		}
+	}
+	return v
+}
+
+type publishInput struct {
+	header  http.Header
+	RawBody []byte `contentType:"application/json" doc:"an event as in 01-events, with tenant, kind and action"`
+}
+
+// Resolve keeps the headers: those of CloudEvents are many.
+func (in *publishInput) Resolve(ctx huma.Context) []error {
+	in.header = http.Header{}
+	ctx.EachHeader(func(name, value string) { in.header.Add(name, value) })
+	return nil
+}
+
+type published struct {
+	Body struct {
+		Sequence  uint64 `json:"sequence" doc:"place in the stream"`
+		Duplicate bool   `json:"duplicate" doc:"the stream has an event with this id already; sequence is its place"`
+	}
+}
+
+type eventQuery struct {
+	paging
+	Tenant string `query:"tenant"`
+	Todo   string `query:"todo"`
+	ID     string `query:"id" doc:"event id"`
+}
+
+func (a *API) eventRoutes() {
+	handle(a, route{
+		method: http.MethodPost, path: "/events", id: "publishEvent", summary: "Emit an event", need: WriteEvents,
+		status: http.StatusAccepted, body: connector.MaxPayload,
+	}, a.publish)
+	handle(a, route{
+		method: http.MethodGet, path: "/events", id: "listEvents", summary: "What became of accepted events", need: View,
+	}, func(ctx context.Context, in *eventQuery) (*list[eventView], error) {
+		tenants, some := narrow(ctx, words(in.Tenant))
+		if !some {
+			return listOf(connector.Page[connector.EventStory]{}, viewEvent), nil
+		}
+		f := EventFilter{Tenants: tenants, Todos: words(in.Todo), IDs: words(in.ID)}
+		page, err := a.Events.Events(ctx, f, in.page())
+		if err != nil {
+			return nil, err
+		}
+		return listOf(page, viewEvent), nil
+	})
+}
+
+// publish checks an event just as the worker will, so that what would be rejected is refused, and puts it into the stream as
+// it came.
+func (a *API) publish(ctx context.Context, in *publishInput) (*published, error) {
+	if len(in.RawBody) > connector.MaxPayload {
+		return nil, &connector.Error{
+			Kind: connector.TooLarge, Msg: fmt.Sprintf("the event is larger than %d bytes", connector.MaxPayload),
+		}
+	}
+	m, err := message(in)
+	if err != nil {
+		return nil, err
+	}
+	tenant, _, _, err := connector.ParseSubject(m.Subject)
+	if err != nil {
+		return nil, invalid("", err.Error())
+	}
+	if !principal(ctx).Sees(tenant) {
+		return nil, notFound("tenant " + tenant)
+	}
+	event, rejection := connector.ParseEvent(m, noID)
+	if rejection != nil {
+		return nil, rejected(rejection.Path, rejection.Reason)
+	}
+	if event.ID != noID+"-0" {
+		m.Header["Nats-Msg-Id"] = []string{tenant + "/" + event.ID}
+	}
+	out := &published{}
+	out.Body.Sequence, out.Body.Duplicate, err = a.Publisher.Publish(ctx, m)
+	return out, err
+}
+
+// message is the message of the stream that a request becomes.
+func message(in *publishInput) (connector.Incoming, error) {
+	m := connector.Incoming{Data: in.RawBody, Header: map[string][]string{}}
+	doc, err := mapping.ParseDoc(in.RawBody)
+	if err != nil {
+		return m, rejected("", "the payload is not acceptable JSON: "+err.Error())
+	}
+	parts := [3]string{}
+	for i, name := range [...]string{"tenant", "kind", "action"} {
+		v := doc.Value(name)
+		if !v.Exists() {
+			v = doc.Value("data." + name) // of a CloudEvent
+		}
+		if !v.Exists() || v.Kind() != mapping.String || v.Text() == "" {
+			return m, rejected(name, "missing: over HTTP the event itself says its "+name+", as text")
+		}
+		parts[i] = v.Text()
+	}
+	m.Subject = "crm." + parts[0] + "." + parts[1] + "." + parts[2]
+	for _, name := range passed {
+		if v := in.header.Values(name); len(v) > 0 {
+			m.Header[name] = v
+		}
+	}
+	for name, v := range in.header {
+		if lower := strings.ToLower(name); strings.HasPrefix(lower, "ce-") {
+			m.Header[lower] = v
+		}
+	}
+	return m, nil
+}
+
+// rejected is the error of an event that is none.
+func rejected(path, reason string) error {
+	return &connector.Error{
+		Kind: connector.Invalid, Msg: reason, Hint: "nothing was stored; mend the event and send it again",
+		Details: []connector.Detail{{Path: path, Message: reason}},
+	}
+}

@@ -1,0 +1,272 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"todosync/connector"
+)
+
+// Records gives sync records; the store is one.
+type Records interface {
+	Records(ctx context.Context, f connector.RecordFilter, p connector.PageOf) (connector.Page[connector.Record], error)
+	Record(ctx context.Context, id string) (connector.Record, error)
+	// Subscribe gives records as they change, from now on, until stop is called. The channel is bounded: a record with an
+	// empty ID says that some were left out since the subscriber was too slow. It is closed by stop.
+	Subscribe() (changed <-chan connector.Record, stop func())
+}
+
+// Events tells what became of accepted events.
+type Events interface {
+	Events(ctx context.Context, f EventFilter, p connector.PageOf) (connector.Page[connector.EventStory], error)
+}
+
+// An EventFilter chooses events; empty members choose all.
+type EventFilter struct {
+	Tenants, Todos, IDs []string
+}
+
+// A Publisher puts an event into the stream and returns when JetStream has stored it; intake.Publisher is one. Subject,
+// Header and Data of m are used.
+type Publisher interface {
+	Publish(ctx context.Context, m connector.Incoming) (sequence uint64, duplicate bool, err error)
+}
+
+// Settings keeps tenants and connections with their revisions.
+type Settings interface {
+	// Save stores documents, all or none. An unchanged document makes no revision. Warnings say, among others, which
+	// secrets are named and not set.
+	Save(ctx context.Context, docs []Document, by By) ([]SaveResult, error)
+	Tenants(ctx context.Context, names []string, p connector.PageOf) (connector.Page[TenantState], error)
+	// Saved gives the newest revision of a connection, or of the tenant itself where k.Name is empty.
+	Saved(ctx context.Context, k connector.ConnectionKey) (Saved, error)
+	Revisions(ctx context.Context, k connector.ConnectionKey, p connector.PageOf) (connector.Page[Revision], error)
+}
+
+// Connections shows and steers connections as they run.
+type Connections interface {
+	Connections(ctx context.Context, f ConnectionFilter, p connector.PageOf) (connector.Page[ConnectionState], error)
+	// SetPaused holds a connection, or lets it go on; doing so twice is fine.
+	SetPaused(ctx context.Context, k connector.ConnectionKey, paused bool, by By) error
+	// DeleteConnection fails with Conflict while something waits, unless o says what becomes of that.
+	DeleteConnection(ctx context.Context, k connector.ConnectionKey, o DeleteOptions, by By) error
+}
+
+// A ConnectionFilter chooses connections; empty members choose all.
+type ConnectionFilter struct {
+	Tenants, Names []string
+}
+
+// DeleteOptions say what becomes of a deleted connection's todos.
+type DeleteOptions struct {
+	CancelWaiting bool // cancel what has not been sent; else the delete is refused while anything waits
+	Withdraw      bool // take open todos out of the OA before; else they stay there
+}
+
+// A Document is one settings document, checked: of a connection or a tenant.
+type Document struct {
+	Kind     string // Connection or Tenant
+	Tenant   string
+	Name     string          // of a connection
+	Source   json.RawMessage // as the user wrote it, as JSON
+	Settings json.RawMessage // with the preset's values and defaults: connector.Connection or connector.Tenant
+	File     string          // where it stood, for messages
+}
+
+// By says who does something, and how.
+type By struct {
+	Who     string
+	How     string // api, apply, console
+	Force   bool   // with apply: also what was last saved in another way
+	IfMatch int64  // the revision that must be the newest; 0: whichever
+}
+
+// A SaveResult says what became of a Document.
+type SaveResult struct {
+	Kind     string   `json:"kind"`
+	Tenant   string   `json:"tenant"`
+	Name     string   `json:"name,omitempty"`
+	Changed  bool     `json:"changed"`
+	Revision int64    `json:"revision"`
+	Warnings []string `json:"warnings"`
+}
+
+// Saved is the newest revision of a tenant or connection.
+type Saved struct {
+	Kind     string          `json:"kind"`
+	Tenant   string          `json:"tenant"`
+	Name     string          `json:"name,omitempty"`
+	Revision int64           `json:"revision"`
+	SavedAt  time.Time       `json:"savedAt"`
+	SavedBy  string          `json:"savedBy"`
+	How      string          `json:"how"`
+	Source   json.RawMessage `json:"source"`
+	Settings json.RawMessage `json:"settings"`
+}
+
+// A Revision is one save of a tenant or connection.
+type Revision struct {
+	Revision int64           `json:"revision"`
+	SavedAt  time.Time       `json:"savedAt"`
+	SavedBy  string          `json:"savedBy"`
+	How      string          `json:"how"`
+	Source   json.RawMessage `json:"source"`
+}
+
+// A TenantState is a tenant in a list.
+type TenantState struct {
+	Tenant      string `json:"tenant"`
+	Title       string `json:"title"`
+	Revision    int64  `json:"revision"` // 0: it was named, and has no settings of its own
+	Connections int    `json:"connections"`
+}
+
+// A ConnectionState is a connection in a list: what it is and how it is.
+type ConnectionState struct {
+	Tenant   string             `json:"tenant"`
+	Name     string             `json:"name"`
+	Title    string             `json:"title"`
+	Preset   string             `json:"preset"`
+	Protocol connector.Protocol `json:"protocol"`
+	Enabled  bool               `json:"enabled"`
+	Paused   bool               `json:"paused"`
+	Revision int64              `json:"revision"`
+	// HeldFor is why nothing is sent: disabled, paused, token_refused, down; empty when something is.
+	HeldFor   string     `json:"heldFor"`
+	HeldSince *time.Time `json:"heldSince"` // of down and token_refused
+	Message   string     `json:"message"`   // the last error behind it
+	Waiting   int64      `json:"waiting"`   // deliveries that are not final
+	Failed    int64      `json:"failed"`
+}
+
+// Bindings joins CRM users and OA accounts.
+type Bindings interface {
+	Bindings(ctx context.Context, f BindingFilter, p connector.PageOf) (connector.Page[connector.Binding], error)
+	// SetBinding makes or replaces the binding of a user, and lets go what was held for it.
+	SetBinding(ctx context.Context, tenant string, b connector.Binding, by By) error
+	RemoveBinding(ctx context.Context, k connector.ConnectionKey, user string, by By) error
+	Unbound(ctx context.Context, k connector.ConnectionKey, p connector.PageOf) (connector.Page[UnboundUser], error)
+}
+
+// Importer takes many bindings at once.
+type Importer interface {
+	// ImportBindings changes nothing where dryRun is set or the report has an error.
+	ImportBindings(ctx context.Context, i Import, by By) (ImportReport, error)
+}
+
+// An Import is a table of bindings; Row tells rows in messages, counted from 1 with the headings.
+type Import struct {
+	Tenant string
+	Rows   []ImportRow
+	DryRun bool
+}
+
+// An ImportRow is one line of an import.
+type ImportRow struct {
+	Row int
+	connector.Binding
+}
+
+// An ImportReport says what an import changed, or would change.
+type ImportReport struct {
+	DryRun  bool             `json:"dryRun"`
+	Added   int              `json:"added"`
+	Changed int              `json:"changed"`
+	Same    int              `json:"same"`
+	Errors  []RowError       `json:"errors"`
+	Changes []BindingReplace `json:"changes"` // accounts that are replaced, the first 1,000
+	// Released is how many deliveries were held for one of these users and go now.
+	Released int `json:"released"`
+}
+
+// A RowError says what is wrong with a row.
+type RowError struct {
+	Row     int    `json:"row"`
+	Column  string `json:"column"`
+	Message string `json:"message"`
+}
+
+// A BindingReplace is a user who gets another account.
+type BindingReplace struct {
+	Row        int    `json:"row"`
+	Connection string `json:"connection"`
+	User       string `json:"crm_user_id"`
+	From       string `json:"from"`
+	To         string `json:"to"`
+}
+
+// A BindingFilter chooses bindings of one connection.
+type BindingFilter struct {
+	Key   connector.ConnectionKey
+	Text  string   // a part of user, account or a name; empty: all
+	Users []string // CRM user ids; empty: all
+}
+
+// An UnboundUser is a receiver whom events named and nobody bound.
+type UnboundUser struct {
+	User     string    `json:"crm_user_id"`
+	UserName string    `json:"crm_user_name"`
+	Waiting  int       `json:"waiting"` // deliveries held for him
+	Newest   time.Time `json:"newest"`  // when the newest of his deliveries was made
+}
+
+// Rejects keeps what was no acceptable event.
+type Rejects interface {
+	Rejected(ctx context.Context, tenants []string, p connector.PageOf) (connector.Page[connector.RejectedEvent], error)
+	RejectedOne(ctx context.Context, id string) (connector.RejectedEvent, error)
+	// Replay plans a rejected message as of its place in the stream. It fails with Invalid where it still is no event.
+	Replay(ctx context.Context, id string, by By) (connector.EventStory, error)
+}
+
+// Secrets keeps the secrets of tenants; values go in and never come out.
+type Secrets interface {
+	Secrets(ctx context.Context, tenants []string) ([]SecretName, error)
+	SetSecret(ctx context.Context, s SecretName, value string, by By) error
+	RemoveSecret(ctx context.Context, s SecretName, by By) error
+}
+
+// A SecretName names a secret.
+type SecretName struct {
+	Tenant string `json:"tenant"`
+	Name   string `json:"name"`
+}
+
+// Statistics counts.
+type Statistics interface {
+	Stats(ctx context.Context, f ConnectionFilter) (Stats, error)
+}
+
+// Stats are counts of deliveries.
+type Stats struct {
+	States      map[connector.State]int64 `json:"states"`
+	Waiting     int64                     `json:"waiting"`
+	Oldest      *time.Time                `json:"oldestWaiting"` // when the oldest waiting delivery was made
+	Events      int64                     `json:"events"`        // accepted events that are remembered
+	Rejected    int64                     `json:"rejected"`
+	Connections []ConnectionStats         `json:"connections"`
+}
+
+// ConnectionStats are counts of one connection.
+type ConnectionStats struct {
+	Tenant     string                    `json:"tenant"`
+	Connection string                    `json:"connection"`
+	States     map[connector.State]int64 `json:"states"`
+}
+
+// A Part is one thing that the program needs, in the order of /readyz.
+type Part struct {
+	Name   string    `json:"name"`  // store, nats, intake, disk
+	State  PartState `json:"state"` // ok, warning, down
+	Detail string    `json:"detail,omitempty"`
+}
+
+// PartState says how a Part is.
+type PartState string
+
+// The states of a Part. Only PartDown makes the program not ready.
+const (
+	PartOK      PartState = "ok"
+	PartWarning PartState = "warning"
+	PartDown    PartState = "down"
+)

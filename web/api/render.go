@@ -1,0 +1,283 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"todosync/connector"
+	"todosync/connector/file"
+	"todosync/mapping"
+	"todosync/retry"
+)
+
+type renderInput struct {
+	Language string `header:"Accept-Language"`
+	Body     struct {
+		Connection string              `json:"connection,omitempty" doc:"a connection file; else tenant and name of a stored one"`
+		Tenant     string              `json:"tenant,omitempty"`
+		Name       string              `json:"name,omitempty"`
+		Scene      connector.Scene     `json:"scene" enum:"create,edit,done,delete,remind,message"`
+		Event      json.RawMessage     `json:"event" doc:"the event's payload"`
+		Bindings   []connector.Binding `json:"bindings,omitempty" doc:"beside those of a stored connection, and before them"`
+		Explain    bool                `json:"explain,omitempty" doc:"also where each placeholder's value came from"`
+	}
+}
+
+type previewView struct {
+	Scene        connector.Scene     `json:"scene"`
+	Receiver     string              `json:"receiver"`
+	Method       string              `json:"method"`
+	Address      string              `json:"address"`
+	Headers      []retry.Header      `json:"headers"`
+	Body         string              `json:"body"`
+	Placeholders []mapping.Explained `json:"placeholders,omitempty"`
+}
+
+type renderOutput struct {
+	Body struct {
+		Requests []previewView `json:"requests" doc:"what would be sent; secrets show as ***"`
+	}
+}
+
+type fieldQuery struct {
+	Tenant     string `query:"tenant" doc:"also the codes that this tenant defines"`
+	Connection string `query:"connection" doc:"also the codes that this connection of the tenant defines"`
+}
+
+type fieldView struct {
+	mapping.CatalogueField
+	Own bool `json:"own" doc:"defined by the tenant or connection"`
+}
+
+func (a *API) renderRoutes() {
+	handle(a, route{
+		method: http.MethodPost, path: "/render", id: "render", need: View, body: 4 * maxBody,
+		summary: "What a connection would send for an event; nothing is sent",
+	}, a.render)
+	handle(a, route{
+		method: http.MethodGet, path: "/fields", id: "listFields", summary: "The catalogue of placeholders", need: View,
+	}, a.fields)
+}
+
+func (a *API) render(ctx context.Context, in *renderInput) (*renderOutput, error) {
+	b := &in.Body
+	c, stored, err := a.toRender(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	t, err := a.tenant(ctx, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	program, err := connector.Compile(0, 0, c, t, a.Compile)
+	if err != nil {
+		return nil, err
+	}
+	event, err := SampleEvent(c.Tenant, b.Scene, b.Event)
+	if err != nil {
+		return nil, err
+	}
+	bindings := map[string]connector.Binding{}
+	if stored {
+		if err := a.boundUsers(ctx, c.Key(), event, bindings); err != nil {
+			return nil, err
+		}
+	}
+	for _, one := range b.Bindings {
+		bindings[one.User] = one
+	}
+	previews, err := program.Preview(event, b.Scene, bindings, a.Now())
+	if err != nil {
+		return nil, err
+	}
+	out := &renderOutput{}
+	out.Body.Requests = make([]previewView, len(previews))
+	for i, p := range previews {
+		v := previewView{Scene: p.Scene, Receiver: p.Receiver, Method: p.Method, Address: p.Address, Headers: p.Headers, Body: p.Body}
+		if v.Headers == nil {
+			v.Headers = []retry.Header{}
+		}
+		if b.Explain {
+			v.Placeholders = p.Placeholders
+		}
+		out.Body.Requests[i] = v
+	}
+	return out, nil
+}
+
+// toRender is the connection that is meant, and whether it is a stored one.
+func (a *API) toRender(ctx context.Context, in *renderInput) (*connector.Connection, bool, error) {
+	b := &in.Body
+	if b.Connection != "" {
+		docs, problems := file.Parse("connection", []byte(b.Connection), a.fileOptions(ctx, in.Language))
+		if problems.Err() != nil {
+			return nil, false, fileProblem(problems)
+		}
+		i := slices.IndexFunc(docs, func(d file.Document) bool { return d.Connection != nil })
+		if i < 0 {
+			return nil, false, invalid("connection", "it holds no document of kind Connection")
+		}
+		if !principal(ctx).Sees(docs[i].Connection.Tenant) {
+			return nil, false, notFound("tenant " + docs[i].Connection.Tenant)
+		}
+		return docs[i].Connection, false, nil
+	}
+	k := connector.ConnectionKey{Tenant: b.Tenant, Name: b.Name}
+	if k.Tenant == "" || k.Name == "" {
+		return nil, false, invalid("connection", "give a connection file, or tenant and name of a stored connection")
+	}
+	if !principal(ctx).Sees(k.Tenant) {
+		return nil, false, notFound("connection " + k.String())
+	}
+	c, err := a.storedConnection(ctx, k)
+	return c, true, err
+}
+
+func (a *API) storedConnection(ctx context.Context, k connector.ConnectionKey) (*connector.Connection, error) {
+	saved, err := a.Settings.Saved(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	c := &connector.Connection{}
+	if err := json.Unmarshal(saved.Settings, c); err != nil {
+		return nil, fmt.Errorf("read the settings of connection %s: %w", k, err)
+	}
+	return c, nil
+}
+
+// boundUsers finds the bindings of the event's people.
+func (a *API) boundUsers(ctx context.Context, k connector.ConnectionKey, e *connector.Event, into map[string]connector.Binding) error {
+	var users []string
+	for _, r := range e.Object.Receivers {
+		users = append(users, r.ID)
+	}
+	if e.Object.SenderID != "" {
+		users = append(users, e.Object.SenderID)
+	}
+	if len(users) == 0 {
+		return nil
+	}
+	return each(func(p connector.PageOf) (connector.Page[connector.Binding], error) {
+		return a.Bindings.Bindings(ctx, BindingFilter{Key: k, Users: users}, p)
+	}, func(b connector.Binding) { into[b.User] = b })
+}
+
+// SampleEvent reads a payload as the event that would lead to a scene: a preview asks what a scene would send, whatever
+// the event's own action was.
+func SampleEvent(tenant string, scene connector.Scene, payload []byte) (*connector.Event, error) {
+	kind, action := connector.KindTodo, connector.ActionEdit
+	switch scene {
+	case connector.SceneCreate:
+		action = connector.ActionCreate
+	case connector.SceneDelete:
+		action = connector.ActionDelete
+	case connector.SceneRemind:
+		kind, action = connector.KindReminder, connector.ActionCreate
+	case connector.SceneMessage:
+		kind, action = connector.KindMessage, connector.ActionCreate
+	case connector.SceneEdit, connector.SceneDone:
+	}
+	e, rejection := connector.ParseEvent(connector.Incoming{
+		Subject: "crm." + tenant + "." + string(kind) + "." + string(action), Data: sample(payload),
+	}, "sample")
+	if rejection != nil {
+		path := "event"
+		if rejection.Path != "" {
+			path += "." + rejection.Path
+		}
+		return nil, invalid(path, rejection.Reason)
+	}
+	return e, nil
+}
+
+// sample takes out of a payload what an event over HTTP says of itself: a sample may stand for another tenant and action.
+func sample(payload []byte) []byte {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(payload, &members) != nil {
+		return payload // ParseEvent says what is wrong with it
+	}
+	changed := false
+	for _, name := range []string{"tenant", "kind", "action"} {
+		if _, there := members[name]; there {
+			delete(members, name)
+			changed = true
+		}
+	}
+	if !changed {
+		return payload
+	}
+	out, err := json.Marshal(members)
+	if err != nil {
+		return payload
+	}
+	return out
+}
+
+func (a *API) fields(ctx context.Context, in *fieldQuery) (*list[fieldView], error) {
+	page := connector.Page[fieldView]{}
+	for _, f := range mapping.Catalogue() {
+		page.Items = append(page.Items, fieldView{CatalogueField: f})
+	}
+	if in.Tenant == "" && in.Connection != "" {
+		return nil, invalid("tenant", "a connection is named within its tenant: give tenant, too")
+	}
+	if in.Tenant == "" {
+		return listOf(page, same), nil
+	}
+	if !principal(ctx).Sees(in.Tenant) {
+		return nil, notFound("tenant " + in.Tenant)
+	}
+	own := map[string]mapping.Field{}
+	t, err := a.tenant(ctx, in.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	if t != nil {
+		own = t.Fields
+	}
+	if in.Connection != "" {
+		c, err := a.storedConnection(ctx, connector.ConnectionKey{Tenant: in.Tenant, Name: in.Connection})
+		if err != nil {
+			return nil, err
+		}
+		merged := map[string]mapping.Field{}
+		for _, m := range []map[string]mapping.Field{own, c.Fields} {
+			for code, f := range m {
+				merged[code] = f
+			}
+		}
+		own = merged
+	}
+	for code, f := range own {
+		page.Items = append(page.Items, fieldView{
+			CatalogueField: mapping.CatalogueField{Code: code, LabelZH: f.Label, LabelEN: f.Label, From: fieldSource(f)}, Own: true,
+		})
+	}
+	slices.SortStableFunc(page.Items, func(x, y fieldView) int {
+		if x.Code < y.Code {
+			return -1
+		} else if x.Code > y.Code {
+			return 1
+		}
+		return 0
+	})
+	return listOf(page, same), nil
+}
+
+// fieldSource says in a few words where an own code's value comes from.
+func fieldSource(f mapping.Field) string {
+	switch {
+	case f.Path != "":
+		return f.Path
+	case f.From != "":
+		return "#" + f.From
+	case f.Value != nil:
+		return "a constant"
+	case len(f.Join) > 0:
+		return "joined"
+	}
+	return ""
+}

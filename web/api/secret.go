@@ -1,0 +1,71 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"todosync/connector"
+)
+
+type secretQuery struct {
+	Tenant string `query:"tenant"`
+}
+
+type putSecret struct {
+	Body struct {
+		Tenant string `json:"tenant"`
+		Name   string `json:"name" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ -"`
+		Value  string `json:"value" doc:"6 characters or more; it can not be read back"`
+	}
+}
+
+type deleteSecret struct {
+	Tenant string `query:"tenant" required:"true"`
+	Name   string `query:"name" required:"true"`
+}
+
+func (a *API) secretRoutes() {
+	handle(a, route{
+		method: http.MethodGet, path: "/secrets", id: "listSecrets", summary: "Names of secrets; their values never come out", need: Admin,
+	}, func(ctx context.Context, in *secretQuery) (*list[SecretName], error) {
+		tenants, some := narrow(ctx, words(in.Tenant))
+		if !some {
+			return listOf(connector.Page[SecretName]{}, same[SecretName]), nil
+		}
+		names, err := a.Secrets.Secrets(ctx, tenants)
+		if err != nil {
+			return nil, err
+		}
+		return listOf(connector.Page[SecretName]{Items: names}, same), nil
+	})
+	handle(a, route{
+		method: http.MethodPut, path: "/secrets", id: "putSecret", summary: "Set a secret of a tenant", need: Admin,
+		status: http.StatusNoContent,
+	}, func(ctx context.Context, in *putSecret) (*struct{}, error) {
+		s := SecretName{Tenant: in.Body.Tenant, Name: in.Body.Name}
+		if err := mayKeep(ctx, s); err != nil {
+			return nil, err
+		}
+		return nil, a.Secrets.SetSecret(ctx, s, in.Body.Value, by(ctx, "api"))
+	})
+	handle(a, route{
+		method: http.MethodDelete, path: "/secrets", id: "deleteSecret", summary: "Remove a secret of a tenant", need: Admin,
+		status: http.StatusNoContent,
+	}, func(ctx context.Context, in *deleteSecret) (*struct{}, error) {
+		s := SecretName(*in)
+		if err := mayKeep(ctx, s); err != nil {
+			return nil, err
+		}
+		return nil, a.Secrets.RemoveSecret(ctx, s, by(ctx, "api"))
+	})
+}
+
+func mayKeep(ctx context.Context, s SecretName) error {
+	if !connector.ValidTenant(s.Tenant) {
+		return invalid("tenant", "a tenant is 1 to 64 of A-Z a-z 0-9 _ -")
+	}
+	if !principal(ctx).Sees(s.Tenant) {
+		return notFound("tenant " + s.Tenant)
+	}
+	return nil
+}

@@ -1,0 +1,324 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"todosync/connector"
+	"todosync/connector/file"
+	"todosync/mapping"
+)
+
+// The kinds of settings documents.
+const (
+	kindConnection = "Connection"
+	kindTenant     = "Tenant"
+)
+
+// A settingsFile is one file of an apply or a validate.
+type settingsFile struct {
+	Name    string `json:"name" doc:"stands in the messages"`
+	Content string `json:"content" doc:"YAML or JSON, one or more documents"`
+}
+
+type applyInput struct {
+	Language string `header:"Accept-Language"`
+	Body     struct {
+		Files []settingsFile `json:"files"`
+		Force bool           `json:"force,omitempty" doc:"change also what was last saved in another way"`
+	}
+}
+
+type validateInput struct {
+	Language string `header:"Accept-Language"`
+	Body     struct {
+		Files []settingsFile `json:"files"`
+	}
+}
+
+type validated struct {
+	Body struct {
+		Valid    bool           `json:"valid"`
+		Problems []file.Problem `json:"problems"`
+	}
+}
+
+type exportInput struct {
+	Tenant     string `query:"tenant"`
+	Connection string `query:"connection"`
+}
+
+type yamlOutput struct {
+	ContentType string `header:"Content-Type"`
+	Body        []byte
+}
+
+func (a *API) settingsRoutes() {
+	handle(a, route{
+		method: http.MethodPost, path: "/validate", id: "validateSettings", need: View, body: maxFile,
+		summary: "Check settings files; nothing is stored",
+	}, func(ctx context.Context, in *validateInput) (*validated, error) {
+		_, problems := a.parse(ctx, in.Body.Files, in.Language)
+		out := &validated{}
+		out.Body.Valid, out.Body.Problems = problems.Err() == nil, problems
+		if problems == nil {
+			out.Body.Problems = []file.Problem{}
+		}
+		return out, nil
+	})
+	handle(a, route{
+		method: http.MethodPost, path: "/apply", id: "applySettings", need: Integrate, body: maxFile,
+		summary: "Store settings files, all of them or none",
+	}, func(ctx context.Context, in *applyInput) (*list[SaveResult], error) {
+		docs, problems := a.parse(ctx, in.Body.Files, in.Language)
+		if problems.Err() != nil {
+			return nil, fileProblem(problems)
+		}
+		by := by(ctx, "apply")
+		by.Force = in.Body.Force
+		results, err := a.save(ctx, docs, problems, by)
+		if err != nil {
+			return nil, err
+		}
+		return listOf(connector.Page[SaveResult]{Items: results}, same), nil
+	})
+	handle(a, route{
+		method: http.MethodGet, path: "/export", id: "exportSettings", need: View,
+		summary: "The settings files of tenants and connections, as YAML documents with secrets as names",
+	}, a.exportSettings)
+}
+
+// parse checks files against each other and against what is stored.
+func (a *API) parse(ctx context.Context, files []settingsFile, language string) ([]file.Document, file.Problems) {
+	o := a.fileOptions(ctx, language)
+	var docs []file.Document
+	var problems file.Problems
+	seen := map[connector.ConnectionKey]file.Document{}
+	for _, f := range files {
+		got, wrong := file.Parse(f.Name, []byte(f.Content), o)
+		problems = append(problems, wrong...)
+		for _, d := range got {
+			k := keyOf(d)
+			if first, twice := seen[k]; twice {
+				problems = append(problems, file.Problem{
+					File: d.File, Line: d.Line, Path: "name", Column: 1,
+					Message: fmt.Sprintf("the same %s stands in %s, line %d, too", strings.ToLower(d.Kind), first.File, first.Line),
+				})
+			}
+			seen[k] = d
+		}
+		docs = append(docs, got...)
+	}
+	return docs, problems
+}
+
+// fileOptions are what settings are checked against.
+func (a *API) fileOptions(ctx context.Context, language string) file.Options {
+	lang := "en"
+	if strings.HasPrefix(strings.ToLower(language), "zh") {
+		lang = "zh"
+	}
+	return file.Options{
+		Lang: lang, Env: a.Compile.Env, CheckPublicURL: true, PublicURL: a.Compile.PublicURL,
+		TenantFields: func(tenant string) map[string]mapping.Field {
+			t, err := a.tenant(ctx, tenant)
+			if err != nil || t == nil {
+				return nil
+			}
+			return t.Fields
+		},
+	}
+}
+
+// tenant is a stored tenant's settings, nil where it has none.
+func (a *API) tenant(ctx context.Context, name string) (*connector.Tenant, error) {
+	saved, err := a.Settings.Saved(ctx, connector.ConnectionKey{Tenant: name})
+	switch {
+	case connector.KindOf(err) == connector.NotFound:
+		return nil, nil
+	case err != nil || len(saved.Settings) == 0:
+		return nil, err
+	}
+	t := &connector.Tenant{}
+	if err := json.Unmarshal(saved.Settings, t); err != nil {
+		return nil, fmt.Errorf("read the settings of tenant %s: %w", name, err)
+	}
+	return t, nil
+}
+
+func keyOf(d file.Document) connector.ConnectionKey {
+	if d.Tenant != nil {
+		return connector.ConnectionKey{Tenant: d.Tenant.Tenant}
+	}
+	return d.Connection.Key()
+}
+
+// save stores checked documents and gathers what they warn of.
+func (a *API) save(ctx context.Context, docs []file.Document, problems file.Problems, by By) ([]SaveResult, error) {
+	out := make([]Document, len(docs))
+	for i, d := range docs {
+		k := keyOf(d)
+		if !principal(ctx).Sees(k.Tenant) {
+			return nil, notFound("tenant " + k.Tenant)
+		}
+		var settings any = d.Connection
+		if d.Tenant != nil {
+			settings = d.Tenant
+		}
+		b, err := json.Marshal(settings)
+		if err != nil {
+			return nil, fmt.Errorf("write the settings of %s: %w", k, err)
+		}
+		out[i] = Document{Kind: d.Kind, Tenant: k.Tenant, Name: k.Name, Source: d.Source, Settings: b, File: d.File}
+	}
+	results, err := a.Settings.Save(ctx, out, by)
+	if err != nil {
+		return nil, err
+	}
+	for i := range results {
+		if results[i].Warnings == nil {
+			results[i].Warnings = []string{}
+		}
+		if i >= len(docs) {
+			continue
+		}
+		for _, w := range problems.Warnings() {
+			if w.File == docs[i].File {
+				results[i].Warnings = append(results[i].Warnings, w.String())
+			}
+		}
+	}
+	return results, nil
+}
+
+// exportSettings prints the stored sources back: tenants first, each with its connections.
+func (a *API) exportSettings(ctx context.Context, in *exportInput) (*yamlOutput, error) {
+	out := &yamlOutput{ContentType: "application/yaml"}
+	tenants, some := narrow(ctx, words(in.Tenant))
+	if !some {
+		return out, nil
+	}
+	names := words(in.Connection)
+	var keys []connector.ConnectionKey
+	if len(names) == 0 {
+		err := each(func(p connector.PageOf) (connector.Page[TenantState], error) {
+			return a.Settings.Tenants(ctx, tenants, p)
+		},
+			func(t TenantState) { keys = append(keys, connector.ConnectionKey{Tenant: t.Tenant}) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	f := ConnectionFilter{Tenants: tenants, Names: names}
+	err := each(func(p connector.PageOf) (connector.Page[ConnectionState], error) {
+		return a.Connections.Connections(ctx, f, p)
+	},
+		func(c ConnectionState) { keys = append(keys, connector.ConnectionKey{Tenant: c.Tenant, Name: c.Name}) })
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(keys, func(x, y connector.ConnectionKey) int { return strings.Compare(x.String(), y.String()) })
+	for _, k := range keys {
+		saved, err := a.Settings.Saved(ctx, k)
+		if connector.KindOf(err) == connector.NotFound || err == nil && len(saved.Source) == 0 {
+			continue // a tenant that was only named, or one that has just gone
+		}
+		if err != nil {
+			return nil, err
+		}
+		text, err := file.Marshal(saved.Source)
+		if err != nil {
+			return nil, fmt.Errorf("write %s as YAML: %w", k, err)
+		}
+		if len(out.Body) > 0 {
+			out.Body = append(out.Body, "---\n"...)
+		}
+		out.Body = append(out.Body, text...)
+	}
+	if len(out.Body) == 0 && (len(names) > 0 || len(words(in.Tenant)) > 0) {
+		return nil, notFound("such tenant or connection")
+	}
+	return out, nil
+}
+
+// each goes through all pages of a list.
+func each[T any](page func(connector.PageOf) (connector.Page[T], error), do func(T)) error {
+	p := connector.PageOf{Limit: 1000}
+	for {
+		got, err := page(p)
+		if err != nil {
+			return err
+		}
+		for _, v := range got.Items {
+			do(v)
+		}
+		if p.Cursor = got.Next; p.Cursor == "" {
+			return nil
+		}
+	}
+}
+
+// A putInput is a settings file that takes the place of a tenant's or connection's.
+type putInput struct {
+	Language string `header:"Accept-Language"`
+	IfMatch  string `header:"If-Match" doc:"the revision that must be the newest, in quotes"`
+	RawBody  []byte `contentType:"application/yaml" doc:"one document, YAML or JSON"`
+}
+
+// put stores the one document of a request at k.
+func (a *API) put(ctx context.Context, in *putInput, k connector.ConnectionKey) (*saveOutput, error) {
+	by := by(ctx, "api")
+	var err error
+	if by.IfMatch, err = revision(in.IfMatch); err != nil {
+		return nil, err
+	}
+	docs, problems := file.Parse("body", in.RawBody, a.fileOptions(ctx, in.Language))
+	if problems.Err() != nil {
+		return nil, fileProblem(problems)
+	}
+	if len(docs) != 1 {
+		return nil, invalid("", fmt.Sprintf("the body holds %d documents; one is wanted here", len(docs)))
+	}
+	if got := keyOf(docs[0]); got != k {
+		return nil, invalid("name", fmt.Sprintf("the document is that of %s %s, and the address says %s",
+			strings.ToLower(docs[0].Kind), strings.TrimSuffix(got.String(), "/"), strings.TrimSuffix(k.String(), "/")))
+	}
+	results, err := a.save(ctx, docs, problems, by)
+	if connector.KindOf(err) == connector.Conflict && by.IfMatch != 0 {
+		p := newProblem(http.StatusPreconditionFailed, "it was changed since revision "+strconv.FormatInt(by.IfMatch, 10),
+			"read it again, and put your change into what it is now")
+		return nil, p
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(results) != 1 {
+		return nil, fmt.Errorf("save %s: %d results", k, len(results))
+	}
+	return &saveOutput{ETag: etag(results[0].Revision), Body: results[0]}, nil
+}
+
+type saveOutput struct {
+	ETag string `header:"ETag"`
+	Body SaveResult
+}
+
+func etag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }
+
+// revision reads an If-Match header; 0: none.
+func revision(header string) (int64, error) {
+	text := strings.Trim(strings.TrimPrefix(strings.TrimSpace(header), "W/"), `"`)
+	if text == "" || text == "*" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 {
+		return 0, invalid("If-Match", fmt.Sprintf("%q is not a revision in quotes, such as \"3\"", header))
+	}
+	return n, nil
+}

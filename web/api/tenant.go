@@ -1,0 +1,52 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"todosync/connector"
+)
+
+type tenantPath struct {
+	Tenant string `path:"tenant"`
+}
+
+type putTenant struct {
+	tenantPath
+	putInput
+}
+
+type tenantQuery struct {
+	paging
+	Tenant string `query:"tenant"`
+}
+
+func (a *API) tenantRoutes() {
+	handle(a, route{
+		method: http.MethodGet, path: "/tenants", id: "listTenants", summary: "Tenants", need: View,
+	}, func(ctx context.Context, in *tenantQuery) (*list[TenantState], error) {
+		tenants, some := narrow(ctx, words(in.Tenant))
+		if !some {
+			return listOf(connector.Page[TenantState]{}, same[TenantState]), nil
+		}
+		page, err := a.Settings.Tenants(ctx, tenants, in.page())
+		if err != nil {
+			return nil, err
+		}
+		return listOf(page, same), nil
+	})
+	handle(a, route{
+		method: http.MethodGet, path: "/tenants/{tenant}", id: "getTenant", summary: "The settings of a tenant", need: View,
+	}, func(ctx context.Context, in *tenantPath) (*savedOutput, error) {
+		saved, err := a.Settings.Saved(ctx, connector.ConnectionKey{Tenant: in.Tenant})
+		if err != nil {
+			return nil, err
+		}
+		return viewSaved(saved), nil
+	})
+	handle(a, route{
+		method: http.MethodPut, path: "/tenants/{tenant}", id: "putTenant", summary: "Make or change a tenant", need: Integrate,
+	}, func(ctx context.Context, in *putTenant) (*saveOutput, error) {
+		return a.put(ctx, &in.putInput, connector.ConnectionKey{Tenant: in.Tenant})
+	})
+}

@@ -130,7 +130,7 @@ func (a *attempter) unrendered(o outcome, err error) outcome {
 
 // lostAccount reports whether the request needs an account that nobody is bound to.
 func (a *attempter) lostAccount(w *Work, s Scene) bool {
-	if !a.program.usesAccount(s) || w.LaneNow.Account != "" {
+	if !a.program.usesAccount(s) || s != SceneCreate && w.LaneNow.Account != "" {
 		return false
 	}
 	for _, r := range w.Recipients {

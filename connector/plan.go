@@ -48,7 +48,9 @@ type UserKey struct {
 type Known struct {
 	Programs map[string][]*Program // by tenant, sorted by name, enabled or not
 	Todos    map[TodoKey]*Todo     // a todo that is not there is not known
-	Bindings map[UserKey]Binding   // of all receivers of the batch, in all connections of their tenants
+	// Bindings are those of the batch's receivers, and of all who have a lane of its todos: an event may end what it does
+	// not name. They are of all connections of the tenants, since a receiver who is bound in another is not this one's.
+	Bindings map[UserKey]Binding
 }
 
 // Planned says what became of one event.
@@ -420,7 +422,7 @@ func (l *planner) account(a act) standing {
 	if !l.program.usesAccount(a.scene) {
 		return bound
 	}
-	if lane := l.todo.lane(a.receiver.ID); lane != nil && lane.Account != "" {
+	if lane := l.todo.lane(a.receiver.ID); lane != nil && lane.Account != "" && a.scene != SceneCreate {
 		return bound
 	}
 	if _, ok := l.known.Bindings[UserKey{l.program.Conn, a.receiver.ID}]; ok {

@@ -398,8 +398,8 @@ func (p *Program) scope(d *Delivery, scene Scene, e *StoredEvent, doc *mapping.D
 	s.Receivers = make([]mapping.Person, len(d.Recipients))
 	for i, r := range d.Recipients {
 		s.Receivers[i] = person(r.ID, r.Name, bindings)
-		if stays := lane.Account != "" && lane.Receiver == r.ID; stays && (s.Scene != string(SceneCreate) || s.Receivers[i].Account == "") {
-			s.Receivers[i].Account = lane.Account // the account that a todo was sent to stays with it; a create may name a new one
+		if scene != SceneCreate && lane.Account != "" && lane.Receiver == r.ID {
+			s.Receivers[i].Account = lane.Account // the account that a todo was sent to stays with it; a create names today's
 		}
 	}
 	return s

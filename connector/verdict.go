@@ -205,13 +205,13 @@ func (x *exchange) lane() Lane {
 		}
 	case SceneEdit:
 		if v.gone && took {
-			lane.Presence, lane.Has = Absent, 0
+			lane.Presence, lane.Has, lane.Account = Absent, 0, ""
 		} else if took && v.remoteID != "" {
 			lane.RemoteID = v.remoteID
 		}
 	case SceneDelete:
 		if took && (lane.Has == 0 || lane.Has == w.External) {
-			lane.Presence, lane.Has = Absent, 0
+			lane.Presence, lane.Has, lane.Account = Absent, 0, ""
 		}
 	case SceneDone, SceneRemind, SceneMessage:
 	}

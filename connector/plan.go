@@ -419,11 +419,13 @@ const (
 )
 
 func (l *planner) account(a act) standing {
-	if !l.program.usesAccount(a.scene) {
+	lane := l.todo.lane(a.receiver.ID)
+	ends := a.scene == SceneDone || a.scene == SceneDelete
+	switch {
+	case lane != nil && lane.Account != "" && a.scene != SceneCreate:
 		return bound
-	}
-	if lane := l.todo.lane(a.receiver.ID); lane != nil && lane.Account != "" && a.scene != SceneCreate {
-		return bound
+	case lane != nil && ends && (lane.Left || len(lane.Waiting) > 0):
+		return bound // what was begun for him here is ended here, whoever knows him today
 	}
 	if _, ok := l.known.Bindings[UserKey{l.program.Conn, a.receiver.ID}]; ok {
 		return bound
@@ -432,6 +434,9 @@ func (l *planner) account(a act) standing {
 		if _, ok := l.known.Bindings[UserKey{p.Conn, a.receiver.ID}]; ok {
 			return others
 		}
+	}
+	if !l.program.usesAccount(a.scene) {
+		return bound
 	}
 	return unbound
 }

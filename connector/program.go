@@ -102,9 +102,11 @@ func Compile(conn, revision int64, c *Connection, t *Tenant, o CompileOptions) (
 	}
 	p.Condition.Disabled = !c.Enabled
 	for _, s := range Scenes() {
-		if settings := c.Scenes[s]; settings != nil && settings.Enabled {
-			p.scenes[s] = k.scene(s, settings)
+		settings := c.Scenes[s]
+		if settings == nil || !settings.Enabled || s == SceneEdit && c.EditAs == EditAsRecreate && settings.Address == "" {
+			continue // an edit that is a re-creation needs no request of its own
 		}
+		p.scenes[s] = k.scene(s, settings)
 	}
 	if c.Token != nil {
 		p.token = k.token(c.Token)

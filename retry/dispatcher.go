@@ -214,7 +214,7 @@ func (d *Dispatcher) Close() { d.transport.CloseIdleConnections() }
 // that swallows packets would hold the attempt's place for three times as long.
 func certainlyNotSent(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	x := exchangeOf(ctx)
-	return err != nil && x != nil && ctx.Err() == nil && x.unsent() && passing(err), nil
+	return err != nil && x != nil && ctx.Err() == nil && x.repeatable(err), nil
 }
 
 // pause is the wait before a repeat: none before the first, since most often an idle connection was just closed.

@@ -58,9 +58,14 @@ func (x *exchange) take(info httptrace.GotConnInfo) {
 		x.fault = nil
 	}
 	x.mu.Unlock()
-	if c, ok := info.Conn.(*conn); ok {
-		c.reused = info.Reused
-		c.serves.Store(x)
+	c, ok := info.Conn.(*conn)
+	if !ok {
+		return
+	}
+	c.reused = info.Reused
+	c.serves.Store(x) // before broke is read, as Read does it the other way round: one of the two sees the other
+	if err := c.broke.Load(); err != nil {
+		x.failed(c, *err)
 	}
 }
 
@@ -74,10 +79,18 @@ func (x *exchange) end() {
 	}
 }
 
+// unsent tells whether certainly no byte of the request has left.
 func (x *exchange) unsent() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.sent == 0
+}
+
+// repeatable tells whether the request did not leave, for a reason that may be over in a moment.
+func (x *exchange) repeatable(err error) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.sent == 0 && !isRemoteAlert(x.fault) && passing(err)
 }
 
 // freshTLS tells whether the request was the first on a connection with TLS.
@@ -98,7 +111,7 @@ func (x *exchange) enter(c *conn) error {
 		return errSecondConnection
 	}
 	if err := c.usable(); err != nil {
-		x.fault = err
+		x.blame(err)
 		return err
 	}
 	x.on = c
@@ -129,11 +142,12 @@ func (x *exchange) holds(c *conn) bool {
 	return x.on == c
 }
 
-// failed notes how reading from the connection ended.
+// failed notes how reading from the connection ended. Before the first byte that counts too: in TLS 1.3 the OA refuses our
+// certificate when the handshake is over for us.
 func (x *exchange) failed(c *conn, err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.on == c {
+	if x.on == c || x.on == nil {
 		x.blame(err)
 	}
 }
@@ -150,8 +164,9 @@ type conn struct {
 	net.Conn
 	raw    net.Conn // the TCP connection below
 	serves atomic.Pointer[exchange]
-	reused bool        // set before serves is, read after
-	spoke  atomic.Bool // bytes came that no request had asked for
+	reused bool                  // set before serves is, read after
+	spoke  atomic.Bool           // bytes came that no request had asked for
+	broke  atomic.Pointer[error] // how reading from it ended
 }
 
 // Write writes for the exchange that holds the connection, or refuses without writing a byte.
@@ -172,6 +187,10 @@ func (c *conn) Write(p []byte) (int, error) {
 // for the next one's answer: the connection ends there.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	if err != nil {
+		broke := err // of its own, so that err costs no allocation where all is well
+		c.broke.Store(&broke)
+	}
 	x := c.serves.Load()
 	if n > 0 && !x.holds(c) {
 		c.spoke.Store(true)

@@ -69,6 +69,7 @@ type ledger struct {
 	waiting chan struct{} // closed at the next arrival; nil: nobody waits
 }
 
+// newLedger makes a ledger that keeps so many calls: 0 is the default of Config, less is none.
 func newLedger(keep int) ledger {
 	if keep == 0 {
 		keep = 10_000
@@ -76,6 +77,7 @@ func newLedger(keep int) ledger {
 	return ledger{keep: max(keep, 0)}
 }
 
+// add enters a call, numbers it and wakes whoever waits.
 func (l *ledger) add(c *Call) {
 	l.seq++
 	c.Seq = l.seq
@@ -109,6 +111,7 @@ func (l *ledger) list(after int) []Call {
 	return out
 }
 
+// changed gives a channel that is closed at the next arrival.
 func (l *ledger) changed() <-chan struct{} {
 	if l.waiting == nil {
 		l.waiting = make(chan struct{})

@@ -69,4 +69,5 @@ func (s *Sim) ScriptJSON(text []byte) error {
 	return s.Script(rules...)
 }
 
+// mistake answers whoever sent what can't be taken.
 func mistake(err error) reply { return asJSON(400, map[string]any{"error": err.Error()}) }

@@ -4,6 +4,7 @@ package oasim
 // account under the names that such interfaces use.
 type generic struct{ sim *Sim }
 
+// read takes whatever comes. A member op says what kind of call it is; without one it is a create.
 func (v *generic) read(c *Call) request {
 	f, _ := readJSON(c.Body) // XML, forms and plain text are as welcome
 	for _, n := range []string{"taskId", "todoId", "sourceId", "flowid", "id", "todo"} {

@@ -52,6 +52,7 @@ type inbox struct {
 	order []*Todo
 }
 
+// newInbox makes an empty inbox that keeps so many entries; 0 is the default of Config.
 func newInbox(keep int) inbox {
 	if keep == 0 {
 		keep = 100_000
@@ -109,6 +110,7 @@ func (b *inbox) forget() {
 	if len(b.order) < b.keep {
 		return
 	}
+	// A quarter goes at once, so that the walk over all entries is paid for by many additions.
 	surplus := len(b.order) - b.keep*3/4
 	left := make([]*Todo, 0, b.keep)
 	drop := func(t *Todo) {
@@ -135,6 +137,7 @@ func (b *inbox) forget() {
 	}
 }
 
+// list copies the entries that are wanted, oldest first. It is never nil, so that it is [] in JSON.
 func (b *inbox) list(wanted func(*Todo) bool) []Todo {
 	out := []Todo{}
 	for _, t := range b.order {

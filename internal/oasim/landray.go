@@ -33,10 +33,12 @@ const (
 	landraySuccess landrayState = 2
 )
 
+// landrayOperations are the operations that are simulated, spelt alike in both protocols.
 func landrayOperations() []string {
 	return []string{"sendTodo", "updateTodo", "setTodoDone", "deleteTodo"}
 }
 
+// read serves REST; the web service branches off first. Over REST the credentials are those of HTTP Basic.
 func (v *landray) read(c *Call) request {
 	if c.Path == landrayService {
 		return v.readSOAP(c)
@@ -135,6 +137,7 @@ func (v *landray) header(e envelope) bool {
 	if e.header == nil {
 		return false
 	}
+	// Landray wants the MD5 on the wire; it protects nothing, and the plain password is refused as the real one does.
 	sum := md5.Sum([]byte(v.sim.config.Password))
 	for _, h := range e.header.children {
 		if h.name.Local != "RequestSOAPHeader" {
@@ -231,6 +234,7 @@ func (v *landray) handle(c *Call, op string, f fields) (landrayState, string) {
 		}
 		return v.update(c, f)
 	}
+	// setTodoDone and deleteTodo: 1 is for everybody who has the todo, 2 for those who are named.
 	kind := f.text("optType")
 	if kind != "1" && kind != "2" {
 		return fail("参数optType不正确")

@@ -124,6 +124,7 @@ func (s *Sim) drop(w http.ResponseWriter, c *Call) {
 	panic(http.ErrAbortHandler) // HTTP/2 and recorders cannot be hijacked
 }
 
+// scripted makes the answer that a step spells out; without a body it is a page, as servers give one with an error.
 func scripted(step Step) reply {
 	a := reply{status: step.Status, kind: typeJSON, header: step.Header, body: []byte(step.Body)}
 	switch {
@@ -136,6 +137,7 @@ func scripted(step Step) reply {
 	return a
 }
 
+// send writes an answer. Its own headers go over those that are set here, a wrong Content-Length too.
 func send(w http.ResponseWriter, a reply) {
 	h := w.Header()
 	if a.kind != "" {

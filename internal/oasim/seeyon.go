@@ -22,6 +22,7 @@ const (
 	seeyonToken   = "/seeyon/rest/token"
 )
 
+// read finds the interface by its path. All but the token's demand a token, POST and a JSON type, in that order.
 func (v *seeyon) read(c *Call) request {
 	if c.Path == seeyonToken || strings.HasPrefix(c.Path, seeyonToken+"/") {
 		return v.readToken(c)
@@ -46,6 +47,7 @@ func (v *seeyon) read(c *Call) request {
 	default:
 		return v.answers(c, func() reply { return page(404, "Not Found") })
 	}
+	// Reading comes before the token is looked at, so that the ledger says of every call what it was about.
 	body, err := readJSON(c.Body)
 	items := []fields{body}
 	if list != "" {
@@ -67,6 +69,7 @@ func (v *seeyon) read(c *Call) request {
 		case len(items) == 0:
 			return v.result(c, []string{"参数" + list + "不能为空"})
 		}
+		// In a list each item stands for itself: those that are right are taken even where another is refused.
 		var refusals []string
 		for _, f := range items {
 			if why := handle(f); why != "" {
@@ -95,6 +98,7 @@ func (v *seeyon) describe(c *Call, f fields) {
 	}
 }
 
+// answers puts together how a call to any interface but the token's can be answered.
 func (v *seeyon) answers(c *Call, run func() reply) request {
 	return request{
 		run:    run,
@@ -114,6 +118,7 @@ func (v *seeyon) result(c *Call, refusals []string) reply {
 	}{len(refusals) == 0, append([]string{}, refusals...)})
 }
 
+// tokenValid looks for the token in the header, then in the query, and counts as its use.
 func (v *seeyon) tokenValid(c *Call) bool {
 	token := c.Header.Get("token")
 	if token == "" {
@@ -127,6 +132,7 @@ func (v *seeyon) tokenValid(c *Call) bool {
 func (v *seeyon) readToken(c *Call) request {
 	c.Op = OpToken
 	answer := func(token string) reply {
+		// The manual's own clients forget the header and read the bare text.
 		if !strings.Contains(c.Header.Get("Accept"), "application/json") {
 			return reply{status: 200, kind: typeText, body: []byte(token)}
 		}
@@ -155,7 +161,7 @@ func (v *seeyon) readToken(c *Call) request {
 				c.Effect = EffectRefused
 				return answer("-1")
 			}
-			t := v.sim.tokens.issue()
+			t := v.sim.tokens.issue() // shown with dashes, as the real ones are
 			return answer(strings.Join([]string{t[:8], t[8:12], t[12:16], t[16:20], t[20:]}, "-"))
 		},
 		refuse: func(_, _ string) reply { return answer("-1") },
@@ -273,4 +279,5 @@ func (v *seeyon) bind(f fields) string {
 	return ""
 }
 
+// subState says whether a text is one of the outcomes of handling: agreed, disagreed, cancelled, rejected, or none.
 func subState(s string) bool { return s == "" || s == "0" || s == "1" || s == "2" || s == "3" }

@@ -187,6 +187,11 @@ func TestSeeyonScriptExpiresTokens(t *testing.T) {
 	c.want("POST", seeyonReceive, seeyonTodo, 401, "Invalid token,please authenticate again")
 	c.header["token"] = c.login()
 	c.want("POST", seeyonReceive, seeyonTodo, 200, seeyonOK)
+	c.sim.Reply(Status(503)) // not for a call for a token, but for the next todo
+	c.login()
+	if status, _ := c.must("POST", seeyonReceive, seeyonTodo); status != 503 {
+		t.Errorf("the next todo: got %d, want 503", status)
+	}
 	c.sim.When(func(call *Call) bool { return call.Op == OpToken }, Refuse(""), Status(503))
 	c.want("POST", "/seeyon/rest/token", `{"userName":"rest","password":"a-password"}`, 200, `{"id":"-1"}`)
 	if status, _ := c.must("POST", "/seeyon/rest/token", `{"userName":"rest","password":"a-password"}`); status != 503 {

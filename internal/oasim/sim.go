@@ -61,6 +61,7 @@ const (
 	StyleBare    Style = "bare"  // <out xmlns="...">: no prefix, quotes as they are
 )
 
+// validate gives all mistakes at once, each with the member's name.
 func (c *Config) validate() error {
 	var errs []error
 	if c.FailRate < 0 || c.FailRate > 1 {
@@ -188,6 +189,7 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Body:           string(body),
 		IdempotencyKey: r.Header.Get("Idempotency-Key"),
 	}
+	// Reading changes nothing, so it needs no lock; what it finds out is what rules and ledger go by.
 	req := s.read(c)
 	step := s.arrive(c)
 	if !s.wait(r.Context(), s.config.Latency) {

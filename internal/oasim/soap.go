@@ -55,7 +55,7 @@ func readXML(body string) (*element, error) {
 			if len(open) > 0 {
 				open[len(open)-1].text += string(t)
 			}
-		case xml.Directive:
+		case xml.Directive: // entities are the way to make a small request large
 			return nil, errors.New("a document type is not allowed")
 		}
 	}
@@ -134,6 +134,7 @@ func (e envelope) fault(message string) reply {
 	return r
 }
 
+// kind is the Content-Type that belongs to the envelope's version.
 func (e envelope) kind() string {
 	if e.space == soap12 {
 		return "application/soap+xml;charset=UTF-8"

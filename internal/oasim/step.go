@@ -86,6 +86,7 @@ func (s *Step) check() error {
 	return nil
 }
 
+// delay is DelayMS as a duration.
 func (s *Step) delay() time.Duration { return time.Duration(s.DelayMS) * time.Millisecond }
 
 // A Match chooses calls. Members that are left out choose all; calls for tokens are chosen only by op token.
@@ -129,6 +130,7 @@ type rule struct {
 // A script is the rules in force, in the order in which they were given. The first that matches answers.
 type script []*rule
 
+// next gives the step that answers a call and uses it up; false: the OA answers by its own rules.
 func (s *script) next(c *Call) (Step, bool) {
 	for i, r := range *s {
 		if !r.matches(c) {
@@ -183,6 +185,7 @@ func (s *Sim) Unscript() {
 	s.script = nil
 }
 
+// must puts a rule of a test in force.
 func (s *Sim) must(r rule) {
 	r.steps = append([]Step(nil), r.steps...)
 	if err := r.check(); err != nil {
@@ -193,6 +196,7 @@ func (s *Sim) must(r rule) {
 	s.script = append(s.script, &r)
 }
 
+// check fills in and checks all steps of a rule.
 func (r *rule) check() error {
 	if len(r.steps) == 0 {
 		return errors.New("steps: there is none")

@@ -48,4 +48,5 @@ func (t *tokens) valid(token string) bool {
 // left is how long a token lives on.
 func (t *tokens) left(token string) time.Duration { return t.ends[token].Sub(t.now()) }
 
+// forget makes all tokens invalid.
 func (t *tokens) forget() { t.ends = nil }

@@ -29,6 +29,7 @@ const (
 	weaverDeleteAll  weaverVerb = "deleteRequestInfo" // general knowledge, not documented
 )
 
+// weaverVerbs are all verbs. None is the beginning of another, so that a name is taken apart in one way only.
 func weaverVerbs() []weaverVerb {
 	return []weaverVerb{weaverReceive, weaverTodo, weaverDone, weaverOver, weaverCC, weaverDeleteUser, weaverDeleteAll}
 }
@@ -41,6 +42,7 @@ func (v weaverVerb) rest() string {
 	return strings.ToUpper(string(v[:1])) + string(v[1:])
 }
 
+// soap is the spelling in the web service.
 func (v weaverVerb) soap() string { return string(v) }
 
 // weaverName takes an operation's name apart: the verb, empty for none, and the form of its argument.
@@ -62,12 +64,14 @@ type weaverResult struct {
 	Message    string `json:"message"`
 }
 
+// xml is the answer of the operations whose names end with ByXml.
 func (r weaverResult) xml() string {
 	return "<ResultInfo><syscode>" + escapeXML(r.Syscode) + "</syscode><dataType>" + r.DataType + "</dataType><operType>" +
 		r.OperType + "</operType><operResult>" + r.OperResult + "</operResult><message>" + escapeXML(r.Message) +
 		"</message></ResultInfo>"
 }
 
+// read serves REST; the web service branches off first. What the real server throws is an HTML page with status 500 here.
 func (v *weaver) read(c *Call) request {
 	if c.Path == weaverService {
 		return v.readSOAP(c)
@@ -191,6 +195,7 @@ func weaverOperation(op *element) (verb weaverVerb, form string, f fields, err e
 	return verb, form, f, err
 }
 
+// content is an element's text, empty for one that is not there.
 func (e *element) content() string {
 	if e == nil {
 		return ""
@@ -224,6 +229,7 @@ func (v *weaver) describe(c *Call, verb weaverVerb, f fields) {
 	}
 }
 
+// refusal is a refusal by script.
 func (v *weaver) refusal(f fields, message string) weaverResult {
 	return weaverResult{f.text("syscode"), "WfData", "Check", "0", message}
 }

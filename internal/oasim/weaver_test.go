@@ -133,7 +133,7 @@ func TestWeaverRefusals(t *testing.T) {
 
 func TestWeaverTimesAreOfExactLength(t *testing.T) {
 	t.Parallel()
-	for _, bad := range []string{"2024-11-05 09:30", "2024-11-05T09:30:00+08:00", "", "2024-13-05 09:30:00"} {
+	for _, bad := range []string{"2024-11-05 09:30", "2024-11-05T09:30:00+08:00", "", "2024-13-05 09:30:00", "2024-11-05 09:30:00.5"} {
 		for _, field := range []string{"createdatetime", "receivedatetime"} {
 			c := newWeaver(t)
 			if status, got := c.must("POST", weaverUpsert, weaverFlow(map[string]string{field: bad})); status != 500 || len(c.sim.All()) != 0 {

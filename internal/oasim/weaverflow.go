@@ -12,6 +12,7 @@ func (v *weaver) handle(c *Call, verb weaverVerb, f fields) (weaverResult, error
 		c.Effect = EffectRefused
 		return weaverResult{f.text("syscode"), dataType, "Check", "0", message}, nil
 	}
+	// The order of the checks is that of the vendor's list of messages: the system, the flow type, the flow, its people.
 	if sys := f.text("syscode"); !v.sim.registered(sys) {
 		return refuse("OtherSys", "异构系统标识【"+sys+"】未注册")
 	}
@@ -44,7 +45,9 @@ func (v *weaver) handle(c *Call, verb weaverVerb, f fields) (weaverResult, error
 	return v.receive(c, verb, f)
 }
 
-// receive makes or changes an entry.
+// receive makes or changes an entry. ReceiveRequestInfo takes any state at any time, so that it also re-opens what was done;
+// the older operations know one state each and refuse what is there already. An update that is older than what the OA has
+// is answered with success and dropped: only receivets can tell.
 func (v *weaver) receive(c *Call, verb weaverVerb, f fields) (weaverResult, error) {
 	for _, n := range []string{"createdatetime", "receivedatetime"} {
 		if s := f.text(n); !isTime(s, time.DateTime) { // it cuts the text at fixed places
@@ -59,10 +62,10 @@ func (v *weaver) receive(c *Call, verb weaverVerb, f fields) (weaverResult, erro
 	ok := weaverResult{Syscode: f.text("syscode"), DataType: "WfData", OperResult: "1"}
 	bad := weaverResult{ok.Syscode, "WfData", "Check", "0", ""}
 	state, word := StateTodo, "待办"
-	switch {
-	case verb == weaverCC:
+	switch verb {
+	case weaverCC:
 		state, word = StateCC, "待阅"
-	case verb == weaverReceive:
+	case weaverReceive:
 		switch f.text("isremark") {
 		case "0":
 		case "2":
@@ -129,12 +132,13 @@ func (v *weaver) finish(c *Call, verb weaverVerb, f fields) (weaverResult, error
 		return ok, nil
 	}
 	now := v.sim.config.Now()
-	old.Stamp = max(stamp, old.Stamp)
+	old.Stamp = max(stamp, old.Stamp) // one without a stamp leaves it as it was
 	if verb == weaverDone {
 		c.Effect = v.sim.inbox.end(old, StateDone, now)
 		return ok, nil
 	}
 	c.Effect = v.sim.inbox.end(old, StateOver, now)
+	// With one the whole flow is over, for those who had done their part; who has not keeps his todo.
 	for _, t := range v.sim.inbox.of(old.App, old.ID) {
 		if t.State == StateDone {
 			v.sim.inbox.end(t, StateOver, now)

@@ -28,11 +28,13 @@ func (v *welink) answer(code, message string, data any) reply {
 	}{code, message, data})
 }
 
+// refuse answers with a failure code and notes it in the call.
 func (v *welink) refuse(c *Call, code, message string) reply {
 	c.Effect = EffectRefused
 	return v.answer(code, message, nil)
 }
 
+// read finds the interface by its path; each has a method of its own. What is not the log-in demands the token's header.
 func (v *welink) read(c *Call) request {
 	var f fields
 	var err error
@@ -84,6 +86,7 @@ func (v *welink) read(c *Call) request {
 	}
 }
 
+// queryFields takes query parameters for members.
 func queryFields(q url.Values) fields {
 	f := fields{}
 	for k := range q {
@@ -92,6 +95,7 @@ func queryFields(q url.Values) fields {
 	return f
 }
 
+// token logs a client in. One that fails too often is locked for a while, whatever it sends then.
 func (v *welink) token(c *Call, f fields) reply {
 	now := v.sim.config.Now()
 	switch {
@@ -131,6 +135,7 @@ func (v *welink) add(c *Call, f fields) reply {
 	if !v.sim.knows(account) {
 		return v.refuse(c, "55006", "Invalid parameter: userId")
 	}
+	// A taskId belongs to one person at a time, for update and delete name nobody.
 	for _, t := range v.sim.inbox.of("", c.Todo) {
 		if t.open() && t.Account != account {
 			return v.refuse(c, "55006", "Invalid parameter: taskId")

@@ -38,6 +38,7 @@ type yunzhijiaAction struct {
 	until time.Time
 }
 
+// newYunzhijia makes the cloud without any app logged in.
 func newYunzhijia(s *Sim) *yunzhijia {
 	return &yunzhijia{
 		sim: s, current: map[string]string{}, refresh: map[string]string{}, early: map[todoKey]yunzhijiaAction{},
@@ -58,6 +59,7 @@ func (v *yunzhijia) answer(code int, ok bool, text string, data any) reply {
 	}{data, strconv.FormatBool(ok), code, text})
 }
 
+// read finds the interface by its path. All but the tokens' demand the token in the query.
 func (v *yunzhijia) read(c *Call) request {
 	f, err := readJSON(c.Body)
 	var handle func(*Call, fields) reply
@@ -108,6 +110,7 @@ func (v *yunzhijia) read(c *Call) request {
 	}
 }
 
+// openIDs are the receivers of a create, each once.
 func openIDs(f fields) []string {
 	var out []string
 	for _, p := range f.objects("params") {
@@ -124,6 +127,7 @@ func (v *yunzhijia) wrong(c *Call, text string) reply {
 	return v.answer(1, false, text, nil)
 }
 
+// admitted looks at the query's access token.
 func (v *yunzhijia) admitted(c *Call) bool {
 	q, err := url.ParseQuery(c.Query)
 	return err == nil && v.sim.tokens.valid(q.Get("accessToken"))
@@ -152,6 +156,8 @@ func (v *yunzhijia) token(c *Call, f fields) reply {
 	case !refreshing && !v.sim.admits(app, f.text("secret")):
 		return refuse("appId或secret错误")
 	}
+	// A second log-in within a token's life gives the same token with less time to go: whoever counts from his own log-in
+	// is late.
 	token := v.current[app]
 	if refreshing || !v.sim.tokens.valid(token) {
 		token = v.sim.tokens.issue()
@@ -179,6 +185,7 @@ func (v *yunzhijia) create(c *Call, f fields) reply {
 	if !v.ownApp(c.App) {
 		return v.wrong(c, "param error:'appId'")
 	}
+	// Without sync, or with too many at once, the answer says no more than that the call was received.
 	sync := f.text("sync") == "true" && len(ids) <= yunzhijiaAtOnce
 	var bad []string
 	now := v.sim.config.Now()
@@ -259,6 +266,7 @@ func (v *yunzhijia) action(c *Call, f fields) reply {
 	}
 	now := v.sim.config.Now()
 	accounts := c.Accounts
+	// Without openids the action is for all who have the item, and for all who will get it within the hour.
 	if _, named := f["openids"]; !named {
 		for _, t := range v.sim.inbox.of(c.App, c.Todo) {
 			accounts = append(accounts, t.Account)

@@ -168,9 +168,10 @@ func (r *rendering) addOnce(name, value string) {
 	}
 }
 
-// frozen are the values that the todo keeps from its create on.
+// frozen are the values that the todo keeps when the OA accepts this request: from its create on, or from its newest
+// accepted create or edit. Nil: they stay as they are.
 func (a *attempter) frozen(scene Scene, s *mapping.Scope) map[string]string {
-	if scene != SceneCreate || len(a.program.freeze) == 0 {
+	if len(a.program.freeze) == 0 || !a.program.thaws(scene) {
 		return nil
 	}
 	out := make(map[string]string, len(a.program.freeze))

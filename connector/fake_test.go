@@ -102,7 +102,7 @@ func (f *fakeStore) Turn(_ context.Context, t Turn) (Turned, error) {
 		d.State, d.Due = Sending, time.Time{}
 		w := Work{Delivery: *d, Bindings: map[string]Binding{"u": {User: "u", Account: "oa-u"}}}
 		w.Event = StoredEvent{ID: d.EventID, Tenant: d.Key.Tenant, Kind: KindTodo, Payload: []byte(
-			`{"todo":{"id":"` + d.Todo + `","title":"标题 \"x\"","receivers":[{"id":"u"}],"object":{"apiName":"A","dataId":"1"}}}`)}
+			`{"todo":{"id":"` + d.Todo + `","title":"标题 \"x\" of ` + string(d.Scene) + `","receivers":[{"id":"u"}],"object":{"apiName":"A","dataId":"1"}}}`)}
 		if l := f.lanes[d.Todo]; l != nil {
 			w.LaneNow = *l
 		} else {

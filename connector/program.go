@@ -386,7 +386,10 @@ func (p *Program) scope(d *Delivery, scene Scene, e *StoredEvent, doc *mapping.D
 	s := &mapping.Scope{
 		Event: doc, Object: root, Tenant: p.Key.Tenant, Connection: p.Key.Name, Scene: string(scene),
 		EventID: e.ID, EventTime: e.Time, DeliveryID: d.ID, RemoteID: lane.RemoteID,
-		ExternalID: ExternalID(d.Todo, d.External), Tries: d.Tries, Frozen: lane.Frozen,
+		ExternalID: ExternalID(d.Todo, d.External), Tries: d.Tries,
+	}
+	if !p.thaws(scene) {
+		s.Frozen = lane.Frozen
 	}
 	if e.Kind == KindReminder {
 		s.ExternalID = "r-" + e.ID
@@ -405,6 +408,11 @@ func (p *Program) scope(d *Delivery, scene Scene, e *StoredEvent, doc *mapping.D
 		}
 	}
 	return s
+}
+
+// thaws reports whether a scene's request takes the frozen fields from its event: what it says is kept from then on.
+func (p *Program) thaws(s Scene) bool {
+	return s == SceneCreate || s == SceneEdit && p.Settings.FreezeAt == FreezeAtAccepted
 }
 
 // person puts a CRM user and his binding together. His OA name is the binding's, else the account, else the event's.

@@ -196,7 +196,9 @@ func (x *exchange) lane() Lane {
 		switch {
 		case took && !v.gone:
 			lane.Presence, lane.Has, lane.Account = Present, w.External, x.account
-			lane.Frozen = maps.Clone(x.frozen)
+			if x.frozen != nil {
+				lane.Frozen = maps.Clone(x.frozen)
+			}
 			if v.remoteID != "" {
 				lane.RemoteID = v.remoteID
 			}
@@ -206,8 +208,13 @@ func (x *exchange) lane() Lane {
 	case SceneEdit:
 		if v.gone && took {
 			lane.Presence, lane.Has, lane.Account = Absent, 0, ""
-		} else if took && v.remoteID != "" {
-			lane.RemoteID = v.remoteID
+		} else if took {
+			if v.remoteID != "" {
+				lane.RemoteID = v.remoteID
+			}
+			if x.frozen != nil {
+				lane.Frozen = maps.Clone(x.frozen)
+			}
 		}
 	case SceneDelete:
 		if took && (lane.Has == 0 || lane.Has == w.External) {

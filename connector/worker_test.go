@@ -383,3 +383,32 @@ func TestAttemptKeepsNoSecret(t *testing.T) {
 		}
 	})
 }
+
+func TestFrozenFields(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		at   FreezeRule
+		want []string
+	}{
+		"from the create on":          {FreezeAtCreate, []string{"create", "create", "create"}},
+		"from what was last accepted": {FreezeAtAccepted, []string{"create", "edit", "edit"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var titles []string
+				play(t, restConnection(func(c *Connection) { c.Freeze, c.FreezeAt = []string{"F055"}, tt.at }), func(b *bench) {
+					b.owe("t", time.Now(), SceneCreate, SceneEdit, SceneDone)
+				}, time.Second, func(_ *bench, r retry.Request) (retry.Receipt, error) {
+					_, title, _ := strings.Cut(string(r.Body), ` of `)
+					titles = append(titles, strings.TrimSuffix(title, `"}`))
+					return answer(`{"code":0}`)
+				})
+				if diff := cmp.Diff(tt.want, titles); diff != "" {
+					t.Errorf("titles of create, edit, done (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}

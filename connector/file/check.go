@@ -35,6 +35,10 @@ func (d *draft) check(n *node, s *shape, path string) {
 			d.checkMembers(n, s, path)
 			return
 		}
+		if n.kind == sequenceKind {
+			d.wrongKind(n, path, say("each, list, joined or {as: list, max: 100}", "each、list、joined 或 {as: list, max: 100}"))
+			return
+		}
 		d.checkText(n, s, path)
 	default:
 		d.checkScalar(n, s, path)
@@ -87,6 +91,10 @@ func (d *draft) unknown(m member, s *shape, path string) {
 	m.value.bad = true
 	known := s.known()
 	if near := nearest(m.name, known); near != "" {
+		if d.meant == nil {
+			d.meant = map[string]bool{}
+		}
+		d.meant[join(path, near)] = true
 		d.problem(m.at, join(path, m.name), say("unknown member %q, perhaps %q is meant", "没有成员 %q,是否想写 %q"), m.name, near)
 		return
 	}

@@ -2,8 +2,6 @@ package file
 
 import (
 	"encoding/base64"
-	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -12,7 +10,6 @@ import (
 	_ "time/tzdata" // a time zone is checked on machines that have no zone files
 
 	"todosync/connector"
-	"todosync/connector/preset"
 	"todosync/mapping"
 )
 
@@ -57,174 +54,6 @@ func (d *draft) connection(doc *Document, tenants map[string]map[string]mapping.
 	return &c
 }
 
-// overPreset lays the document over its preset and gives the preset's variables that the document had to give and has not.
-func (d *draft) overPreset() []preset.Variable {
-	d.merged = d.root.pruned(d.shape)
-	name := d.root.string("preset")
-	if name == "" {
-		return nil
-	}
-	_, d.presetAt = d.lookup("preset")
-	if !slices.Contains(preset.Names(), name) {
-		if near := nearest(name, preset.Names()); near != "" {
-			d.wrong("preset", say("there is no preset %q, perhaps %q is meant", "没有预置 %q,是否想写 %q"), excerpt(name), near)
-		} else {
-			d.wrong("preset", say("there is no preset %q; there are %s", "没有预置 %q;可用:%s"), excerpt(name), strings.Join(preset.Names(), ", "))
-		}
-		return nil
-	}
-	under, err := d.r.preset(name)
-	if err != nil {
-		d.wrong("preset", say("cannot be read: %s", "无法读取:%s"), err)
-		return nil
-	}
-	d.merged = merge(under.tree, d.root, d.shape)
-	under.tree = d.variant(under)
-	d.merged = merge(under.tree, d.root, d.shape)
-	var missing []preset.Variable
-	for _, v := range under.asked.Variables {
-		n := d.merged.value("variables").value(v.Name)
-		if !v.Required || n != nil && (n.text != "" || n.bad) {
-			continue
-		}
-		missing = append(missing, v)
-		scenes, apart := d.spared(v.Name)
-		for _, scene := range scenes {
-			d.off = append(d.off, scene)
-			d.warn("scenes."+scene, say("is off: preset %s needs the variable %s for it: %s", "未开启:预置 %s 的该场景需要变量 %s:%s"),
-				name, v.Name, v.About.In(d.lang))
-		}
-		if !apart {
-			d.wrong("variables."+v.Name, say("preset %s needs this variable: %s", "预置 %s 需要该变量:%s"), name, v.About.In(d.lang))
-		}
-	}
-	return missing
-}
-
-// spared gives the scenes that the preset brings and that can't do without a variable which the file lacks. apart is true where
-// nothing else needs it and the file describes requests of its own: it can then do without those scenes.
-func (d *draft) spared(variable string) (scenes []string, apart bool) {
-	own := false
-	if n := d.root.value("scenes"); n != nil {
-		for _, m := range n.members {
-			own = own || m.value.string("body") != ""
-		}
-	}
-	if !own {
-		return nil, false
-	}
-	for _, m := range d.merged.members {
-		if m.name != "scenes" {
-			if m.value.mentions(variable) {
-				return nil, false
-			}
-			continue
-		}
-		for _, scene := range m.value.members {
-			switch {
-			case !scene.value.mentions(variable):
-			case scene.at.given():
-				return nil, false
-			default:
-				scenes = append(scenes, scene.name)
-			}
-		}
-	}
-	return scenes, true
-}
-
-// mentions reports whether a text in a tree uses a variable.
-func (n *node) mentions(variable string) bool {
-	return strings.Contains(n.text, "${"+variable+"}") ||
-		slices.ContainsFunc(n.members, func(m member) bool { return m.value.mentions(variable) }) ||
-		slices.ContainsFunc(n.items, func(item *node) bool { return item.mentions(variable) })
-}
-
-// variant lays over a preset what it holds for the values that its variables have in this document.
-func (d *draft) variant(p presetTree) *node {
-	tree := p.tree
-	for _, variable := range slices.Sorted(maps.Keys(p.variants)) {
-		choices := p.variants[variable]
-		value := d.merged.value("variables").string(variable)
-		over := choices[value]
-		if over == nil {
-			over = choices[preset.AnyOther]
-		}
-		if over != nil {
-			tree = merge(tree, over, d.shape)
-			continue
-		}
-		d.wrong("variables."+variable, say("%q is not one of %s", "%q 不在 %s 之中"), excerpt(value),
-			strings.Join(slices.Sorted(maps.Keys(choices)), ", "))
-		for _, over := range choices { // so that the rest can be checked
-			tree = merge(tree, over, d.shape)
-			break
-		}
-	}
-	return tree
-}
-
-// A presetTree is a preset as it is merged. None of its nodes has a place.
-type presetTree struct {
-	asked    preset.Asked
-	tree     *node
-	variants map[string]map[string]*node // by variable and its value
-}
-
-// preset reads a preset once.
-func (r *reader) preset(name string) (presetTree, error) {
-	if p, ok := r.presets[name]; ok {
-		return p, nil
-	}
-	var p presetTree
-	src, err := preset.Source(name)
-	if err != nil {
-		return p, err
-	}
-	if p.asked, err = preset.Settings(name); err != nil {
-		return p, err
-	}
-	n, fault := readYAML(string(src))
-	if fault != nil {
-		return p, fmt.Errorf("preset %s, line %d: %s", name, fault.at.line, fault.text.in("en", fault.args...))
-	}
-	p.tree, p.variants = n, map[string]map[string]*node{}
-	trees := []*node{n}
-	for variable, choices := range p.asked.Variants {
-		p.variants[variable] = map[string]*node{}
-		for value, over := range choices {
-			nodes, fault := readJSON(over)
-			if fault != nil || len(nodes) != 1 {
-				return p, fmt.Errorf("preset %s: the variant %s=%s is not an object", name, variable, value)
-			}
-			p.variants[variable][value] = nodes[0]
-			trees = append(trees, nodes[0])
-		}
-	}
-	for _, tree := range trees {
-		d := &draft{r: r, lang: "en", file: "preset " + name, root: tree, shape: r.connection}
-		d.check(tree, r.connection, "")
-		if err := d.problems.Err(); err != nil {
-			return p, err
-		}
-		tree.displaced()
-	}
-	r.presets[name] = p
-	return p, nil
-}
-
-// displaced takes the places out of a tree.
-func (n *node) displaced() {
-	n.at, n.inside, n.block = place{}, place{}, false
-	for i := range n.members {
-		n.members[i].at = place{}
-		n.members[i].value.displaced()
-	}
-	for _, v := range n.items {
-		v.displaced()
-	}
-}
-
 // completeScenes fills in what a scene has without being told: it is on, it is a POST, and its result is the connection's
 // but for what it says.
 func (d *draft) completeScenes(tree *node) {
@@ -265,6 +94,11 @@ func completeDefaults(c *connector.Connection, d *draft) {
 			if settings.Result != nil && !d.given("scenes."+string(s)+".result.xmlJsonField") {
 				settings.Result.XMLJSONField = c.Result.XMLJSONField
 			}
+		}
+	}
+	for _, settings := range c.Scenes {
+		if settings.Receivers != nil && settings.Receivers.As == "" {
+			settings.Receivers.As = c.Receivers.As
 		}
 	}
 	if c.Scenes[connector.SceneMessage] != nil && c.Scenes[connector.SceneCreate] == nil && !d.given("retry.unanswered") {
@@ -313,7 +147,7 @@ func (d *draft) checkPath(at, path string) {
 // checkFlow checks what decides which events become which deliveries.
 func (d *draft) checkFlow(c *connector.Connection, k *compiler) {
 	for i, code := range c.Freeze {
-		at := index("freeze", i)
+		at := d.item("freeze", i)
 		if !k.codes[code] {
 			if near := nearest(code, k.known()); near != "" {
 				d.wrong(at, say("there is no field %q, perhaps %q is meant", "没有字段 %q,是否想写 %q"), excerpt(code), near)
@@ -329,7 +163,7 @@ func (d *draft) checkFlow(c *connector.Connection, k *compiler) {
 	}{{"when.types", c.When.Types}, {"when.objects", c.When.Objects}} {
 		for i, v := range list.values {
 			if v == "" {
-				d.wrong(index(list.path, i), say("is empty: it would match nothing", "为空:不会匹配任何事件"))
+				d.wrong(d.item(list.path, i), say("is empty: it would match nothing", "为空:不会匹配任何事件"))
 			}
 		}
 	}
@@ -378,7 +212,7 @@ func (d *draft) checkRetry(c *connector.Connection) {
 		d.wrong("retry.schedule", say("more than %d waits", "超过 %d 次"), maxSchedule)
 	}
 	for i, wait := range c.Retry.Schedule {
-		d.positive(index("retry.schedule", i), wait)
+		d.positive(d.item("retry.schedule", i), wait)
 	}
 	d.positive("retry.giveUpAfter", c.Retry.GiveUpAfter)
 	if c.Down.After < 0 {
@@ -430,7 +264,7 @@ func (d *draft) checkTransport(c *connector.Connection) {
 	}
 	for i, host := range c.AllowHosts {
 		if host == "" || strings.ContainsAny(host, "/ @?#") {
-			d.wrong(index("allowHosts", i), say("want a host such as oa.example.com", "应为主机名,如 oa.example.com"))
+			d.wrong(d.item("allowHosts", i), say("want a host such as oa.example.com", "应为主机名,如 oa.example.com"))
 		}
 	}
 }

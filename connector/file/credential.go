@@ -41,7 +41,7 @@ func (k *compiler) token() {
 	}
 	for i, status := range t.RefreshOn.Status {
 		if status < 100 || status > 599 {
-			d.wrong(index("token.refreshOn.status", i), say("want an HTTP status such as 401", "应为 HTTP 状态码,如 401"))
+			d.wrong(d.item("token.refreshOn.status", i), say("want an HTTP status such as 401", "应为 HTTP 状态码,如 401"))
 		}
 	}
 }

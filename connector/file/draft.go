@@ -22,6 +22,7 @@ type draft struct {
 	presetAt place    // of the member `preset`: where mistakes about a preset's own values are shown
 	off      []string // scenes of the preset that the file lacks a variable for
 
+	meant    map[string]bool // members of which a misspelt name was found
 	problems Problems
 	failed   bool
 }
@@ -75,7 +76,9 @@ func (d *draft) lookup(path string) (*node, place) {
 		var next *node
 		key := place{}
 		if i, ok := listIndex(parts[0]); ok {
-			next = n.item(i)
+			if n.kind == sequenceKind && i < len(n.items) {
+				next = n.items[i]
+			}
 			parts = parts[1:]
 		} else {
 			// A name may hold dots: as much of the path as makes one.
@@ -117,18 +120,20 @@ func listIndex(name string) (int, bool) {
 	return i, true
 }
 
-// item gives the item of a list that has an index among those that were read without a mistake.
-func (n *node) item(i int) *node {
-	for _, item := range n.items {
-		if item.bad {
-			continue
+// item gives the path of an item of a list as it was decoded: without those that were told to be wrong.
+func (d *draft) item(path string, i int) string {
+	if n, _ := d.lookup(path); n != nil && n.kind == sequenceKind {
+		for at, item := range n.items {
+			if item.bad {
+				continue
+			}
+			if i == 0 {
+				return index(path, at)
+			}
+			i--
 		}
-		if i == 0 {
-			return item
-		}
-		i--
 	}
-	return nil
+	return path
 }
 
 func (d *draft) at(path string) place {
@@ -151,17 +156,13 @@ func (d *draft) given(path string) bool {
 }
 
 // top is where the document begins.
-func (d *draft) top() place {
-	if len(d.root.members) > 0 {
-		return d.root.members[0].at
-	}
-	return d.root.at
-}
+func (d *draft) top() place { return d.root.at }
 
 // required tells of a member that is missing or empty, unless it was told to be wrong already. It says whether it is there.
 func (d *draft) required(path, value string, what phrase) bool {
 	n, _ := d.lookup(path)
 	switch {
+	case n == nil && d.meant[path]:
 	case n == nil:
 		d.wrong(path, say("is missing: %s", "缺少:%s"), what.in(d.lang))
 	case n.bad:

@@ -1,8 +1,6 @@
 package file
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 	"strings"
 )
@@ -150,11 +148,28 @@ func ordered(n *node, s *shape) []member {
 	return slices.CompactFunc(out, func(a, b member) bool { return a.name == b.name })
 }
 
+// appendString writes a text as a JSON string. It is UTF-8, as all text of a file.
 func appendString(dst []byte, s string) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	// A string always encodes.
-	_ = enc.Encode(s)
-	return append(dst, bytes.TrimRight(b.Bytes(), "\n")...)
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	from := 0
+	for i := range len(s) {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		dst = append(dst, s[from:i]...)
+		from = i + 1
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+	}
+	return append(append(dst, s[from:]...), '"')
 }

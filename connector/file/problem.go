@@ -65,7 +65,8 @@ func (ps Problems) Warnings() Problems {
 	return out
 }
 
-// sorted orders the problems of one file by where they stand; equal ones are told once.
+// sorted orders the problems of one document by where they stand. What is said of one place twice, because something else takes
+// its value over, is told once.
 func (ps Problems) sorted() Problems {
 	sort.SliceStable(ps, func(i, j int) bool {
 		if ps[i].Line != ps[j].Line {
@@ -75,7 +76,7 @@ func (ps Problems) sorted() Problems {
 	})
 	out := ps[:0]
 	for i, p := range ps {
-		if i > 0 && p == ps[i-1] {
+		if i > 0 && p.Line == out[len(out)-1].Line && p.Column == out[len(out)-1].Column && p.Message == out[len(out)-1].Message {
 			continue
 		}
 		out = append(out, p)

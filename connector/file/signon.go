@@ -27,11 +27,7 @@ func (d *draft) checkSignOn(c *connector.Connection, k *compiler) {
 		d.plainSecret("signOn.clientSecret", s.ClientSecret)
 	}
 	for i, base := range s.Base {
-		path := "signOn.base"
-		if n := d.node(path); n != nil && n.kind == sequenceKind {
-			path = index(path, i)
-		}
-		k.address(path, string(base), mapping.Options{Receivers: mapping.Each}, d.r.sample.bare(c))
+		k.address(d.item("signOn.base", i), string(base), mapping.Options{Receivers: mapping.Each}, d.r.sample.bare(c))
 	}
 	switch s.Vendor {
 	case connector.VendorGeneric:

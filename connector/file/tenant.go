@@ -38,7 +38,10 @@ func (d *draft) tenant(doc *Document) *connector.Tenant {
 	}
 	used := map[string]bool{}
 	for i := range t.Notify.Channels {
-		d.checkChannel(index("notify.channels", i), &t.Notify.Channels[i], used)
+		if !d.given("notify.channels") {
+			break // the default's
+		}
+		d.checkChannel(d.item("notify.channels", i), &t.Notify.Channels[i], used)
 	}
 	d.secretsIn(t.SignOn.Secret, used)
 	doc.Secrets = slices.Sorted(maps.Keys(used))
@@ -85,11 +88,7 @@ func (d *draft) checkChannel(path string, c *connector.NotifyChannel, used map[s
 			break
 		}
 		if _, err := mail.ParseAddress(string(to)); err != nil {
-			at := path + ".to"
-			if n := d.node(at); n != nil && n.kind == sequenceKind {
-				at = index(at, i)
-			}
-			d.wrong(at, say("%q is no mail address", "%q 不是邮箱地址"), excerpt(string(to)))
+			d.wrong(d.item(path+".to", i), say("%q is no mail address", "%q 不是邮箱地址"), excerpt(string(to)))
 		}
 	}
 	d.secretsIn(c.Address, used)

@@ -225,6 +225,8 @@ func keyName(key ast.MapKeyNode) (string, bool) {
 	switch n := n.(type) {
 	case *ast.StringNode:
 		return n.Value, true
+	case *ast.LiteralNode:
+		return n.Value.Value, true
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode, *ast.InfinityNode, *ast.NanNode:
 		return strings.TrimSpace(n.GetToken().Value), true
 	}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -78,12 +80,21 @@ func (p *Publisher) Publish(ctx context.Context, m connector.Incoming) (sequence
 		defer cancel()
 	}
 	header := maps.Clone(m.Header) // the client library adds to it
+	if id := m.Header[jetstream.MsgIDHeader]; len(id) > 0 && !fitsHeader(id[0]) {
+		delete(header, jetstream.MsgIDHeader)
+	}
 	msg := &nats.Msg{Subject: m.Subject, Header: header, Data: m.Data}
 	ack, err := p.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(p.stream))
 	if err != nil {
 		return 0, false, publishError(err, p.stream)
 	}
 	return ack.Sequence, ack.Duplicate, nil
+}
+
+// fitsHeader reports whether a header keeps s as it is. Line breaks and outer blanks get lost in one, and two ids that differ
+// in those alone would be taken for the same; without the header the store finds repeats by the event's own id.
+func fitsHeader(s string) bool {
+	return s == strings.TrimSpace(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // publishError puts JetStream's refusals into words.

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"bytes"
-	"mime"
 	"strings"
 	"unicode/utf8"
 
@@ -16,53 +15,57 @@ import (
 // declaration; where none says it and the bytes are not UTF-8, it is GB18030 if they are that without a fault. Bytes
 // that are nothing become U+FFFD. An answer in UTF-8 is given back as it is.
 func Decode(contentType string, body []byte) []byte {
-	if bytes.HasPrefix(body, []byte(byteOrderMark)) {
-		return bytes.ToValidUTF8(body[len(byteOrderMark):], []byte("\uFFFD"))
+	name := charsetOf(contentType)
+	if name == "" {
+		name = xmlEncoding(body)
 	}
-	e, named := declared(contentType, body)
-	if e != nil {
+	valid := utf8.Valid(body)
+	switch {
+	case bytes.HasPrefix(body, []byte(byteOrderMark)):
+		return bytes.ToValidUTF8(body[len(byteOrderMark):], replacement)
+	case valid && (name == "" || name == "utf-8" || name == "iso-8859-1"): // which many servers say by default
+		return body
+	}
+	if e := charset(name, body); e != nil {
 		if out, err := e.NewDecoder().Bytes(body); err == nil {
 			return out
 		}
 	}
-	if utf8.Valid(body) {
-		return body
-	}
-	if !named {
+	if name == "" {
 		if out, ok := guessed(body); ok {
 			return out
 		}
 	}
-	return bytes.ToValidUTF8(body, []byte("\uFFFD"))
+	if valid {
+		return body
+	}
+	return bytes.ToValidUTF8(body, replacement)
 }
 
-// declared finds the encoding that an answer names: nil for UTF-8, one that is not known, or none.
-func declared(contentType string, body []byte) (e encoding.Encoding, named bool) {
+// replacement stands for bytes that are no text.
+var replacement = []byte("\uFFFD")
+
+// charset finds the encoding of an answer: nil for UTF-8, one that is not known, or none.
+func charset(name string, body []byte) encoding.Encoding {
 	if bytes.HasPrefix(body, []byte("\xff\xfe")) || bytes.HasPrefix(body, []byte("\xfe\xff")) {
-		return unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM), true
+		return unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM)
 	}
-	name := ""
-	if _, params, err := mime.ParseMediaType(contentType); err == nil {
-		name = params["charset"]
-	}
-	if name == "" {
-		name = xmlEncoding(body)
-	}
-	switch name = strings.ToLower(strings.Trim(name, `"' `)); name {
-	case "":
-		return nil, false
-	case "utf-8", "utf8":
-		return nil, true
-	case "gbk", "gb2312", "gb18030", "gb_2312-80", "cp936":
-		return simplifiedchinese.GB18030, true
+	switch name {
+	case "", "utf-8", "utf8":
+		return nil
+	case "gbk", "gb2312", "gb_2312-80", "cp936": // each is a part of GB18030
+		return simplifiedchinese.GB18030
 	case "utf-16":
 		if len(body) > 0 && body[0] == 0 {
-			return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), true
+			return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)
 		}
-		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), true
+		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)
 	}
 	e, err := htmlindex.Get(name)
-	return e, err == nil
+	if err != nil {
+		return nil
+	}
+	return e
 }
 
 // xmlEncoding reads encoding="..." of an XML declaration.
@@ -76,7 +79,7 @@ func xmlEncoding(body []byte) string {
 		return ""
 	}
 	name, _, _ := bytes.Cut(value[1:], value[:1])
-	return string(name)
+	return strings.ToLower(string(name))
 }
 
 // guessed reads bytes that are not UTF-8 as GB18030. A text that is mostly UTF-8, cut off or damaged, is not guessed at.

@@ -96,12 +96,12 @@ func newEscaper(chain string) *escaper {
 		e.act['>'] = closer
 		e.split, _ = escapeByte(chain[:at], cdataSplit)
 	}
-	if strings.ContainsAny(chain, "xXacCk") && e.act[0xef] == pass {
+	percent := strings.LastIndexAny(chain, "ufB")
+	if at := strings.LastIndexAny(chain, "xXacCk"); at > percent {
 		e.act[0xef] = lead
-		inner := chain[strings.LastIndexAny(chain, "xXacCk")+1:]
-		for i := range e.nonchar {
-			if at := strings.LastIndexByte(inner, inString); at >= 0 {
-				e.nonchar[i], _ = escapeByte(chain[:len(chain)-len(inner)+at], fmt.Sprintf(`\ufff%x`, 0xe+i))
+		if inner := strings.LastIndexByte(chain, inString); inner > at {
+			for i := range e.nonchar { // JSON can write what XML cannot
+				e.nonchar[i], _ = escapeByte(chain[:inner], fmt.Sprintf(`\ufff%x`, 0xe+i))
 			}
 		}
 	}
@@ -169,7 +169,7 @@ func escapeJSON(c byte) string {
 	case '\t':
 		return `\t`
 	}
-	if c < ' ' {
+	if c < ' ' || c == 0x7f { // which a header, for one, cannot hold
 		return fmt.Sprintf(`\u%04x`, c)
 	}
 	return string([]byte{c})
@@ -237,8 +237,10 @@ func appendEscaped[T string | []byte](e *escaper, dst []byte, s T) ([]byte, erro
 			if i+2 < len(s) && s[i+1] == 0xbf && s[i+2] >= 0xbe {
 				dst = append(append(dst, s[start:i]...), e.nonchar[s[i+2]-0xbe]...)
 				i += 2
-				start = i + 1
+			} else {
+				dst = append(append(dst, s[start:i]...), e.rep[c]...)
 			}
+			start = i + 1
 		}
 	}
 	return append(dst, s[start:]...), nil

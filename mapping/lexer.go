@@ -177,11 +177,11 @@ func (l *lexer) resolve(h *hole, what string, filters []string) error {
 
 func (l *lexer) unknown(name string) error {
 	known := append(slices.Sorted(maps.Keys(l.o.Variables)), "secret:NAME", "env:NAME", "now:PATTERN", "uuid")
-	hint := ""
+	advice := ": define"
 	if near := nearest(name, known); near != "" {
-		hint = "; do you mean ${" + near + "}?"
+		advice = "; do you mean ${" + near + "}? Else define"
 	}
-	return mistake("no such variable%s: define it under variables, or write $${ for the text ${", hint)
+	return mistake("no such variable%s it under variables, or write $${ for the text ${", advice)
 }
 
 // secret checks the name of a secret or of an environment variable.

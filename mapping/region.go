@@ -48,7 +48,13 @@ func (a *analysis) regions() []region {
 		}
 		return int(y.end - x.end)
 	})
-	return slices.CompactFunc(out, func(outer, inner region) bool { return inner.end <= outer.end })
+	outer := out[:0]
+	for _, r := range out {
+		if n := len(outer); n == 0 || r.at >= outer[n-1].end {
+			outer = append(outer, r)
+		}
+	}
+	return outer
 }
 
 // smallest gives the index of the smallest span that holds a unit, -1 for none.

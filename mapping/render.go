@@ -22,8 +22,8 @@ func (t *Template) Append(dst []byte, s *Scope, m Mode) ([]byte, error) {
 
 // isAddress reports whether an address can be called, or begins with the mark of a secret.
 func isAddress(b []byte) bool {
-	start := strings.ToLower(string(b[:min(len(b), len("https://"))]))
-	return strings.HasPrefix(start, "http://") || strings.HasPrefix(start, "https://") || strings.HasPrefix(start, markStart)
+	start := string(b[:min(len(b), len("https://"))])
+	return beginsWith(start, "http://") || beginsWith(start, "https://") || strings.HasPrefix(start, markStart)
 }
 
 // outside is the receiver of what no region repeats.

@@ -110,9 +110,17 @@ func MarkQuery(name string) string {
 	return (&composed{parts: []part{{secret: name}}}).mark(string(inForm))
 }
 
-// Mask shows a stored request to people: each mark becomes ***.
+// Mask shows a stored request to people: each mark becomes ***, in quotes where the secret is a JSON value of its own.
 func Mask(stored string) string {
-	out, _ := eachMark(stored, func(string) (string, error) { return "***", nil })
+	own := map[string]*escaper{}
+	out, _ := eachMark(stored, func(inside string) (string, error) {
+		chain, _, _ := parseMark(inside)
+		var at place
+		if at.set(chain, own); at.quote == "" {
+			return "***", nil
+		}
+		return at.quote + "***" + at.quote, nil
+	})
 	return out
 }
 

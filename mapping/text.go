@@ -144,39 +144,61 @@ func (a *analysis) commit(l *level) {
 
 // classify decides what a text inside another is, and adds the layer that this means to its holes: JSON, XML, a URL, or
 // nothing more. Variables are first taken for opaque, so that they are escaped; where the text is nothing that way, it is
-// read with their texts filled in.
+// read with their texts filled in. A text that was clearly meant to be JSON or XML is a mistake if it is not well-formed.
 func (a *analysis) classify(text []unit) {
 	if !slices.ContainsFunc(text, func(u unit) bool { return u.hole != 0 }) {
 		return
 	}
 	filled := a.fill(text, nil)
+	var wrong *textError
 	for _, t := range [][]unit{text, filled} {
-		if l := structured(t); l != nil {
+		l, err := structured(t)
+		if l != nil {
 			a.commit(l)
 			return
+		}
+		if wrong == nil {
+			wrong = err
 		}
 		if !slices.ContainsFunc(text, a.variable) {
 			break
 		}
 	}
-	if isURL(filled) {
+	switch {
+	case wrong != nil && meantAsStructure(trim(filled)):
+		a.errs = append(a.errs, wrong)
+	case isURL(filled):
 		a.url(text, false)
 	}
 }
 
-// structured reads a text as JSON or XML, nil if it is neither.
-func structured(text []unit) *level {
+// structured reads a text as JSON or XML; it gives neither a level nor a mistake where the text looks like none of them.
+func structured(text []unit) (*level, *textError) {
 	switch first := firstUnit(text); {
 	case first.is('{'), first.is('['):
-		if p := parseJSONUnits(text); p.err == nil && p.structured {
-			return p.level
+		p := parseJSONUnits(text)
+		if p.err == nil && p.structured {
+			return p.level, nil
 		}
+		return nil, p.err
 	case first.is('<'):
-		if p := parseXMLUnits(text); p.err == nil {
-			return p.level
+		p := parseXMLUnits(text)
+		if p.err == nil {
+			return p.level, nil
 		}
+		return nil, p.err
 	}
-	return nil
+	return nil, nil
+}
+
+// meantAsStructure reports whether a text can only be JSON or XML: {"...}, [{...] or <?xml.
+func meantAsStructure(text []unit) bool {
+	if len(text) < 2 {
+		return false
+	}
+	last, second := text[len(text)-1], firstUnit(text[1:])
+	return text[0].is('{') && second.is('"') && last.is('}') || text[0].is('[') && second.is('{') && last.is(']') ||
+		strings.HasPrefix(plain(text[:min(len(text), len("<?xml "))]), "<?xml ")
 }
 
 func firstUnit(text []unit) unit {
@@ -194,8 +216,8 @@ func isURL(text []unit) bool {
 	if n < 0 {
 		return false
 	}
-	start := strings.ToLower(plain(text[n:min(len(text), n+len("https://"))]))
-	return strings.HasPrefix(start, "http://") || strings.HasPrefix(start, "https://") || strings.HasPrefix(start, "//")
+	start := plain(text[n:min(len(text), n+len("https://"))])
+	return beginsWith(start, "http://") || beginsWith(start, "https://") || beginsWith(start, "//")
 }
 
 // plain gives the literal bytes up to the first hole.

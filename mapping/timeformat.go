@@ -193,6 +193,9 @@ func (f TimeFormat) number() bool {
 }
 
 func appendDigits(dst []byte, n, width int) []byte {
+	if width == 2 && n < 100 {
+		return append(dst, byte('0'+n/10), byte('0'+n%10))
+	}
 	for limit := 10; width > 1; width-- {
 		if n < limit {
 			dst = append(dst, "000"[:width-1]...)

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -10,19 +9,8 @@ import (
 	"github.com/beevik/etree"
 )
 
-// The most that an XML answer may hold, so that none can fill the memory.
-const (
-	maxElements = 50_000
-	maxXMLDepth = 200
-)
-
-var (
-	errHTML    = errors.New("an HTML page, perhaps a log-in page")
-	errDoctype = errors.New("XML with a DOCTYPE, which is not accepted")
-)
-
 // readXML reads an answer that begins with <. The usual answer of a web service, JSON inside of one element, is found by
-// reading tokens up to it; for all else the whole answer is read.
+// one scan; for all else a tree is built.
 func (r *Result) readXML(text string) Answer {
 	if isHTML(text) {
 		if r.r.CodeName == "" {
@@ -30,12 +18,16 @@ func (r *Result) readXML(text string) Answer {
 		}
 		return r.unclear(errHTML.Error(), text)
 	}
-	if r.r.CodeName != "" && r.field != "" {
-		if json, ok := jsonInside(text, r.field); ok {
+	scan, err := scanXML(text, r.field)
+	if err == nil && r.r.CodeName != "" && r.field != "" && scan.found && !scan.fault {
+		if json := strings.TrimSpace(string(scan.text)); isJSONObject(json) {
 			return r.readJSON(json, text)
 		}
 	}
-	doc, err := parseXML(text)
+	var doc *xmlAnswer
+	if err == nil {
+		doc, err = treeOf(text)
+	}
 	switch {
 	case err != nil && r.r.CodeName == "":
 		return Answer{Understood: true, Success: true}
@@ -72,72 +64,26 @@ func (r *Result) readXML(text string) Answer {
 
 // isHTML reports whether a text is a page for people.
 func isHTML(text string) bool {
-	start := strings.ToLower(text[:min(len(text), 1024)])
-	for strings.HasPrefix(start, "<!--") || strings.HasPrefix(start, "<?") {
-		_, after, found := strings.Cut(start, ">")
+	for strings.HasPrefix(text, "<!--") || strings.HasPrefix(text, "<?") {
+		_, after, found := strings.Cut(text, ">")
 		if !found {
 			return false
 		}
-		start = strings.TrimSpace(after)
+		text = strings.TrimSpace(after)
 	}
-	return strings.HasPrefix(start, "<!doctype html") || strings.HasPrefix(start, "<html")
+	return beginsWith(text, "<!doctype html") || beginsWith(text, "<html")
+}
+
+// beginsWith reports whether a text begins with an ASCII prefix, in whatever case.
+func beginsWith(text, prefix string) bool {
+	return len(text) >= len(prefix) && strings.EqualFold(text[:len(prefix)], prefix)
 }
 
 func isJSONObject(s string) bool {
 	return s != "" && (s[0] == '{' || s[0] == '[') && validJSON(s)
 }
 
-// jsonInside reads tokens up to the first element of that local name, and gives its text if it is JSON. It finds nothing
-// in a fault and in anything unusual.
-func jsonInside(text, field string) (string, bool) {
-	d := decoder(text)
-	for {
-		token, err := d.RawToken()
-		if err != nil {
-			return "", false
-		}
-		switch t := token.(type) {
-		case xml.Directive:
-			return "", false
-		case xml.StartElement:
-			if t.Name.Local == "Fault" {
-				return "", false
-			}
-			if t.Name.Local != field {
-				continue
-			}
-			inside, ok := textInside(d)
-			return inside, ok && isJSONObject(inside)
-		}
-	}
-}
-
-// textInside gives the text up to the end of the element that has just begun, if no element is in between.
-func textInside(d *xml.Decoder) (string, bool) {
-	var b strings.Builder
-	for {
-		token, err := d.RawToken()
-		if err != nil {
-			return "", false
-		}
-		switch t := token.(type) {
-		case xml.CharData:
-			b.Write(t)
-		case xml.EndElement:
-			return strings.TrimSpace(b.String()), true
-		case xml.StartElement:
-			return "", false
-		}
-	}
-}
-
-// decoder reads XML that has been decoded to UTF-8, whatever its declaration says.
-func decoder(text string) *xml.Decoder {
-	d := xml.NewDecoder(strings.NewReader(text))
-	d.CharsetReader = sameCharset
-	return d
-}
-
+// sameCharset reads XML that is UTF-8 already, whatever its declaration says.
 func sameCharset(_ string, r io.Reader) (io.Reader, error) { return r, nil }
 
 // An xmlAnswer is a parsed XML answer, or one element of it.
@@ -145,9 +91,17 @@ type xmlAnswer struct{ root *etree.Element }
 
 // parseXML reads a whole XML text. A DOCTYPE is refused, and with it entities of its own.
 func parseXML(text string) (*xmlAnswer, error) {
-	if err := bounded(text); err != nil {
+	if isHTML(text) {
+		return nil, errHTML
+	}
+	if _, err := scanXML(text, ""); err != nil {
 		return nil, err
 	}
+	return treeOf(text)
+}
+
+// treeOf makes a tree of a text that has been scanned.
+func treeOf(text string) (*xmlAnswer, error) {
 	doc := etree.NewDocument()
 	doc.ReadSettings.CharsetReader = sameCharset
 	if err := doc.ReadFromString(text); err != nil {
@@ -157,38 +111,6 @@ func parseXML(text string) (*xmlAnswer, error) {
 		return nil, errors.New("XML without an element")
 	}
 	return &xmlAnswer{root: doc.Root()}, nil
-}
-
-// bounded refuses what is not worth a tree: a DOCTYPE, too many elements, too deep a nesting.
-func bounded(text string) error {
-	if isHTML(text) {
-		return errHTML
-	}
-	d := decoder(text)
-	elements, depth := 0, 0
-	for {
-		token, err := d.RawToken()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("XML that is not well-formed: %w", err)
-		}
-		switch t := token.(type) {
-		case xml.Directive:
-			if strings.HasPrefix(strings.ToUpper(string(t)), "DOCTYPE") {
-				return errDoctype
-			}
-		case xml.StartElement:
-			elements++
-			depth++
-		case xml.EndElement:
-			depth--
-		}
-		if elements > maxElements || depth > maxXMLDepth {
-			return fmt.Errorf("XML with more than %d elements, or nested deeper than %d", maxElements, maxXMLDepth)
-		}
-	}
 }
 
 // element finds the first element of that local name, at any depth, in the order of the text.
@@ -304,7 +226,7 @@ func (x *xmlAnswer) fault() (code, message string, ok bool) {
 	if v := descend(e, "Reason", "Text"); v != nil && message == "" {
 		message = strings.TrimSpace(content(v))
 	}
-	return code[strings.LastIndexByte(code, ':')+1:], message, true
+	return localName(code), message, true
 }
 
 func descend(e *etree.Element, names ...string) *etree.Element {

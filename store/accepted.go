@@ -184,10 +184,10 @@ func (a *acceptance) writeRejected() error {
 		if payload == nil {
 			payload = []byte{}
 		}
-		const query = `INSERT INTO rejected (n, id, tenant, subject, header, stream_seq, reason, path, received_ms, size, payload)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		const query = `INSERT INTO rejected (n, id, tenant, subject, header, stream, stream_seq, reason, path, received_ms, size, payload)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 		err := a.tx.run(query, n+int64(i), a.db.newID(a.batch.Now), tenantOf(r.item.Subject), r.item.Subject, string(header),
-			r.item.Sequence, r.reason, r.path, millis(received), len(payload), payload)
+			a.batch.Stream, r.item.Sequence, r.reason, r.path, millis(received), len(payload), payload)
 		if err != nil {
 			return err
 		}

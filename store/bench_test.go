@@ -57,9 +57,11 @@ func benchStore(b *testing.B) (*store.DB, []int64) {
 		tenant := fmt.Sprintf("T%d", i)
 		storetest.Save(b, db, storetest.Connection(tenant, "oa", nil))
 		conns[i] = storetest.Number(b, db, tenant, "oa")
-		for u := range 100 {
-			storetest.Bind(b, db, tenant, "oa", fmt.Sprintf("user%d", u))
+		users := make([]string, 100)
+		for u := range users {
+			users[u] = fmt.Sprintf("user%d", u)
 		}
+		storetest.Bind(b, db, tenant, "oa", users...)
 	}
 	return db, conns
 }

@@ -24,8 +24,9 @@ type StoredBinding struct {
 // A BindingFilter chooses bindings of one tenant.
 type BindingFilter struct {
 	Tenant     string
-	Connection string // empty: of all its connections
-	Text       string // a part of user, account or one of their names
+	Connection string   // empty: of all its connections
+	Text       string   // a part of user, account or one of their names
+	Users      []string // CRM user ids; none: all
 }
 
 // accountKey is an account as it is compared within a connection.
@@ -62,6 +63,7 @@ func (d *DB) Bindings(ctx context.Context, f BindingFilter, p connector.PageOf) 
 		}
 		w.add(`b.conn = ?`, s.conn)
 	}
+	w.in(`b.crm_user`, f.Users)
 	if f.Text != "" {
 		like := likeText(f.Text)
 		w.add(`(b.crm_user LIKE ? ESCAPE '\' OR b.crm_user_name LIKE ? ESCAPE '\' OR b.account LIKE ? ESCAPE '\' OR b.account_name LIKE ? ESCAPE '\')`,
@@ -138,8 +140,10 @@ func (d *DB) SetBinding(ctx context.Context, tenant string, b connector.Binding,
 	if err != nil {
 		return BindingChange{}, err
 	}
-	if why := incomplete(b); why != "" {
-		return BindingChange{}, &connector.Error{Kind: connector.Invalid, Op: op, Msg: why}
+	if column, why := incomplete(b); why != "" {
+		return BindingChange{}, &connector.Error{
+			Kind: connector.Invalid, Op: op, Msg: why, Details: []connector.Detail{{Path: column, Message: why}},
+		}
 	}
 	var out BindingChange
 	err = d.writer.write(ctx, op, func(t *tx) error {
@@ -199,17 +203,19 @@ func (d *DB) RemoveBinding(ctx context.Context, key connector.ConnectionKey, use
 	return out, err
 }
 
-// incomplete says what a binding lacks.
-func incomplete(b connector.Binding) string {
+// incomplete says what a binding lacks, and in which column.
+func incomplete(b connector.Binding) (column, why string) {
 	switch {
 	case b.User == "":
-		return "the CRM user id is missing"
+		return "crm_user_id", "the CRM user id is missing"
 	case b.Account == "":
-		return "the OA account is missing"
-	case len(b.User) > 256 || len(b.Account) > 256:
-		return "ids and accounts have 256 bytes at most"
+		return "oa_account", "the OA account is missing"
+	case len(b.User) > connector.MaxID:
+		return "crm_user_id", fmt.Sprintf("the CRM user id has more than %d bytes", connector.MaxID)
+	case len(b.Account) > connector.MaxID:
+		return "oa_account", fmt.Sprintf("the OA account has more than %d bytes", connector.MaxID)
 	}
-	return ""
+	return "", ""
 }
 
 // A binder changes the bindings of one connection within a write.
@@ -244,13 +250,11 @@ func (k *binder) holder(account string) (user string, err error) {
 }
 
 // find is a user's binding, empty when he has none.
-func (k *binder) find(user string) (b connector.Binding, err error) {
-	err = k.tx.read(`SELECT crm_user, crm_user_name, account, account_name FROM bindings WHERE conn = ? AND crm_user = ?`,
-		[]any{k.slot.conn, user}, func(r row) error {
-			b = bindingOf(r)
-			b.Connection = k.slot.key.Name
-			return nil
-		})
+func (k *binder) find(user string) (connector.Binding, error) {
+	b, ok, err := k.tx.binding(k.slot.conn, user)
+	if ok {
+		b.Connection = k.slot.key.Name
+	}
 	return b, err
 }
 

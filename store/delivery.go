@@ -13,6 +13,12 @@ const deliveryColumns = `d.n, d.id, d.conn, d.kind, d.todo, d.lane, d.scene, d.s
 	d.account, d.external, d.state, d.class, d.code, d.message, d.tries, d.attempts, d.first_try_ms, d.due_ms, d.created_ms,
 	d.updated_ms, d.revision, d.sent_twice, d.unanswered, d.superseded_by, d.split_from, d.remote_id`
 
+// waits is what the index deliveries_waiting holds; queries that are to use it name it in the same words.
+const waits = `(state = 'pending' OR state = 'sending' OR state = 'retrying' OR state = 'held')`
+
+// waiting is where queries look that would not find deliveries_waiting by themselves.
+const waiting = `deliveries INDEXED BY deliveries_waiting`
+
 // deliveryWidth is the number of deliveryColumns.
 const deliveryWidth = 30
 
@@ -115,8 +121,7 @@ func (t *tx) learnLane(key connector.TodoKey, l *connector.Lane) error {
 
 // headLane makes the first waiting delivery of a lane claimable, if it is one that only waited for its turn.
 func (t *tx) headLane(key connector.TodoKey, lane string, now int64) error {
-	const query = `UPDATE deliveries SET due_ms = ? WHERE state = 'pending' AND due_ms IS NULL AND n = (
-		SELECT MIN(n) FROM deliveries WHERE conn = ? AND kind = ? AND todo = ? AND lane = ?
-		AND state IN ('pending', 'sending', 'retrying', 'held'))`
+	const query = `UPDATE deliveries SET due_ms = ? WHERE (state = 'pending' OR state = 'retrying') AND due_ms IS NULL AND n = (
+		SELECT MIN(n) FROM deliveries WHERE conn = +? AND kind = +? AND todo = +? AND lane = +? AND ` + waits + `)`
 	return t.run(query, now, key.Conn, string(key.Kind), key.ID, lane)
 }

@@ -26,7 +26,8 @@ type share struct {
 	ids    []string
 }
 
-// gather reads what planning the part needs to know: a few queries a tenant, however many events.
+// gather reads what planning the part needs to know, by one search of a key each. A query for a set of keys would make a table
+// of the set first, which costs SQLite more than fifty such searches.
 func (a *acceptance) gather() error {
 	a.known = connector.Known{
 		Programs: map[string][]*connector.Program{},
@@ -94,17 +95,19 @@ func (a *acceptance) shares() []*share {
 
 // gatherEvents reads which ids are used already.
 func (a *acceptance) gatherEvents(s *share) error {
-	ids, err := set(s.ids)
-	if err != nil {
-		return err
-	}
-	const query = `SELECT n, id, kind, action, todo FROM events WHERE tenant = ? AND id IN (SELECT value FROM json_each(?))`
-	return a.tx.read(query, []any{s.tenant, ids}, func(r row) error {
-		a.stored[eventKey{s.tenant, r.text(1)}] = &stored{
-			n: r.num(0), kind: connector.Kind(r.text(2)), action: connector.Action(r.text(3)), todo: r.text(4),
+	const query = `SELECT n, kind, action, todo FROM events WHERE tenant = ? AND id = ?`
+	for _, id := range s.ids {
+		err := a.tx.read(query, []any{s.tenant, id}, func(r row) error {
+			a.stored[eventKey{s.tenant, id}] = &stored{
+				n: r.num(0), kind: connector.Kind(r.text(1)), action: connector.Action(r.text(2)), todo: r.text(3),
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // gatherPrograms takes the tenant's connections as they are now.
@@ -133,68 +136,61 @@ func (a *acceptance) gatherPrograms(s *share) error {
 
 // gatherTodos reads what is known of the todos, with their lanes and what waits in them.
 func (a *acceptance) gatherTodos(s *share) error {
-	conns, err := set(s.conns)
-	if err != nil {
-		return err
-	}
-	todos, err := set(s.todos)
-	if err != nil {
-		return err
-	}
-	args := []any{conns, string(s.kind), todos}
-	if s.kind == connector.KindTodo {
-		const query = `SELECT conn, todo, version, finished, deleted, newest_seq, keyed, receivers FROM todos
-			WHERE conn IN (SELECT value FROM json_each(?)) AND kind = ? AND todo IN (SELECT value FROM json_each(?))`
-		found := 0
-		err := a.tx.read(query, args, func(r row) error {
-			t := &connector.Todo{
-				Key: connector.TodoKey{Conn: r.num(0), Kind: s.kind, ID: r.text(1)}, Known: true,
-				Version: r.num(2), Versioned: !r.null(2), Finished: r.flag(3), Deleted: r.flag(4),
-				Newest: uint64(r.num(5)), Keyed: mapping.Receivers(r.text(6)), //nolint:gosec // stored from a uint64
-				Lanes: map[string]*connector.Lane{},
+	for _, conn := range s.conns {
+		for _, id := range s.todos {
+			key := connector.TodoKey{Conn: conn, Kind: s.kind, ID: id}
+			if s.kind == connector.KindTodo {
+				known, err := a.gatherTodo(key)
+				if err != nil {
+					return err
+				}
+				if !known {
+					continue // then it has no lanes either
+				}
 			}
-			if err := json.Unmarshal(r.blob(7), &t.Receivers); err != nil {
+			if err := a.gatherWaiting(key); err != nil {
 				return err
 			}
-			a.known.Todos[t.Key] = t
-			found++
-			return nil
-		})
-		if err != nil || found == 0 {
-			return err
-		}
-		if err := a.gatherLanes(args); err != nil {
-			return err
 		}
 	}
-	return a.gatherWaiting(args, s.kind)
+	return nil
 }
 
-func (a *acceptance) gatherLanes(args []any) error {
-	const query = `SELECT conn, kind, todo, receiver, ended, external, account, presence, has, was_sent, remote_id, frozen FROM lanes
-		WHERE conn IN (SELECT value FROM json_each(?)) AND kind = ? AND todo IN (SELECT value FROM json_each(?))`
-	return a.tx.read(query, args, func(r row) error {
-		lane, err := laneOf(r[3:])
-		if err != nil {
-			return err
+// gatherTodo reads one todo with its lanes, and says whether it is known.
+func (a *acceptance) gatherTodo(key connector.TodoKey) (bool, error) {
+	const query = `SELECT version, finished, deleted, newest_seq, keyed, receivers FROM todos WHERE conn = ? AND kind = ? AND todo = ?`
+	args := []any{key.Conn, string(key.Kind), key.ID}
+	var t *connector.Todo
+	err := a.tx.read(query, args, func(r row) error {
+		t = &connector.Todo{
+			Key: key, Known: true, Version: r.num(0), Versioned: !r.null(0), Finished: r.flag(1), Deleted: r.flag(2),
+			Newest: uint64(r.num(3)), Keyed: mapping.Receivers(r.text(4)), //nolint:gosec // stored from a uint64
+			Lanes: map[string]*connector.Lane{},
 		}
-		t := a.todo(connector.TodoKey{Conn: r.num(0), Kind: connector.Kind(r.text(1)), ID: r.text(2)})
+		return json.Unmarshal(r.blob(5), &t.Receivers)
+	})
+	if err != nil || t == nil {
+		return false, err
+	}
+	a.known.Todos[key] = t
+	const lanes = `SELECT ` + laneColumns + ` FROM lanes l WHERE conn = ? AND kind = ? AND todo = ?`
+	return true, a.tx.read(lanes, args, func(r row) error {
+		lane, err := laneOf(r)
 		t.Lanes[lane.Receiver] = &lane
-		return nil
+		return err
 	})
 }
 
-// gatherWaiting reads the deliveries that wait in the lanes, in order.
-func (a *acceptance) gatherWaiting(args []any, kind connector.Kind) error {
-	const query = `SELECT ` + deliveryColumns + ` FROM deliveries d
-		WHERE conn IN (SELECT value FROM json_each(?)) AND kind = ? AND todo IN (SELECT value FROM json_each(?))
-		AND state IN ('pending', 'sending', 'retrying', 'held') ORDER BY n`
-	return a.tx.read(query, args, func(r row) error {
+// gatherWaiting reads the deliveries of one todo that wait, in the order of each lane.
+func (a *acceptance) gatherWaiting(key connector.TodoKey) error {
+	const query = `SELECT ` + deliveryColumns + ` FROM deliveries d WHERE conn = +? AND kind = +? AND todo = +?
+		AND ` + waits + ` ORDER BY lane, n`
+	return a.tx.read(query, []any{key.Conn, string(key.Kind), key.ID}, func(r row) error {
 		d, err := deliveryOf(r)
 		if err != nil {
 			return err
 		}
-		t := a.todo(connector.TodoKey{Conn: d.Conn, Kind: kind, ID: d.Todo})
+		t := a.todo(key)
 		lane := t.Lanes[d.Lane]
 		if lane == nil {
 			lane = &connector.Lane{Receiver: d.Lane}
@@ -216,20 +212,50 @@ func (a *acceptance) todo(key connector.TodoKey) *connector.Todo {
 }
 
 func (a *acceptance) gatherBindings(s *share) error {
-	conns, err := set(s.conns)
-	if err != nil {
-		return err
+	users := append(slices.Clone(s.users), a.earlierReceivers(s.conns)...)
+	slices.Sort(users)
+	users = slices.Compact(users)
+	for _, conn := range s.conns {
+		for _, user := range users {
+			b, ok, err := a.tx.binding(conn, user)
+			if err != nil {
+				return err
+			}
+			if ok {
+				a.known.Bindings[connector.UserKey{Conn: conn, User: user}] = b
+			}
+		}
 	}
-	users, err := set(s.users)
-	if err != nil {
-		return err
-	}
-	const query = `SELECT conn, crm_user, crm_user_name, account, account_name FROM bindings
-		WHERE conn IN (SELECT value FROM json_each(?)) AND crm_user IN (SELECT value FROM json_each(?))`
-	return a.tx.read(query, []any{conns, users}, func(r row) error {
-		a.known.Bindings[connector.UserKey{Conn: r.num(0), User: r.text(1)}] = bindingOf(r[1:])
+	return nil
+}
+
+// binding reads a user's binding in a connection; its Connection is left empty.
+func (t *tx) binding(conn int64, user string) (b connector.Binding, ok bool, err error) {
+	const query = `SELECT crm_user, crm_user_name, account, account_name FROM bindings WHERE conn = ? AND crm_user = ?`
+	err = t.read(query, []any{conn, user}, func(r row) error {
+		b, ok = bindingOf(r), true
 		return nil
 	})
+	return b, ok, err
+}
+
+// earlierReceivers are those who have a lane of a known todo: an event that no longer names them leads to their delete.
+func (a *acceptance) earlierReceivers(conns []int64) []string {
+	var out []string
+	for key, t := range a.known.Todos {
+		if !slices.Contains(conns, key.Conn) {
+			continue
+		}
+		for _, r := range t.Receivers {
+			out = append(out, r.ID)
+		}
+		for id := range t.Lanes {
+			if id != "" {
+				out = append(out, id)
+			}
+		}
+	}
+	return out
 }
 
 // bindingOf reads crm_user, crm_user_name, account, account_name.

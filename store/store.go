@@ -132,7 +132,7 @@ func (d *DB) open(ctx context.Context) error {
 var (
 	writerPragmas = url.Values{
 		"_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_busy_timeout": {"5000"},
-		"_txlock": {"immediate"}, "_foreign_keys": {"on"}, "_cache_size": {"-24000"}, "_stmt_cache_size": {"0"},
+		"_txlock": {"immediate"}, "_foreign_keys": {"on"}, "_cache_size": {"-24000"}, "_stmt_cache_size": {"0"}, "_mutex": {"no"},
 	}
 	readerPragmas = url.Values{
 		"mode": {"ro"}, "_query_only": {"on"}, "_busy_timeout": {"5000"}, "_cache_size": {"-4000"}, "_stmt_cache_size": {"32"},

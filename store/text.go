@@ -1,7 +1,7 @@
 package store
 
 import (
-	"encoding/json"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -15,13 +15,19 @@ func clean(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// set writes values as the JSON array that `SELECT value FROM json_each(?)` takes apart.
-func set[T string | int64](values []T) (string, error) {
-	b, err := json.Marshal(values)
-	return string(b), err
-}
-
 // likeText is a text as a LIKE pattern that finds it anywhere; the escape is \.
 func likeText(s string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(clean(s)) + "%"
+}
+
+// numberSet is set for numbers, which always have a JSON form.
+func numberSet(values []int64) string {
+	b := []byte{'['}
+	for i, v := range values {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, v, 10)
+	}
+	return string(append(b, ']'))
 }

@@ -33,6 +33,7 @@ type turning struct {
 	now     int64
 	out     connector.Turned
 	changed []int64
+	tally   tally
 }
 
 func (m *turning) run() error {
@@ -41,12 +42,15 @@ func (m *turning) run() error {
 			return fmt.Errorf("settle delivery %d: %w", m.turn.Changes[i].N, err)
 		}
 	}
+	if err := m.tally.store(m.tx, m.turn.Conn, m.now); err != nil {
+		return err
+	}
 	if m.turn.Want > 0 {
 		if err := m.claim(); err != nil {
 			return fmt.Errorf("claim deliveries: %w", err)
 		}
 	}
-	const next = `SELECT MIN(due_ms) FROM deliveries WHERE conn = ? AND due_ms IS NOT NULL`
+	const next = `SELECT MIN(due_ms) FROM deliveries WHERE conn = +? AND due_ms IS NOT NULL`
 	return m.tx.read(next, []any{m.turn.Conn}, func(r row) error {
 		m.out.Next = r.time(0)
 		return nil
@@ -65,21 +69,16 @@ func (m *turning) settle(c *connector.Change) error {
 		connector.Canceled:
 		due = time.Time{}
 	}
-	const query = `UPDATE deliveries SET state = ?, class = ?, code = ?, message = ?, due_ms = ?, tries = ?,
-		first_try_ms = COALESCE(?, first_try_ms), account = ?, remote_id = ?, revision = ?, sent_twice = ?, unanswered = ?,
-		attempts = attempts + ?, updated_ms = ? WHERE n = ? AND conn = ? AND state = 'sending'
-		RETURNING kind, todo, lane, event_n, step, attempts`
 	var key connector.TodoKey
 	var lane string
-	var event, step, attempts int64
+	var event, step, attempts, created int64
 	applied := false
-	err := m.tx.change(query, []any{
-		string(c.To), string(c.Class), c.Code, c.Message, millisOrNull(due), c.Tries, millisOrNull(c.FirstTry), c.Account,
-		c.RemoteID, c.Revision, c.SentTwice, c.Unanswered, len(c.Attempts), m.now, c.N, m.turn.Conn,
-	}, func(r row) error {
+	// Two searches of the row are cheaper than RETURNING, for which SQLite makes a table.
+	const find = `SELECT kind, todo, lane, event_n, step, attempts, created_ms FROM deliveries WHERE n = ? AND conn = ? AND state = 'sending'`
+	err := m.tx.read(find, []any{c.N, m.turn.Conn}, func(r row) error {
 		applied = true
 		key = connector.TodoKey{Conn: m.turn.Conn, Kind: connector.Kind(r.text(0)), ID: r.text(1)}
-		lane, event, step, attempts = r.text(2), r.num(3), r.num(4), r.num(5)
+		lane, event, step, attempts, created = r.text(2), r.num(3), r.num(4), r.num(5), r.num(6)
 		return nil
 	})
 	if err != nil {
@@ -89,10 +88,17 @@ func (m *turning) settle(c *connector.Change) error {
 		m.out.Lost = append(m.out.Lost, c.N)
 		return nil
 	}
+	const query = `UPDATE deliveries SET state = ?, class = ?, code = ?, message = ?, due_ms = ?, tries = ?,
+		first_try_ms = COALESCE(?, first_try_ms), account = ?, remote_id = ?, revision = ?, sent_twice = ?, unanswered = ?,
+		attempts = ?, updated_ms = ? WHERE n = ?`
+	err = m.tx.run(query, string(c.To), string(c.Class), c.Code, c.Message, millisOrNull(due), c.Tries, millisOrNull(c.FirstTry),
+		c.Account, c.RemoteID, c.Revision, c.SentTwice, c.Unanswered, attempts+int64(len(c.Attempts)), m.now, c.N)
+	if err != nil {
+		return err
+	}
 	m.changed = append(m.changed, c.N)
 	for i := range c.Attempts {
-		number := attempts - int64(len(c.Attempts)-1-i)
-		if err := m.tx.insertAttempt(c.N, number, &c.Attempts[i]); err != nil {
+		if err := m.tx.insertAttempt(c.N, attempts+1+int64(i), &c.Attempts[i]); err != nil {
 			return err
 		}
 	}
@@ -111,13 +117,14 @@ func (m *turning) settle(c *connector.Change) error {
 	if !c.To.Final() {
 		return nil
 	}
+	m.tally.add(string(c.To), m.now-created)
 	return m.tx.headLane(key, lane, m.now)
 }
 
 // skipFollowing ends the next step of the same event in the lane.
 func (m *turning) skipFollowing(key connector.TodoKey, lane string, event, step int64, why retry.Class) error {
 	const query = `UPDATE deliveries SET state = 'skipped', class = ?, message = '', due_ms = NULL, updated_ms = ?
-		WHERE conn = ? AND kind = ? AND todo = ? AND lane = ? AND state IN ('pending', 'sending', 'retrying', 'held')
+		WHERE conn = ? AND kind = ? AND todo = ? AND lane = ? AND ` + waits + `
 		AND state <> 'sending' AND event_n = ? AND step = ? RETURNING n`
 	return m.tx.change(query, []any{string(why), m.now, key.Conn, string(key.Kind), key.ID, lane, event, step + 1},
 		func(r row) error {
@@ -133,12 +140,11 @@ func (m *turning) claim() error {
 		e.received_ms, e.trace, e.sender, e.payload
 		FROM deliveries d JOIN events e ON e.n = d.event_n
 		LEFT JOIN lanes l ON l.conn = d.conn AND l.kind = d.kind AND l.todo = d.todo AND l.receiver = d.lane
-		WHERE d.conn = ? AND d.due_ms <= ? ORDER BY d.due_ms, d.n LIMIT ?`
+		WHERE d.conn = +? AND d.due_ms <= +? ORDER BY d.due_ms, d.n LIMIT +?`
 	want, until := m.turn.Want, m.now
 	if m.turn.Probe {
 		want, until = 1, endOfTime
 	}
-	var users []string
 	var senders []string
 	err := m.tx.read(query, []any{m.turn.Conn, until, want}, func(r row) error {
 		w, sender, err := workOf(r)
@@ -147,12 +153,6 @@ func (m *turning) claim() error {
 		}
 		m.out.Work = append(m.out.Work, w)
 		senders = append(senders, sender)
-		for _, p := range w.Recipients {
-			users = append(users, p.ID)
-		}
-		if sender != "" {
-			users = append(users, sender)
-		}
 		return nil
 	})
 	if err != nil || len(m.out.Work) == 0 {
@@ -167,7 +167,7 @@ func (m *turning) claim() error {
 		w.State, w.Due, w.Updated = connector.Sending, time.Time{}, instant(m.now)
 		m.changed = append(m.changed, w.N)
 	}
-	return m.bind(users, senders)
+	return m.bind(senders)
 }
 
 // endOfTime is later than anything that is due.
@@ -194,22 +194,7 @@ func workOf(r row) (connector.Work, string, error) {
 }
 
 // bind gives the claimed deliveries the bindings of their receivers and senders, and their connection's name.
-func (m *turning) bind(users, senders []string) error {
-	list, err := set(users)
-	if err != nil {
-		return err
-	}
-	bindings := make(map[string]connector.Binding, len(users))
-	const query = `SELECT crm_user, crm_user_name, account, account_name FROM bindings
-		WHERE conn = ? AND crm_user IN (SELECT value FROM json_each(?))`
-	err = m.tx.read(query, []any{m.turn.Conn, list}, func(r row) error {
-		b := bindingOf(r)
-		bindings[b.User] = b
-		return nil
-	})
-	if err != nil {
-		return err
-	}
+func (m *turning) bind(senders []string) error {
 	var key connector.ConnectionKey
 	if s := m.db.registry.current.Load().byNumber[m.turn.Conn]; s != nil {
 		key = s.key
@@ -218,17 +203,26 @@ func (m *turning) bind(users, senders []string) error {
 		w := &m.out.Work[i]
 		w.Key = key
 		for _, p := range w.Recipients {
-			if b, ok := bindings[p.ID]; ok {
-				b.Connection = key.Name
-				w.Bindings[p.ID] = b
+			if err := m.bindOne(w, p.ID); err != nil {
+				return err
 			}
 		}
-		if b, ok := bindings[senders[i]]; ok {
-			b.Connection = key.Name
-			w.Bindings[senders[i]] = b
+		if senders[i] != "" {
+			if err := m.bindOne(w, senders[i]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func (m *turning) bindOne(w *connector.Work, user string) error {
+	b, ok, err := m.tx.binding(m.turn.Conn, user)
+	if ok {
+		b.Connection = w.Key.Name
+		w.Bindings[user] = b
+	}
+	return err
 }
 
 // attemptKey is the number of a delivery and of one of its attempts as one key.

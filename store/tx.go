@@ -10,6 +10,9 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
+// In statements that run for each delivery and have an ORDER BY, a LIMIT or a MIN, parameters stand as +?: for a plain ? SQLite
+// would compile the statement again whenever another value is bound.
+
 // A session is the writer's connection with its prepared statements. It speaks to the driver itself: database/sql would
 // cost as much again as SQLite does, and this is where a delivery spends most of its time in the store. Only the
 // goroutine that holds the connection uses it.
@@ -191,7 +194,9 @@ func (t *tx) done(f func()) { t.after = append(t.after, f) }
 // numbers takes count new keys of a table; the first is returned.
 func (t *tx) numbers(table string, count int) (int64, error) {
 	var last int64
-	err := t.change(`UPDATE numbers SET last = last + ? WHERE name = ? RETURNING last`, []any{count, table},
-		func(r row) error { last = r.num(0); return nil })
-	return last - int64(count) + 1, err
+	err := t.read(`SELECT last FROM numbers WHERE name = ?`, []any{table}, func(r row) error { last = r.num(0); return nil })
+	if err != nil {
+		return 0, err
+	}
+	return last + 1, t.run(`UPDATE numbers SET last = ? WHERE name = ?`, last+int64(count), table)
 }

@@ -103,14 +103,15 @@ func (r *Reader) judge(c jetstream.StreamConfig) error {
 	warn := func(text string) {
 		r.cfg.Log.Warn("the stream was not made by todosync", "stream", c.Name, "note", text)
 	}
-	switch {
-	case c.Retention == jetstream.InterestPolicy:
+	switch c.Retention {
+	case jetstream.InterestPolicy:
 		return &connector.Error{
 			Kind: connector.Invalid, Op: "open the stream",
 			Msg:  "stream " + c.Name + " forgets events while its consumer is being made anew (retention: interest)",
 			Hint: "change its retention to limits",
 		}
-	case c.Retention == jetstream.WorkQueuePolicy:
+	case jetstream.LimitsPolicy:
+	case jetstream.WorkQueuePolicy:
 		warn("retention is workqueue: what is read is gone, so a restored backup cannot read it again")
 	}
 	if c.MaxAge > 0 {

@@ -1,7 +1,6 @@
 package natsserver
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -39,7 +38,7 @@ func (l *logger) Tracef(string, ...any) {}
 
 // Fatalf takes what stops the server. The first cause stays.
 func (l *logger) Fatalf(format string, v ...any) {
-	err := errors.New(fmt.Sprintf(format, v...)) //nolint:revive // the format is not ours, so %w cannot be had from it
+	err := fmt.Errorf(format, v...)
 	for _, a := range v {
 		if cause, ok := a.(error); ok {
 			err = cause

@@ -134,10 +134,14 @@ func Number(t testing.TB, db *store.DB, tenant, name string) int64 {
 // Bind binds users to accounts of the same name with oa- in front.
 func Bind(t testing.TB, db *store.DB, tenant, name string, users ...string) {
 	t.Helper()
-	for _, u := range users {
-		b := connector.Binding{Connection: name, User: u, UserName: "name of " + u, Account: "oa-" + u, AccountName: "OA " + u}
-		if _, err := db.SetBinding(t.Context(), tenant, b, "test"); err != nil {
-			t.Fatalf("bind %s: %v", u, err)
-		}
+	in := store.BindingImport{Tenant: tenant, Who: "test"}
+	for i, u := range users {
+		in.Rows = append(in.Rows, store.BindingRow{Row: i + 2, Binding: connector.Binding{
+			Connection: name, User: u, UserName: "name of " + u, Account: "oa-" + u, AccountName: "OA " + u,
+		}})
+	}
+	report, err := db.ImportBindings(t.Context(), in)
+	if err != nil || len(report.Errors) > 0 {
+		t.Fatalf("bind %v: %v, %v", users, report.Errors, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -119,24 +120,27 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := seen.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	defer func() {
-		if p := recover(); p != nil {
-			if p != http.ErrAbortHandler { //nolint:errorlint // it is a panic's value, not an error
-				a.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "route", r.Pattern, "panic", p)
-			}
-			if seen.wrote {
-				panic(http.ErrAbortHandler) // nothing more can be said; the client must see that the answer is cut
-			}
-			writeProblem(seen, newProblem(http.StatusInternalServerError, "something went wrong here", "look at the log of the server"))
-		}
-		a.Log.DebugContext(r.Context(), "request", "method", r.Method, "route", r.Pattern, "status", seen.status,
-			"duration", a.Now().Sub(began))
-	}()
+	defer a.end(seen, r, began)
 	if handler, pattern := a.mux.Handler(r); pattern == "" {
 		a.noRoute(seen, r, handler)
 		return
 	}
 	a.mux.ServeHTTP(seen, r)
+}
+
+// end is the end of each request: a panic becomes an answer, or breaks off one that was begun, and the log gets its line.
+func (a *API) end(w *statusWriter, r *http.Request, began time.Time) {
+	ctx := r.Context()
+	if p := recover(); p != nil {
+		if p != http.ErrAbortHandler { //nolint:errorlint // it is a panic's value, not an error
+			a.Log.ErrorContext(ctx, "request failed", "method", r.Method, "route", r.Pattern, "panic", p, "stack", string(debug.Stack()))
+		}
+		if w.wrote {
+			panic(http.ErrAbortHandler) // nothing more can be said; the client must see that the answer is cut
+		}
+		writeProblem(w, newProblem(http.StatusInternalServerError, "something went wrong here", "look at the log of the server"))
+	}
+	a.Log.DebugContext(ctx, "request", "method", r.Method, "route", r.Pattern, "status", w.status, "duration", a.Now().Sub(began))
 }
 
 // noRoute answers for what the mux does not know, in the form of all errors.
@@ -226,6 +230,12 @@ func handle[I, O any](a *API, r route, fn func(context.Context, *I) (*O, error))
 	}
 	if r.body > 0 {
 		op.MaxBodyBytes = r.body + 1
+	}
+	if _, raw := reflect.TypeFor[I]().FieldByName("RawBody"); raw {
+		// The handler reads the body itself, and can say of an empty one what is wrong with it; huma reads Required through this
+		// pointer at each request.
+		op.SkipValidateBody, op.RequestBody = true, &huma.RequestBody{}
+		defer func() { op.RequestBody.Required = false }()
 	}
 	if op.MaxBodyBytes > 2*maxBody {
 		op.BodyReadTimeout = 5 * time.Minute

@@ -15,14 +15,15 @@ import (
 )
 
 type bindingQuery struct {
-	connectionPath
-	paging
+	ConnectionPath
+	Paging
 	Q      string `query:"q" doc:"a part of user, account or name"`
 	User   string `query:"user" doc:"CRM user id"`
 	Format string `query:"format" enum:"json,csv" default:"json" doc:"csv: all of them, as a file that can be imported"`
 }
 
 type bindingBody struct {
+	Connection  string `json:"connection,omitempty" doc:"as in the address"`
 	User        string `json:"crm_user_id" minLength:"1" maxLength:"256"`
 	UserName    string `json:"crm_user_name,omitempty" maxLength:"256"`
 	Account     string `json:"oa_account" minLength:"1" maxLength:"256"`
@@ -30,18 +31,18 @@ type bindingBody struct {
 }
 
 type putBinding struct {
-	connectionPath
+	ConnectionPath
 	Body bindingBody
 }
 
 type deleteBinding struct {
-	connectionPath
+	ConnectionPath
 	User string `query:"user" required:"true" doc:"CRM user id"`
 }
 
 type unboundQuery struct {
-	connectionPath
-	paging
+	ConnectionPath
+	Paging
 }
 
 type unboundView struct {
@@ -50,7 +51,7 @@ type unboundView struct {
 }
 
 type importInput struct {
-	tenantPath
+	TenantPath
 	Language   string `header:"Accept-Language"`
 	DryRun     bool   `query:"dryRun" doc:"only say what would change"`
 	Connection string `query:"connection" doc:"for rows that name none"`
@@ -70,6 +71,8 @@ func (a *API) bindingRoutes() {
 			Account: strings.TrimSpace(in.Body.Account), AccountName: in.Body.AccountName,
 		}
 		switch {
+		case in.Body.Connection != "" && in.Body.Connection != in.Name:
+			return nil, invalid("connection", "the address says "+in.Name)
 		case b.User == "":
 			return nil, invalid("crm_user_id", "missing")
 		case b.Account == "":

@@ -31,8 +31,11 @@ var bindingHeadings = map[string][]string{
 	"oa_user_name":  {"oausername", "oaname", "oa用户姓名", "oa用户名", "oa用户名称", "oa姓名", "oa员工姓名"},
 }
 
-// maxBindings bounds the rows of one file.
-const maxBindings = 200_000
+// What one file may have at most.
+const (
+	maxBindings = 200_000
+	maxColumns  = 100
+)
 
 // ReadBindings reads a CSV file of bindings: columns in any order with headings in English or Chinese; UTF-8, UTF-16, GBK or GB18030;
 // commas, semicolons or tabs. connection is that of rows that name none. Rows that are wrong are told by their number (1 is the headings);
@@ -61,13 +64,14 @@ func ReadBindings(raw []byte, connection string) (rows []ImportRow, wrong []RowE
 		if errors.Is(err, io.EOF) {
 			return rows, wrong, nil
 		}
-		line, _ := r.FieldPos(0)
 		if err != nil {
+			line := 0
 			if e, ok := errors.AsType[*csv.ParseError](err); ok {
 				line = e.StartLine
 			}
 			return rows, append(wrong, RowError{Row: line, Message: csvMistake(err)}), nil
 		}
+		line, _ := r.FieldPos(0)
 		if len(rows) == maxBindings {
 			return nil, nil, &connector.Error{
 				Kind: connector.TooLarge, Msg: fmt.Sprintf("the file has more than %d rows", maxBindings), Hint: "split it",
@@ -124,6 +128,9 @@ func readRow(cells []string, columns map[string]int, connection string) (row Imp
 
 // findColumns finds out which column stands where.
 func findColumns(headings []string, connection string) (map[string]int, error) {
+	if len(headings) > maxColumns {
+		return nil, invalid("row 1", fmt.Sprintf("%d columns; a file of bindings has five", len(headings)))
+	}
 	columns := map[string]int{}
 	for i, h := range headings {
 		folded := foldHeading(h)

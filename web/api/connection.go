@@ -8,13 +8,13 @@ import (
 	"todosync/connector"
 )
 
-// connectionPath are the parameters of every route below a connection.
-type connectionPath struct {
+// ConnectionPath are the parameters of every route below a connection.
+type ConnectionPath struct {
 	Tenant string `path:"tenant"`
 	Name   string `path:"name"`
 }
 
-func (p *connectionPath) key() connector.ConnectionKey {
+func (p *ConnectionPath) key() connector.ConnectionKey {
 	return connector.ConnectionKey{Tenant: p.Tenant, Name: p.Name}
 }
 
@@ -65,23 +65,23 @@ func viewSaved(s Saved) *savedOutput {
 }
 
 type connectionQuery struct {
-	paging
+	Paging
 	Tenant     string `query:"tenant"`
 	Connection string `query:"connection"`
 }
 
 type revisionQuery struct {
-	connectionPath
-	paging
+	ConnectionPath
+	Paging
 }
 
 type putConnection struct {
-	connectionPath
-	putInput
+	ConnectionPath
+	PutInput
 }
 
 type deleteConnection struct {
-	connectionPath
+	ConnectionPath
 	CancelWaiting bool `query:"cancelWaiting" doc:"cancel what waits; else the delete is refused while anything does"`
 	Withdraw      bool `query:"withdraw" doc:"take its open todos out of the OA"`
 }
@@ -102,7 +102,7 @@ func (a *API) connectionRoutes() {
 	})
 	handle(a, route{
 		method: http.MethodGet, path: connectionRoute, id: "getConnection", summary: "The settings of a connection", need: View,
-	}, func(ctx context.Context, in *connectionPath) (*savedOutput, error) {
+	}, func(ctx context.Context, in *ConnectionPath) (*savedOutput, error) {
 		saved, err := a.Settings.Saved(ctx, in.key())
 		if err != nil {
 			return nil, err
@@ -113,7 +113,7 @@ func (a *API) connectionRoutes() {
 		method: http.MethodPut, path: connectionRoute, id: "putConnection", need: Integrate,
 		summary: "Make or change a connection",
 	}, func(ctx context.Context, in *putConnection) (*saveOutput, error) {
-		return a.put(ctx, &in.putInput, in.key())
+		return a.put(ctx, &in.PutInput, in.key())
 	})
 	handle(a, route{
 		method: http.MethodDelete, path: connectionRoute, id: "deleteConnection", need: Integrate, status: http.StatusNoContent,
@@ -141,7 +141,7 @@ func (a *API) connectionRoutes() {
 	} {
 		handle(a, route{
 			method: http.MethodPost, path: connectionRoute + "/" + r.word, id: r.word + "Connection", summary: r.summary, need: Operate,
-		}, func(ctx context.Context, in *connectionPath) (*one[connectionView], error) {
+		}, func(ctx context.Context, in *ConnectionPath) (*one[connectionView], error) {
 			if err := a.Connections.SetPaused(ctx, in.key(), r.paused, by(ctx, "api")); err != nil {
 				return nil, err
 			}

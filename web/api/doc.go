@@ -33,7 +33,7 @@
 //	GET    .../connections/{name}/unbound             UnboundUser
 //	POST   /tenants/{t}/bindings/import?dryRun=true&connection=   a CSV file -> ImportReport
 //	GET    /rejected?tenant=, /rejected/{id}          connector.RejectedEvent
-//	POST   /rejected/{id}/replay                      Replayed
+//	POST   /rejected/{id}/replay                      connector.EventStory
 //	GET    /secrets?tenant=; PUT {tenant, name, value}; DELETE ?tenant=&name=
 //	GET    /stats?tenant=&connection=                 Stats
 package api

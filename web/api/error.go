@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -131,6 +132,13 @@ func (a *API) asProblem(ctx huma.Context, _ string, v any) (any, error) {
 	p := newProblem(m.Status, m.Detail, "")
 	if m.Status == http.StatusUnprocessableEntity {
 		p.Detail = "the request is not right"
+	}
+	if m.Status == http.StatusRequestEntityTooLarge {
+		p.Detail = fmt.Sprintf("the body is larger than %d bytes", ctx.Operation().MaxBodyBytes-1)
+		return p, nil
+	}
+	if m.Status == http.StatusUnsupportedMediaType {
+		p.Hint = "send the body with Content-Type: application/json"
 	}
 	if m.Status == http.StatusInternalServerError {
 		p.Detail, p.Hint = "the request could not be read", "send it again"

@@ -57,7 +57,7 @@ type published struct {
 }
 
 type eventQuery struct {
-	paging
+	Paging
 	Tenant string `query:"tenant"`
 	Todo   string `query:"todo"`
 	ID     string `query:"id" doc:"event id"`

@@ -14,13 +14,13 @@ import (
 	"todosync/retry"
 )
 
-// paging are the parameters of every list.
-type paging struct {
+// Paging are the parameters of every list.
+type Paging struct {
 	Cursor string `query:"cursor" doc:"next of the page before; empty: the first page"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50"`
 }
 
-func (p *paging) page() connector.PageOf { return connector.PageOf{Cursor: p.Cursor, Limit: p.Limit} }
+func (p *Paging) page() connector.PageOf { return connector.PageOf{Cursor: p.Cursor, Limit: p.Limit} }
 
 // A list is the answer of every list.
 type list[T any] struct {
@@ -101,8 +101,8 @@ func instant(name, s string) (time.Time, error) {
 	return t, nil
 }
 
-// recordFilter are the parameters that choose sync records.
-type recordFilter struct {
+// RecordParams are the parameters that choose sync records.
+type RecordParams struct {
 	Tenant     string `query:"tenant" doc:"several with commas, as in the other filters"`
 	Connection string `query:"connection"`
 	Scene      string `query:"scene"`
@@ -117,7 +117,7 @@ type recordFilter struct {
 }
 
 // filter reads the parameters.
-func (r *recordFilter) filter() (connector.RecordFilter, error) {
+func (r *RecordParams) filter() (connector.RecordFilter, error) {
 	f := connector.RecordFilter{
 		Tenants: words(r.Tenant), Connections: words(r.Connection), Todos: words(r.Todo), Receivers: words(r.Receiver),
 		Events: words(r.Event), Text: strings.TrimSpace(r.Q),

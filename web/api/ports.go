@@ -12,9 +12,15 @@ import (
 type Records interface {
 	Records(ctx context.Context, f connector.RecordFilter, p connector.PageOf) (connector.Page[connector.Record], error)
 	Record(ctx context.Context, id string) (connector.Record, error)
-	// Subscribe gives records as they change, from now on, until stop is called. The channel is bounded: a record with an
-	// empty ID says that some were left out since the subscriber was too slow. It is closed by stop.
-	Subscribe() (changed <-chan connector.Record, stop func())
+	// Watch follows the records that f chooses, as they change from now on. Its Text, From and To may be left aside.
+	Watch(f connector.RecordFilter) (Watch, error)
+}
+
+// A Watch gives changed records. One goroutine uses it.
+type Watch interface {
+	// Next waits for changes; missed says that there were more than it keeps. It ends with an error when ctx does.
+	Next(ctx context.Context) (changed []connector.Record, missed bool, err error)
+	Close()
 }
 
 // Events tells what became of accepted events.

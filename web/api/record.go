@@ -48,8 +48,8 @@ func viewRecord(r connector.Record) recordView {
 }
 
 type recordQuery struct {
-	paging
-	recordFilter
+	Paging
+	RecordParams
 }
 
 type recordID struct {
@@ -61,7 +61,7 @@ type one[T any] struct {
 }
 
 type exportQuery struct {
-	recordFilter
+	RecordParams
 	Format string `query:"format" enum:"jsonl,csv" default:"jsonl"`
 }
 
@@ -69,7 +69,7 @@ func (a *API) recordRoutes() {
 	handle(a, route{
 		method: http.MethodGet, path: "/records", id: "listRecords", summary: "Sync records, newest first", need: View,
 	}, func(ctx context.Context, in *recordQuery) (*list[recordView], error) {
-		f, some, err := visible(ctx, &in.recordFilter)
+		f, some, err := visible(ctx, &in.RecordParams)
 		if err != nil || !some {
 			return listOf(connector.Page[connector.Record]{}, viewRecord), err
 		}
@@ -94,21 +94,27 @@ func (a *API) recordRoutes() {
 	handle(a, route{
 		method: http.MethodGet, path: "/records/stream", id: "streamRecords", need: View,
 		summary: "Sync records as they change, as server-sent events",
-	}, func(ctx context.Context, in *recordFilter) (*huma.StreamResponse, error) {
+	}, func(ctx context.Context, in *RecordParams) (*huma.StreamResponse, error) {
 		f, some, err := visible(ctx, in)
 		if err != nil {
 			return nil, err
 		}
+		var watch Watch = silence{}
+		if some {
+			if watch, err = a.Records.Watch(f); err != nil {
+				return nil, err
+			}
+		}
 		return &huma.StreamResponse{Body: func(hc huma.Context) {
 			r, w := humago.Unwrap(hc)
-			a.stream(r, w, matcher(f, some))
+			a.stream(r, w, watch, f)
 		}}, nil
 	})
 	handle(a, route{
 		method: http.MethodGet, path: "/records/export", id: "exportRecords", need: View,
 		summary: "All sync records that match, newest first, as JSON lines or CSV",
 	}, func(ctx context.Context, in *exportQuery) (*huma.StreamResponse, error) {
-		f, some, err := visible(ctx, &in.recordFilter)
+		f, some, err := visible(ctx, &in.RecordParams)
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +133,7 @@ func (a *API) recordRoutes() {
 }
 
 // visible is the filter of a request, limited to what its caller may see.
-func visible(ctx context.Context, in *recordFilter) (f connector.RecordFilter, some bool, err error) {
+func visible(ctx context.Context, in *RecordParams) (f connector.RecordFilter, some bool, err error) {
 	if f, err = in.filter(); err != nil {
 		return f, false, err
 	}

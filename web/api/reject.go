@@ -17,7 +17,7 @@ func viewReject(r connector.RejectedEvent) rejectView {
 }
 
 type rejectQuery struct {
-	paging
+	Paging
 	Tenant string `query:"tenant"`
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -245,9 +246,7 @@ func (a *API) fields(ctx context.Context, in *fieldQuery) (*list[fieldView], err
 		}
 		merged := map[string]mapping.Field{}
 		for _, m := range []map[string]mapping.Field{own, c.Fields} {
-			for code, f := range m {
-				merged[code] = f
-			}
+			maps.Copy(merged, m)
 		}
 		own = merged
 	}

@@ -14,12 +14,6 @@ import (
 	"todosync/mapping"
 )
 
-// The kinds of settings documents.
-const (
-	kindConnection = "Connection"
-	kindTenant     = "Tenant"
-)
-
 // A settingsFile is one file of an apply or a validate.
 type settingsFile struct {
 	Name    string `json:"name" doc:"stands in the messages"`
@@ -43,10 +37,13 @@ type validateInput struct {
 
 type validated struct {
 	Body struct {
-		Valid    bool           `json:"valid"`
-		Problems []file.Problem `json:"problems"`
+		Valid    bool              `json:"valid"`
+		Problems []settingsProblem `json:"problems"`
 	}
 }
+
+// A settingsProblem is a file.Problem under a name of its own in /openapi.json.
+type settingsProblem file.Problem
 
 type exportInput struct {
 	Tenant     string `query:"tenant"`
@@ -65,9 +62,9 @@ func (a *API) settingsRoutes() {
 	}, func(ctx context.Context, in *validateInput) (*validated, error) {
 		_, problems := a.parse(ctx, in.Body.Files, in.Language)
 		out := &validated{}
-		out.Body.Valid, out.Body.Problems = problems.Err() == nil, problems
-		if problems == nil {
-			out.Body.Problems = []file.Problem{}
+		out.Body.Valid, out.Body.Problems = problems.Err() == nil, make([]settingsProblem, len(problems))
+		for i, p := range problems {
+			out.Body.Problems[i] = settingsProblem(p)
 		}
 		return out, nil
 	})
@@ -263,15 +260,15 @@ func each[T any](page func(connector.PageOf) (connector.Page[T], error), do func
 	}
 }
 
-// A putInput is a settings file that takes the place of a tenant's or connection's.
-type putInput struct {
+// A PutInput is a settings file that takes the place of a tenant's or connection's.
+type PutInput struct {
 	Language string `header:"Accept-Language"`
 	IfMatch  string `header:"If-Match" doc:"the revision that must be the newest, in quotes"`
 	RawBody  []byte `contentType:"application/yaml" doc:"one document, YAML or JSON"`
 }
 
 // put stores the one document of a request at k.
-func (a *API) put(ctx context.Context, in *putInput, k connector.ConnectionKey) (*saveOutput, error) {
+func (a *API) put(ctx context.Context, in *PutInput, k connector.ConnectionKey) (*saveOutput, error) {
 	by := by(ctx, "api")
 	var err error
 	if by.IfMatch, err = revision(in.IfMatch); err != nil {

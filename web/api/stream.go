@@ -2,9 +2,9 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,10 +14,18 @@ import (
 // keepAlive is how often a stream without news says that it lives, so that proxies leave it open.
 const keepAlive = 15 * time.Second
 
-// stream sends records as they change until the client goes or the server shuts down.
-func (a *API) stream(r *http.Request, w http.ResponseWriter, match func(*connector.Record) bool) {
-	changed, stop := a.Records.Subscribe()
-	defer stop()
+// stream sends records as they change until the client goes or the server shuts down. It closes watch.
+func (a *API) stream(r *http.Request, w http.ResponseWriter, watch Watch, f connector.RecordFilter) {
+	defer watch.Close()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	go func() {
+		select {
+		case <-a.done:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx
@@ -29,71 +37,71 @@ func (a *API) stream(r *http.Request, w http.ResponseWriter, match func(*connect
 		}
 		return rc.Flush() == nil
 	}
-	if !send([]byte(": records that change from now on\n\n")) {
-		return
-	}
-	ticker := time.NewTicker(keepAlive)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-r.Context().Done():
+	news := []byte(": records that change from now on\n\n")
+	for send(news) {
+		var err error
+		if news, err = next(ctx, watch, f); err != nil {
+			if ctx.Err() == nil {
+				a.Log.WarnContext(ctx, "stream of records was cut off", "error", err)
+			}
 			return
-		case <-a.done:
-			return
-		case <-ticker.C:
-			if !send([]byte(": still here\n\n")) {
-				return
-			}
-		case record, open := <-changed:
-			if !open {
-				return
-			}
-			// What is there goes out at once: a flush for each of thousands a second would be wasted.
-			if b := gather(record, changed, match); len(b) > 0 && !send(b) {
-				return
-			}
 		}
 	}
 }
 
-// gather writes first and what stands behind it, 1,000 at most.
-func gather(first connector.Record, more <-chan connector.Record, match func(*connector.Record) bool) []byte {
+// next waits for changes and writes them as events; after a while without any it says that the stream lives.
+func next(ctx context.Context, watch Watch, f connector.RecordFilter) ([]byte, error) {
+	wait, cancel := context.WithTimeout(ctx, keepAlive)
+	defer cancel()
+	for {
+		changed, missed, err := watch.Next(wait)
+		switch {
+		case err != nil && wait.Err() != nil && ctx.Err() == nil:
+			return []byte(": still here\n\n"), nil
+		case err != nil:
+			return nil, err
+		}
+		if b := events(changed, missed, f); len(b) > 0 {
+			return b, nil
+		}
+	}
+}
+
+// events writes records as server-sent events.
+func events(changed []connector.Record, missed bool, f connector.RecordFilter) []byte {
 	var b bytes.Buffer
+	if missed {
+		b.WriteString("event: gap\ndata: {}\n\n")
+	}
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	for range 1000 {
-		switch {
-		case first.ID == "":
-			b.WriteString("event: gap\ndata: {}\n\n")
-		case match(&first):
-			first.Attempts = nil
-			b.WriteString("event: record\nid: " + first.ID + "\ndata: ")
-			_ = enc.Encode(viewRecord(first)) // a buffer takes it, and a record has nothing that is no JSON
-			b.WriteByte('\n')
+	for _, r := range changed {
+		if !watched(&r, f) {
+			continue
 		}
-		select {
-		case next, open := <-more:
-			if !open {
-				return b.Bytes()
-			}
-			first = next
-		default:
-			return b.Bytes()
-		}
+		r.Attempts = nil
+		b.WriteString("event: record\nid: " + r.ID + "\ndata: ")
+		_ = enc.Encode(viewRecord(r)) // a buffer takes it, and a record has nothing that is no JSON
+		b.WriteByte('\n')
 	}
 	return b.Bytes()
 }
 
-// matcher is a filter for records that are not read from the store.
-func matcher(f connector.RecordFilter, some bool) func(*connector.Record) bool {
-	in := func(list []string, v string) bool { return len(list) == 0 || slices.Contains(list, v) }
+// watched looks at what a Watch leaves aside.
+func watched(r *connector.Record, f connector.RecordFilter) bool {
 	text := strings.ToLower(f.Text)
-	return func(r *connector.Record) bool {
-		receivers := strings.Split(r.Receiver, ",")
-		return some && in(f.Tenants, r.Tenant) && in(f.Connections, r.Connection) && in(f.Scenes, string(r.Scene)) &&
-			in(f.States, string(r.State)) && in(f.Classes, string(r.Class)) && in(f.Todos, r.Todo) && in(f.Events, r.EventID) &&
-			(len(f.Receivers) == 0 || slices.ContainsFunc(receivers, func(v string) bool { return slices.Contains(f.Receivers, v) })) &&
-			(f.From.IsZero() || !r.CreatedAt.Before(f.From)) && (f.To.IsZero() || r.CreatedAt.Before(f.To)) &&
-			(text == "" || strings.Contains(strings.ToLower(r.Title), text) || strings.Contains(strings.ToLower(r.Message), text))
-	}
+	return (f.From.IsZero() || !r.CreatedAt.Before(f.From)) && (f.To.IsZero() || r.CreatedAt.Before(f.To)) &&
+		(text == "" || strings.Contains(strings.ToLower(r.Title), text) || strings.Contains(strings.ToLower(r.Message), text))
 }
+
+// A silence is the Watch of somebody who may see nothing of what he asked for.
+type silence struct{}
+
+// Next waits for the end of ctx.
+func (silence) Next(ctx context.Context) ([]connector.Record, bool, error) {
+	<-ctx.Done()
+	return nil, false, ctx.Err()
+}
+
+// Close does nothing.
+func (silence) Close() {}

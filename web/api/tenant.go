@@ -7,17 +7,18 @@ import (
 	"todosync/connector"
 )
 
-type tenantPath struct {
+// TenantPath is the parameter of every route below a tenant.
+type TenantPath struct {
 	Tenant string `path:"tenant"`
 }
 
 type putTenant struct {
-	tenantPath
-	putInput
+	TenantPath
+	PutInput
 }
 
 type tenantQuery struct {
-	paging
+	Paging
 	Tenant string `query:"tenant"`
 }
 
@@ -37,7 +38,7 @@ func (a *API) tenantRoutes() {
 	})
 	handle(a, route{
 		method: http.MethodGet, path: "/tenants/{tenant}", id: "getTenant", summary: "The settings of a tenant", need: View,
-	}, func(ctx context.Context, in *tenantPath) (*savedOutput, error) {
+	}, func(ctx context.Context, in *TenantPath) (*savedOutput, error) {
 		saved, err := a.Settings.Saved(ctx, connector.ConnectionKey{Tenant: in.Tenant})
 		if err != nil {
 			return nil, err
@@ -47,6 +48,6 @@ func (a *API) tenantRoutes() {
 	handle(a, route{
 		method: http.MethodPut, path: "/tenants/{tenant}", id: "putTenant", summary: "Make or change a tenant", need: Integrate,
 	}, func(ctx context.Context, in *putTenant) (*saveOutput, error) {
-		return a.put(ctx, &in.putInput, connector.ConnectionKey{Tenant: in.Tenant})
+		return a.put(ctx, &in.PutInput, connector.ConnectionKey{Tenant: in.Tenant})
 	})
 }

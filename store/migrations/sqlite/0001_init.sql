@@ -30,7 +30,7 @@ CREATE TABLE tenant_revisions (
     source   TEXT NOT NULL,
     settings TEXT NOT NULL,
     who      TEXT NOT NULL,
-    how      TEXT NOT NULL CHECK (how IN ('apply', 'console', 'api')),
+    how      TEXT NOT NULL CHECK (how = 'apply' OR how = 'console' OR how = 'api'),
     saved_ms BIGINT NOT NULL,
     PRIMARY KEY (tenant, revision)
 );
@@ -58,7 +58,7 @@ CREATE TABLE revisions (
     source   TEXT NOT NULL,
     settings TEXT NOT NULL,
     who      TEXT NOT NULL,
-    how      TEXT NOT NULL CHECK (how IN ('apply', 'console', 'api')),
+    how      TEXT NOT NULL CHECK (how = 'apply' OR how = 'console' OR how = 'api'),
     saved_ms BIGINT NOT NULL,
     PRIMARY KEY (conn, revision)
 );
@@ -93,8 +93,8 @@ CREATE TABLE events (
     tenant      TEXT NOT NULL CHECK (length(tenant) <= 256),
     id          TEXT NOT NULL CHECK (id <> '' AND length(id) <= 1024),
     stream_seq  BIGINT NOT NULL,
-    kind        TEXT NOT NULL CHECK (kind IN ('todo', 'reminder', 'message')),
-    action      TEXT NOT NULL CHECK (action IN ('create', 'edit', 'delete')),
+    kind        TEXT NOT NULL CHECK (kind = 'todo' OR kind = 'reminder' OR kind = 'message'),
+    action      TEXT NOT NULL CHECK (action = 'create' OR action = 'edit' OR action = 'delete'),
     todo        TEXT NOT NULL CHECK (length(todo) <= 1024),
     sender      TEXT NOT NULL,
     event_ms    BIGINT,
@@ -117,7 +117,7 @@ CREATE TABLE todos (
     deleted      BOOLEAN NOT NULL,
     newest_seq   BIGINT NOT NULL,
     newest_event BIGINT NOT NULL,
-    keyed        TEXT NOT NULL CHECK (keyed IN ('', 'each', 'list', 'joined')),
+    keyed        TEXT NOT NULL CHECK (keyed = '' OR keyed = 'each' OR keyed = 'list' OR keyed = 'joined'),
     receivers    TEXT NOT NULL,
     updated_ms   BIGINT NOT NULL,
     PRIMARY KEY (conn, kind, todo)
@@ -129,10 +129,10 @@ CREATE TABLE lanes (
     kind      TEXT NOT NULL,
     todo      TEXT NOT NULL,
     receiver  TEXT NOT NULL,
-    ended     TEXT NOT NULL CHECK (ended IN ('', 'done', 'delete')),
+    ended     TEXT NOT NULL CHECK (ended = '' OR ended = 'done' OR ended = 'delete'),
     external  BIGINT NOT NULL,
     account   TEXT NOT NULL DEFAULT '',
-    presence  TEXT NOT NULL DEFAULT '' CHECK (presence IN ('', 'maybe', 'yes')),
+    presence  TEXT NOT NULL DEFAULT '' CHECK (presence = '' OR presence = 'maybe' OR presence = 'yes'),
     has       BIGINT NOT NULL DEFAULT 0,
     was_sent  BOOLEAN NOT NULL DEFAULT FALSE,
     remote_id TEXT NOT NULL DEFAULT '',
@@ -140,6 +140,7 @@ CREATE TABLE lanes (
     PRIMARY KEY (conn, kind, todo, receiver)
 ) WITHOUT ROWID;
 
+-- Lists of values stand as chains of OR and AND: for an IN of more than two, SQLite makes a table each time a row is written.
 -- due_ms is there exactly while a delivery may be claimed, or may be from then on: it heads its lane.
 -- receiver is the one receiver of a delivery that has only one.
 CREATE TABLE deliveries (
@@ -149,7 +150,7 @@ CREATE TABLE deliveries (
     kind          TEXT NOT NULL,
     todo          TEXT NOT NULL,
     lane          TEXT NOT NULL,
-    scene         TEXT NOT NULL CHECK (scene IN ('create', 'edit', 'done', 'delete', 'remind', 'message')),
+    scene         TEXT NOT NULL CHECK (scene = 'create' OR scene = 'edit' OR scene = 'done' OR scene = 'delete' OR scene = 'remind' OR scene = 'message'),
     step          BIGINT NOT NULL,
     event_n       BIGINT NOT NULL,
     event_id      TEXT NOT NULL,
@@ -158,14 +159,14 @@ CREATE TABLE deliveries (
     receivers     TEXT NOT NULL,
     account       TEXT NOT NULL,
     external      BIGINT NOT NULL,
-    state         TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'retrying', 'held', 'succeeded', 'failed', 'skipped', 'superseded', 'canceled')),
+    state         TEXT NOT NULL CHECK (state = 'pending' OR state = 'sending' OR state = 'retrying' OR state = 'held' OR state = 'succeeded' OR state = 'failed' OR state = 'skipped' OR state = 'superseded' OR state = 'canceled'),
     class         TEXT NOT NULL,
     code          TEXT NOT NULL,
     message       TEXT NOT NULL,
     tries         BIGINT NOT NULL,
     attempts      BIGINT NOT NULL,
     first_try_ms  BIGINT,
-    due_ms        BIGINT CHECK (due_ms IS NULL OR state IN ('pending', 'retrying')),
+    due_ms        BIGINT CHECK (due_ms IS NULL OR state = 'pending' OR state = 'retrying'),
     created_ms    BIGINT NOT NULL,
     updated_ms    BIGINT NOT NULL,
     revision      BIGINT NOT NULL,
@@ -182,12 +183,12 @@ CREATE INDEX deliveries_todo ON deliveries (conn, todo);
 CREATE INDEX deliveries_receiver ON deliveries (conn, receiver) WHERE receiver <> '';
 CREATE INDEX deliveries_event ON deliveries (event_n);
 CREATE INDEX deliveries_due ON deliveries (conn, due_ms) WHERE due_ms IS NOT NULL;
-CREATE INDEX deliveries_waiting ON deliveries (conn, kind, todo, lane) WHERE state IN ('pending', 'sending', 'retrying', 'held');
+CREATE INDEX deliveries_waiting ON deliveries (conn, kind, todo, lane) WHERE state = 'pending' OR state = 'sending' OR state = 'retrying' OR state = 'held';
 -- What follows is empty for a delivery that succeeds at once, but for the first, which is never longer than what is on its way.
 CREATE INDEX deliveries_sending ON deliveries (conn) WHERE state = 'sending';
 CREATE INDEX deliveries_unbound ON deliveries (conn, receiver) WHERE state = 'held' AND class = 'unbound';
-CREATE INDEX deliveries_conn_state ON deliveries (conn, state) WHERE state NOT IN ('pending', 'sending', 'succeeded');
-CREATE INDEX deliveries_state ON deliveries (state) WHERE state NOT IN ('pending', 'sending', 'succeeded');
+CREATE INDEX deliveries_conn_state ON deliveries (conn, state) WHERE state <> 'pending' AND state <> 'sending' AND state <> 'succeeded';
+CREATE INDEX deliveries_state ON deliveries (state) WHERE state <> 'pending' AND state <> 'sending' AND state <> 'succeeded';
 CREATE INDEX deliveries_conn_class ON deliveries (conn, class) WHERE class <> '';
 CREATE INDEX deliveries_class ON deliveries (class) WHERE class <> '';
 
@@ -218,12 +219,29 @@ CREATE TABLE attempts (
     worker           TEXT NOT NULL
 );
 
+-- What happened at a connection in five minutes. The delays are from the commit of the event to the OA's answer, counted by their
+-- length; what took longer than a minute is count less all of these.
+CREATE TABLE tallies (
+    conn    BIGINT NOT NULL,
+    at_ms   BIGINT NOT NULL,
+    what    TEXT NOT NULL,
+    count   BIGINT NOT NULL,
+    in_10ms BIGINT NOT NULL,
+    in_50ms BIGINT NOT NULL,
+    in_250ms BIGINT NOT NULL,
+    in_1s   BIGINT NOT NULL,
+    in_10s  BIGINT NOT NULL,
+    in_1m   BIGINT NOT NULL,
+    PRIMARY KEY (conn, at_ms, what)
+) WITHOUT ROWID;
+
 CREATE TABLE rejected (
     n           INTEGER PRIMARY KEY,
     id          TEXT NOT NULL UNIQUE,
     tenant      TEXT NOT NULL,
     subject     TEXT NOT NULL,
     header      TEXT NOT NULL,
+    stream      TEXT NOT NULL,
     stream_seq  BIGINT NOT NULL,
     reason      TEXT NOT NULL,
     path        TEXT NOT NULL,

@@ -1,0 +1,61 @@
+# Everything here needs only Go and a C compiler.
+
+GO      ?= go
+BIN     := bin/todosync
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TOOL    := $(GO) tool -modfile=tools.mod
+# ./testdata holds the samples; the Go tool leaves folders of that name out of ./...
+PACKAGES := ./... ./testdata
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := help
+.PHONY: help build run demo test race cover fuzz bench lint fmt tidy check clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+build: ## build ./bin/todosync
+	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/todosync
+
+run: build ## build, then run the demo: worker, embedded NATS, simulated OAs, sample events
+	./$(BIN) demo
+
+demo: run ## the same as run
+
+test: ## all tests, with the race detector
+	$(GO) test -race -timeout 10m $(PACKAGES)
+
+race: ## all tests with the race detector, in random order, uncached
+	$(GO) test -race -shuffle=on -count=1 -timeout 20m $(PACKAGES)
+
+cover: ## test coverage per function, and coverage.html
+	$(GO) test -timeout 10m -coverpkg=./... -coverprofile=coverage.out $(PACKAGES)
+	$(GO) tool cover -html=coverage.out -o coverage.html
+	$(GO) tool cover -func=coverage.out | tail -1
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@set -e; for dir in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$dir/*_test.go | sed 's/^func //'); do \
+			echo "== $$dir $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$dir; \
+		done; \
+	done
+
+bench: ## all benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+lint: ## vet and the linters of .golangci.yml
+	$(GO) vet $(PACKAGES)
+	$(TOOL) golangci-lint run
+
+fmt: ## format all Go files
+	$(TOOL) gofumpt -w .
+
+tidy: ## bring go.mod in order
+	$(GO) mod tidy
+
+check: ## what CI runs: formatting, lint, tests
+	@out=$$($(TOOL) gofumpt -l .); if [ -n "$$out" ]; then echo "not formatted (make fmt):"; echo "$$out"; exit 1; fi
+	$(MAKE) lint race
+
+clean: ## remove what the other targets made
+	rm -rf bin coverage.out coverage.html data/demo

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"todosync/connector"
+	"todosync/store"
+	"todosync/web/api"
+)
+
+// records are sync records as the API wants to see them.
+type records struct{ *store.DB }
+
+// Watch implements api.Records.
+func (r records) Watch(f connector.RecordFilter) (api.Watch, error) {
+	w, err := r.DB.Watch(f)
+	return watch{w}, err
+}
+
+// A watch follows records as the API wants to see them.
+type watch struct{ *store.Watch }
+
+// Next implements api.Watch.
+func (w watch) Next(ctx context.Context) ([]connector.Record, bool, error) {
+	changes, err := w.Watch.Next(ctx)
+	return changes.Records, changes.Missed, err
+}
+
+// Events implements api.Events.
+func (p ports) Events(ctx context.Context, f api.EventFilter, page connector.PageOf) (connector.Page[connector.EventStory], error) {
+	return p.db.Events(ctx, store.EventFilter{Tenants: f.Tenants, Todos: f.Todos, IDs: f.IDs}, page)
+}
+
+// Rejected implements api.Rejects.
+func (p ports) Rejected(ctx context.Context, tenants []string, page connector.PageOf) (connector.Page[connector.RejectedEvent], error) {
+	return p.db.Rejected(ctx, tenants, page)
+}
+
+// RejectedOne implements api.Rejects.
+func (p ports) RejectedOne(ctx context.Context, id string) (connector.RejectedEvent, error) {
+	return p.db.RejectedOne(ctx, id)
+}
+
+// Replay implements api.Rejects.
+func (p ports) Replay(ctx context.Context, id string, by api.By) (connector.EventStory, error) {
+	return p.db.Replay(ctx, id, by.Who)
+}
+
+// Bindings implements api.Bindings.
+func (p ports) Bindings(ctx context.Context, f api.BindingFilter, page connector.PageOf) (connector.Page[connector.Binding], error) {
+	found, err := p.db.Bindings(ctx, store.BindingFilter{Tenant: f.Key.Tenant, Connection: f.Key.Name, Text: f.Text}, page)
+	out := connector.Page[connector.Binding]{Next: found.Next, Items: []connector.Binding{}}
+	for _, b := range found.Items {
+		if len(f.Users) == 0 || slices.Contains(f.Users, b.User) {
+			out.Items = append(out.Items, b.Binding)
+		}
+	}
+	return out, err
+}
+
+// SetBinding implements api.Bindings.
+func (p ports) SetBinding(ctx context.Context, tenant string, b connector.Binding, by api.By) error {
+	_, err := p.db.SetBinding(ctx, tenant, b, by.Who)
+	return err
+}
+
+// RemoveBinding implements api.Bindings.
+func (p ports) RemoveBinding(ctx context.Context, k connector.ConnectionKey, user string, by api.By) error {
+	_, err := p.db.RemoveBinding(ctx, k, user, by.Who)
+	return err
+}
+
+// ImportBindings implements api.Importer: a file with a wrong row changes nothing, so it is tried before it is stored.
+func (p ports) ImportBindings(ctx context.Context, i api.Import, by api.By) (api.ImportReport, error) {
+	in := store.BindingImport{Tenant: i.Tenant, Who: by.Who, DryRun: true, Rows: make([]store.BindingRow, len(i.Rows))}
+	for n, r := range i.Rows {
+		in.Rows[n] = store.BindingRow{Row: r.Row, Binding: r.Binding}
+	}
+	report, err := p.db.ImportBindings(ctx, in)
+	if err == nil && !i.DryRun && len(report.Errors) == 0 {
+		in.DryRun = false
+		report, err = p.db.ImportBindings(ctx, in)
+	}
+	out := api.ImportReport{
+		DryRun: i.DryRun, Added: report.Added, Changed: report.Changed, Same: report.Same, Released: report.Released, Errors: []api.RowError{},
+	}
+	for _, e := range report.Errors {
+		out.Errors = append(out.Errors, api.RowError{Row: e.Row, Message: e.Message})
+	}
+	return out, err
+}
+
+// Secrets implements api.Secrets.
+func (p ports) Secrets(ctx context.Context, tenants []string) ([]api.SecretName, error) {
+	if len(tenants) == 0 {
+		tenants = []string{""} // all
+	}
+	var out []api.SecretName
+	for _, t := range tenants {
+		found, err := p.db.Secrets(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range found {
+			out = append(out, api.SecretName{Tenant: s.Tenant, Name: s.Name})
+		}
+	}
+	return out, nil
+}
+
+// SetSecret implements api.Secrets.
+func (p ports) SetSecret(ctx context.Context, s api.SecretName, value string, by api.By) error {
+	return p.db.SetSecret(ctx, s.Tenant, s.Name, value, by.Who)
+}
+
+// RemoveSecret implements api.Secrets.
+func (p ports) RemoveSecret(ctx context.Context, s api.SecretName, by api.By) error {
+	return p.db.RemoveSecret(ctx, s.Tenant, s.Name, by.Who)
+}
+
+// Unbound implements api.Bindings.
+func (p ports) Unbound(ctx context.Context, k connector.ConnectionKey, page connector.PageOf) (connector.Page[api.UnboundUser], error) {
+	return connector.Page[api.UnboundUser]{}, nil
+}
+
+// Stats implements api.Statistics.
+func (p ports) Stats(ctx context.Context, f api.ConnectionFilter) (api.Stats, error) {
+	return api.Stats{}, nil
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"slices"
+
+	"todosync/connector"
+	"todosync/store"
+	"todosync/web/api"
+)
+
+// The API and the store know nothing of each other: each has its own words for what passes between them. The types of this file
+// translate, and hold nothing else.
+
+// openAPI makes the HTTP server.
+func (a *app) openAPI() error {
+	p := ports{a.store}
+	handler, err := api.New(api.Config{
+		Auth: api.AdminToken(a.token), Version: version, Log: a.log,
+		Records: records{a.store}, Events: p, Publisher: a.publisher, Settings: p, Connections: p, Bindings: p, Importer: p, Rejects: p,
+		Secrets: p, Stats: p, Health: a.health,
+		Compile: connector.CompileOptions{Env: a.env(), PublicURL: a.cfg.publicURL},
+	})
+	if err != nil {
+		return err
+	}
+	a.http = api.NewServer(handler, handler)
+	return nil
+}
+
+// ports is the store as the API wants to see it.
+type ports struct{ db *store.DB }
+
+// Save implements api.Settings.
+func (p ports) Save(ctx context.Context, docs []api.Document, by api.By) ([]api.SaveResult, error) {
+	items := make([]store.SaveItem, len(docs))
+	for i, d := range docs {
+		items[i] = store.SaveItem{Kind: store.SaveKind(d.Kind), Tenant: d.Tenant, Name: d.Name, Source: d.Source, Settings: d.Settings}
+	}
+	saved, err := p.db.Save(ctx, items, store.By{Who: by.Who, How: store.SavedHow(by.How), Force: by.Force, IfMatch: by.IfMatch})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.SaveResult, len(saved))
+	for i, s := range saved {
+		out[i] = api.SaveResult{Kind: docs[i].Kind, Tenant: docs[i].Tenant, Name: docs[i].Name, Changed: s.Changed, Revision: s.Revision}
+		if s.Warning != "" {
+			out[i].Warnings = []string{s.Warning}
+		}
+	}
+	return out, nil
+}
+
+// Tenants implements api.Settings.
+func (p ports) Tenants(ctx context.Context, names []string, page connector.PageOf) (connector.Page[api.TenantState], error) {
+	found, err := p.db.Tenants(ctx, names)
+	if err != nil {
+		return connector.Page[api.TenantState]{}, err
+	}
+	return slice(page, found, func(t store.TenantInfo) (string, api.TenantState) {
+		return t.Name, api.TenantState{Tenant: t.Name, Title: t.Title, Revision: t.Revision, Connections: t.Connections}
+	})
+}
+
+// Saved implements api.Settings.
+func (p ports) Saved(ctx context.Context, k connector.ConnectionKey) (api.Saved, error) {
+	out := api.Saved{Kind: string(store.SaveConnection), Tenant: k.Tenant, Name: k.Name}
+	var r store.Revision
+	var err error
+	if k.Name == "" {
+		out.Kind = string(store.SaveTenant)
+		_, r, err = p.db.Tenant(ctx, k.Tenant)
+	} else {
+		_, r, err = p.db.Connection(ctx, k)
+	}
+	out.Revision, out.SavedAt, out.SavedBy, out.How = r.Revision, r.SavedAt, r.Who, string(r.How)
+	out.Source, out.Settings = r.Source, r.Settings
+	return out, err
+}
+
+// Revisions implements api.Settings.
+func (p ports) Revisions(ctx context.Context, k connector.ConnectionKey, page connector.PageOf) (connector.Page[api.Revision], error) {
+	found, err := p.db.Revisions(ctx, k, page)
+	out := connector.Page[api.Revision]{Next: found.Next, Items: make([]api.Revision, 0, len(found.Items))}
+	if err != nil {
+		return out, err
+	}
+	for _, r := range found.Items {
+		whole, err := p.db.Revision(ctx, k, r.Revision) // the list leaves the source out
+		if err != nil {
+			return out, err
+		}
+		out.Items = append(out.Items, api.Revision{Revision: r.Revision, SavedAt: r.SavedAt, SavedBy: r.Who, How: string(r.How), Source: whole.Source})
+	}
+	return out, nil
+}
+
+// Connections implements api.Connections.
+func (p ports) Connections(ctx context.Context, f api.ConnectionFilter, page connector.PageOf) (connector.Page[api.ConnectionState], error) {
+	found, err := p.db.Connections(ctx, f.Tenants)
+	if err != nil {
+		return connector.Page[api.ConnectionState]{}, err
+	}
+	if len(f.Names) > 0 {
+		found = slices.DeleteFunc(found, func(c store.ConnectionInfo) bool { return !slices.Contains(f.Names, c.Key.Name) })
+	}
+	return slice(page, found, func(c store.ConnectionInfo) (string, api.ConnectionState) {
+		return c.Key.Tenant + "\x00" + c.Key.Name, connectionState(c)
+	})
+}
+
+func connectionState(c store.ConnectionInfo) api.ConnectionState {
+	out := api.ConnectionState{
+		Tenant: c.Key.Tenant, Name: c.Key.Name, Title: c.Title, Preset: c.Preset, Protocol: c.Protocol, Revision: c.Revision,
+		Enabled: !c.Condition.Disabled, Paused: c.Condition.Paused, HeldFor: string(c.Condition.Reason()),
+		Message: c.Condition.Message, Waiting: c.Waiting, Failed: c.Failed,
+	}
+	switch c.Condition.Reason() {
+	case connector.ReasonTokenRefused:
+		out.HeldSince = &c.Condition.TokenRefused
+	case connector.ReasonDown:
+		out.HeldSince = &c.Condition.DownSince
+	}
+	if c.Problem != "" {
+		out.Message = c.Problem
+	}
+	return out
+}
+
+// SetPaused implements api.Connections.
+func (p ports) SetPaused(ctx context.Context, k connector.ConnectionKey, paused bool, by api.By) error {
+	if paused {
+		return p.db.Pause(ctx, k, by.Who)
+	}
+	return p.db.Resume(ctx, k, by.Who)
+}
+
+// DeleteConnection implements api.Connections.
+func (p ports) DeleteConnection(ctx context.Context, k connector.ConnectionKey, o api.DeleteOptions, by api.By) error {
+	if o.Withdraw {
+		return &connector.Error{
+			Kind: connector.Invalid, Op: "delete connection", Msg: "this version cannot take open todos out of the OA",
+			Hint: "finish them in the CRM before, or leave withdraw out: they stay in the OA then",
+		}
+	}
+	return p.db.Delete(ctx, store.Deletion{Key: k, Who: by.Who, CancelWaiting: o.CancelWaiting})
+}
+
+// slice cuts a page out of a list that is sorted by the key that item gives beside the answer's item. The cursor is the key of
+// the last item before, so that it stays right whatever comes or goes.
+func slice[S, T any](page connector.PageOf, all []S, item func(S) (string, T)) (connector.Page[T], error) {
+	out := connector.Page[T]{Items: []T{}}
+	after, err := base64.RawURLEncoding.DecodeString(page.Cursor)
+	if err != nil {
+		return out, &connector.Error{
+			Kind: connector.Invalid, Msg: "the cursor is not one of this list's", Hint: "begin without a cursor",
+			Details: []connector.Detail{{Path: "cursor", Message: "not a cursor of this list"}},
+		}
+	}
+	last := ""
+	for _, s := range all {
+		key, v := item(s)
+		if page.Cursor != "" && key <= string(after) {
+			continue
+		}
+		if page.Limit > 0 && len(out.Items) == page.Limit {
+			out.Next = base64.RawURLEncoding.EncodeToString([]byte(last))
+			break
+		}
+		out.Items, last = append(out.Items, v), key
+	}
+	return out, nil
+}

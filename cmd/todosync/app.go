@@ -1,0 +1,339 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"todosync/connector"
+	"todosync/connector/intake"
+	"todosync/internal/natsserver"
+	"todosync/retry"
+	"todosync/store"
+)
+
+// httpGrace is how long a stop waits for API requests under way.
+const httpGrace = 3 * time.Second
+
+// An app is the whole program of `serve`, wired: NATS, reader, store, worker and API on one data folder. Tests start it as the
+// command does.
+type app struct {
+	cfg    config
+	log    *slog.Logger
+	lookup func(string) (string, bool) // environment
+	token  string                      // of the admin
+
+	store     *store.DB
+	nats      *natsserver.Server // nil where NATS is somebody else's
+	conn      *nats.Conn
+	reader    *intake.Reader
+	publisher *intake.Publisher
+	worker    *connector.Worker
+	listener  net.Listener
+	http      *http.Server
+
+	// stops undo what newApp did, last first; close runs them once.
+	stops []func() error
+}
+
+// hooks are what a command hangs into an app beside its settings.
+type hooks struct {
+	lookup  func(string) (string, bool)                     // environment, for ${env:NAME}
+	observe func(ctx context.Context, o connector.Observed) // told of each attempt after its outcome is stored; optional
+}
+
+// newApp opens everything in the order in which it depends on each other. Where a step fails, what was opened before is closed again.
+func newApp(ctx context.Context, cfg config, log *slog.Logger, h hooks) (_ *app, err error) {
+	a := &app{cfg: cfg, log: log, lookup: h.lookup}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	lock, err := lockFolder(cfg.dataDir, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	a.undo(lock.Close)
+	if a.token, err = adminToken(cfg.dataDir, log); err != nil {
+		return nil, err
+	}
+	if err := a.listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.openNATS(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.openStore(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.openPipeline(h); err != nil {
+		return nil, err
+	}
+	return a, a.openAPI()
+}
+
+// undo adds a step to what close does.
+func (a *app) undo(f func() error) { a.stops = append(a.stops, f) }
+
+// close undoes what newApp did, in the reverse order. It may be called twice.
+func (a *app) close() error {
+	var errs []error
+	for len(a.stops) > 0 {
+		last := len(a.stops) - 1
+		f := a.stops[last]
+		a.stops = a.stops[:last]
+		errs = append(errs, f())
+	}
+	return errors.Join(errs...)
+}
+
+// listen takes the API's port first of all: that it is taken should be known before anything is opened.
+func (a *app) listen(ctx context.Context) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.listen)
+	if err != nil {
+		e := &connector.Error{
+			Kind: connector.Unavailable, Op: "start the API", Msg: "cannot listen on " + a.cfg.listen,
+			Hint: "Give an address of this machine with --listen.", Err: rootCause(err),
+		}
+		if errors.Is(err, syscall.EADDRINUSE) {
+			e.Kind, e.Msg, e.Err = connector.Conflict, a.cfg.listen+" is taken by another program", nil
+			e.Hint = "Stop that program, or give another address with --listen."
+		}
+		return e
+	}
+	if a.cfg.tlsCert != "" {
+		cert, err := tls.LoadX509KeyPair(a.cfg.tlsCert, a.cfg.tlsKey)
+		if err != nil {
+			return errors.Join(&connector.Error{Kind: connector.Invalid, Op: "start the API", Msg: "--tls-cert and --tls-key: " + err.Error()}, l.Close())
+		}
+		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}})
+	}
+	a.listener = l
+	a.undo(func() error {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// address is where the API is reached from this machine.
+func (a *app) address() string {
+	scheme := "http://"
+	if a.cfg.tlsCert != "" {
+		scheme = "https://"
+	}
+	addr, ok := a.listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return scheme + a.listener.Addr().String()
+	}
+	host := addr.IP.String()
+	if addr.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return scheme + net.JoinHostPort(host, fmt.Sprint(addr.Port))
+}
+
+// openNATS starts the embedded NATS or dials the operator's.
+func (a *app) openNATS(ctx context.Context) error {
+	password := a.cfg.natsPassword
+	if f := a.cfg.natsPasswordFile; f != "" {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			return &connector.Error{Kind: connector.Invalid, Op: "connect to NATS", Msg: "--nats-password-file cannot be read", Err: rootCause(err)}
+		}
+		password = strings.TrimSpace(string(b))
+	}
+	var err error
+	if !a.cfg.embedded() {
+		a.conn, err = intake.Dial(intake.DialConfig{
+			URLs: a.cfg.nats, Creds: a.cfg.natsCreds, CA: a.cfg.natsTLSCA, User: a.cfg.natsUser, Password: password,
+			ClientName: "todosync worker", Log: a.log,
+		})
+		if err != nil {
+			return err
+		}
+		a.undo(func() error { a.conn.Close(); return nil })
+		return nil
+	}
+	interval, err := a.cfg.syncInterval()
+	if err != nil {
+		return err
+	}
+	a.nats, err = natsserver.Start(ctx, natsserver.Config{
+		StoreDir: filepath.Join(a.cfg.dataDir, streamFolder), Listen: a.cfg.natsListen, ConfigFile: a.cfg.natsConfig,
+		MaxStore: max(2*int64(a.cfg.streamMaxBytes), natsserver.DefaultMaxStore), SyncInterval: interval,
+		User: a.cfg.natsUser, Password: password, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.undo(func() error { a.nats.Close(); return nil })
+	if a.conn, err = a.nats.Connect("todosync worker", intake.Options(a.log)...); err != nil {
+		return err
+	}
+	a.undo(func() error { a.conn.Close(); return nil })
+	return nil
+}
+
+func (a *app) openStore(ctx context.Context) error {
+	path := filepath.Join(a.cfg.dataDir, storeFile)
+	key, err := storeKey(a.cfg.key(), path, a.log)
+	if err != nil {
+		return err
+	}
+	a.store, err = store.Open(ctx, store.Config{
+		Path: path, Key: key, Log: a.log, Worker: a.name(), Wake: a.wake,
+		Compile: connector.CompileOptions{Env: a.env(), PublicURL: a.cfg.publicURL},
+	})
+	if err != nil {
+		return err
+	}
+	a.undo(a.store.Close)
+	return nil
+}
+
+// env gives ${env:NAME} the names that --env-allow lists, and no others.
+func (a *app) env() func(string) (string, bool) {
+	allowed := map[string]bool{}
+	for _, name := range a.cfg.envAllow {
+		allowed[name] = true
+	}
+	return func(name string) (string, bool) {
+		if !allowed[name] {
+			return "", false
+		}
+		return a.lookup(name)
+	}
+}
+
+// wake tells the worker of connections that have something to do. The store calls it from its first moment on.
+func (a *app) wake(conns []int64) {
+	if a.worker != nil {
+		a.worker.Wake(conns)
+	}
+}
+
+// name is this worker's name in records.
+func (a *app) name() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return fmt.Sprintf("%s-%d", host, os.Getpid())
+}
+
+// openPipeline makes what takes events from the stream and what sends deliveries.
+func (a *app) openPipeline(h hooks) error {
+	egress, err := retry.NewEgress(retry.EgressConfig{Deny: a.cfg.egressDeny, Allow: a.cfg.egressAllow, Own: a.own})
+	if err != nil {
+		return &usageError{err.Error(), ""}
+	}
+	a.worker, err = connector.NewWorker(connector.WorkerConfig{
+		Ledger: a.store, Registry: a.store, Log: a.log, Name: a.name(), Drain: time.Duration(a.cfg.drain), Egress: egress, Observe: h.observe,
+	})
+	if err != nil {
+		return err
+	}
+	inbox, err := connector.NewInbox(connector.InboxConfig{Acceptor: a.store, Wake: a.wake, Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.reader, err = intake.NewReader(intake.ReaderConfig{
+		Conn: a.conn, Inbox: inbox, Log: a.log, Stream: a.cfg.stream, Consumer: a.cfg.consumer, Replicas: a.cfg.streamReplicas,
+		MaxBytes: int64(a.cfg.streamMaxBytes), MaxAge: time.Duration(a.cfg.streamMaxAge),
+	})
+	if err != nil {
+		return err
+	}
+	a.publisher, err = intake.NewPublisher(intake.PublisherConfig{Conn: a.conn, Stream: a.cfg.stream})
+	return err
+}
+
+// own names this server's own listeners, which no connection may address.
+func (a *app) own() []netip.AddrPort {
+	var out []netip.AddrPort
+	add := func(address string) {
+		if p, err := netip.ParseAddrPort(address); err == nil {
+			out = append(out, p)
+		}
+	}
+	add(a.listener.Addr().String())
+	if a.nats != nil {
+		if u, err := url.Parse(a.nats.Addr()); err == nil {
+			add(u.Host)
+		}
+	}
+	return out
+}
+
+// run serves until ctx ends, then stops in order: the reader takes nothing more, the worker finishes what is in flight, the API
+// answers what it was asked. It returns nil after an orderly stop.
+func (a *app) run(ctx context.Context) error {
+	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx))
+	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopReading()
+	defer stopSending()
+	failed := make(chan error, 3)
+	var reader, worker, api sync.WaitGroup
+	start := func(wg *sync.WaitGroup, part string, f func() error) {
+		wg.Go(func() {
+			if err := f(); err != nil {
+				failed <- fmt.Errorf("%s: %w", part, err)
+			}
+		})
+	}
+	start(&worker, "worker", func() error { return a.worker.Run(sending) })
+	start(&reader, "reader", func() error { return a.reader.Run(reading) })
+	start(&api, "API", func() error {
+		if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	a.log.Info("ready", "api", a.address(), "nats", a.natsAddress(), "data_dir", a.cfg.dataDir, "version", version)
+	var err error
+	select {
+	case <-ctx.Done():
+		a.log.Info("stopping", "drain", time.Duration(a.cfg.drain))
+	case err = <-failed:
+		a.log.Error("a part has ended, stopping", "error", err)
+	}
+	stopReading()
+	reader.Wait()
+	stopSending()
+	worker.Wait()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpGrace)
+	defer cancel()
+	if serr := a.http.Shutdown(grace); serr != nil {
+		serr = a.http.Close() // what was still open were streams that have no end
+		err = errors.Join(err, serr)
+	}
+	api.Wait()
+	a.log.Info("stopped")
+	return err
+}
+
+// natsAddress is where events are sent to.
+func (a *app) natsAddress() string {
+	if a.nats != nil {
+		return a.nats.Addr()
+	}
+	return a.conn.ConnectedUrlRedacted()
+}

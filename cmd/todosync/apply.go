@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"todosync/connector/file"
+)
+
+// savedColumns are the columns of the list of what was applied.
+var savedColumns = [...]column{
+	{key: "kind", en: "kind", zh: "类型"},
+	{key: "tenant", en: "tenant", zh: "租户"},
+	{key: "name", en: "name", zh: "名称"},
+	{key: "result", en: "result", zh: "结果"},
+	{key: "revision", en: "revision", zh: "版本"},
+}
+
+// A saved is what became of one document.
+type saved struct {
+	Kind     string   `json:"kind"`
+	Tenant   string   `json:"tenant"`
+	Name     string   `json:"name,omitempty"`
+	Result   string   `json:"result"` // changed, unchanged or deleted
+	Changed  bool     `json:"changed"`
+	Revision int64    `json:"revision"`
+	Warnings []string `json:"warnings"`
+}
+
+// A settingsFile is a file on its way to the server.
+type settingsFile struct {
+	Name    string `json:"name"`
+	Content string `json:"content"`
+}
+
+func (c *cli) applyCmd() *cobra.Command {
+	var prune bool
+	cmd := &cobra.Command{
+		Use: "apply -f PATH", Short: c.t("Load connection and tenant files into the server, all of them or none", "把连接文件和租户文件加载到服务器:全部成功或全部不变"),
+		Args: c.args(0, 0, ""), Example: "  todosync apply -f connections/",
+	}
+	s := c.serverFlags(cmd)
+	paths := c.fileFlag(cmd)
+	cmd.Flags().BoolVar(&prune, "prune", false, c.t("delete connections of these tenants that the files do not have", "删除这些租户中文件里没有的连接"))
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if len(*paths) == 0 {
+			return c.missing(cmd, "-f PATH")
+		}
+		docs, problems := file.ReadFiles(*paths, file.Options{Lang: string(c.lang)})
+		if err := problems.Err(); err != nil {
+			return problems
+		}
+		c.tellProblems(c.stderr, problems)
+		a, err := c.connect(s)
+		if err != nil {
+			return err
+		}
+		results, err := a.apply(cmd.Context(), docs)
+		if err == nil && prune {
+			var pruned []saved
+			pruned, err = a.prune(cmd.Context(), docs)
+			results = append(results, pruned...)
+		}
+		if terr := c.tellSaved(results); err == nil {
+			err = terr
+		}
+		return err
+	}
+	return cmd
+}
+
+// apply sends the files of the documents, which the server takes all or not at all.
+func (a *client) apply(ctx context.Context, docs []file.Document) ([]saved, error) {
+	var names []string
+	for _, d := range docs {
+		if !slices.Contains(names, d.File) {
+			names = append(names, d.File)
+		}
+	}
+	var files []settingsFile
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return nil, &failure{msg: fmt.Sprintf(a.cli.t("cannot read %s", "无法读取 %s"), name), err: rootCause(err)}
+		}
+		files = append(files, settingsFile{Name: name, Content: string(b)})
+	}
+	return a.applyFiles(ctx, files)
+}
+
+// applyFiles sends files that need not be on a disk.
+func (a *client) applyFiles(ctx context.Context, files []settingsFile) ([]saved, error) {
+	request := struct {
+		Files []settingsFile `json:"files"`
+	}{files}
+	var answer struct {
+		Items []saved `json:"items"`
+	}
+	if err := a.do(ctx, call{method: http.MethodPost, path: path("apply"), body: request}, &answer); err != nil {
+		return nil, err
+	}
+	for i := range answer.Items {
+		answer.Items[i].Result = "unchanged"
+		if answer.Items[i].Changed {
+			answer.Items[i].Result = "changed"
+		}
+	}
+	return answer.Items, nil
+}
+
+// prune deletes the connections of the documents' tenants that no document describes.
+func (a *client) prune(ctx context.Context, docs []file.Document) ([]saved, error) {
+	keep, tenants := map[string]bool{}, []string{}
+	for _, d := range docs {
+		tenant := ""
+		if d.Connection != nil {
+			tenant = d.Connection.Tenant
+			keep[d.Connection.Key().String()] = true
+		} else {
+			tenant = d.Tenant.Tenant
+		}
+		if !slices.Contains(tenants, tenant) {
+			tenants = append(tenants, tenant)
+		}
+	}
+	items, err := a.pages(ctx, path("connections"), url.Values{"tenant": {strings.Join(tenants, ",")}}, &paging{limit: 1000, all: true})
+	if err != nil {
+		return nil, err
+	}
+	var out []saved
+	for _, raw := range items {
+		var have struct {
+			Tenant, Name string
+			Revision     int64
+		}
+		if err := json.Unmarshal(raw, &have); err != nil {
+			return out, fmt.Errorf("read the connection: %w", err)
+		}
+		if keep[have.Tenant+"/"+have.Name] {
+			continue
+		}
+		if err := a.do(ctx, call{method: http.MethodDelete, path: path("tenants", have.Tenant, "connections", have.Name)}, nil); err != nil {
+			return out, fmt.Errorf("%s/%s: %w", have.Tenant, have.Name, err)
+		}
+		out = append(out, saved{Kind: "Connection", Tenant: have.Tenant, Name: have.Name, Result: "deleted", Changed: true, Revision: have.Revision})
+	}
+	return out, nil
+}
+
+// tellSaved prints what became of documents, and their warnings on standard error.
+func (c *cli) tellSaved(results []saved) error {
+	items := make([]json.RawMessage, len(results))
+	for i, r := range results {
+		for _, w := range r.Warnings {
+			fmt.Fprintf(c.stderr, c.t("warning: %s: %s\n", "警告:%s:%s\n"), strings.TrimSuffix(r.Tenant+"/"+r.Name, "/"), w)
+		}
+		raw, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		items[i] = raw
+	}
+	return c.list(savedColumns[:], items)
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"todosync/internal/oasim"
+)
+
+func (c *cli) simulateCmd() *cobra.Command {
+	var vendors []string
+	var listen string
+	var conf oasim.Config
+	cmd := &cobra.Command{
+		Use: "simulate", Short: c.t("Run only the OA simulators", "只运行 OA 模拟器"), Args: c.args(0, 0, ""),
+		Example: "  todosync simulate --vendor seeyon --listen 127.0.0.1:18081 --fail-rate 0.1 --latency 50ms",
+	}
+	f := cmd.Flags()
+	f.StringSliceVar(&vendors, "vendor", oasim.Vendors(), c.t("which OAs", "模拟哪些 OA"))
+	f.StringVar(&listen, "listen", "127.0.0.1:18081", c.t("address of the first; each further one takes the next port", "第一个的监听地址;其余依次使用下一个端口"))
+	f.Float64Var(&conf.FailRate, "fail-rate", 0, c.t("share of calls that fail, 0 to 1", "失败比例,0 到 1"))
+	f.DurationVar(&conf.Latency, "latency", 0, c.t("wait before each answer", "每次应答前的延迟"))
+	f.Uint64Var(&conf.Seed, "seed", 0, c.t("seed of the failures; 0 takes a new one", "失败的随机种子;0 表示每次不同"))
+	f.StringVar(&conf.User, "user", "", c.t("the only user who may log in", "唯一可登录的用户"))
+	f.StringVar(&conf.Password, "password", "", c.t("his password", "其密码"))
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if conf.Seed == 0 {
+			conf.Seed = rand.Uint64()
+		}
+		host, first, err := net.SplitHostPort(listen)
+		port, perr := strconv.Atoi(first)
+		if err != nil || perr != nil || port < 0 || port+len(vendors) > 65536 {
+			return &usageError{fmt.Sprintf(c.t("--listen %s: want an address such as 127.0.0.1:18081", "--listen %s:应为 127.0.0.1:18081 这样的地址"), listen), ""}
+		}
+		var sims oas
+		defer sims.close()
+		for i, v := range vendors {
+			if !slices.Contains(oasim.Vendors(), v) {
+				return &usageError{fmt.Sprintf(c.t("--vendor %s: want some of %s", "--vendor %s:只能是 %s"), v, strings.Join(oasim.Vendors(), ", ")), ""}
+			}
+			at := net.JoinHostPort(host, strconv.Itoa(port+i))
+			if port == 0 {
+				at = listen
+			}
+			one := conf
+			one.Log = func(call oasim.Call) { c.simulated(v, call) }
+			o, err := startOA(cmd.Context(), v, one, at)
+			if err != nil {
+				return err
+			}
+			sims = append(sims, o)
+			fmt.Fprintf(c.stdout, c.t("%-10s at %s   (its inbox: %s/_sim/todos)\n", "%-10s 地址 %s   (待办箱:%s/_sim/todos)\n"), v, o.address, o.address)
+		}
+		<-cmd.Context().Done()
+		return nil
+	}
+	return cmd
+}
+
+// simulated prints a call that a simulator has answered.
+func (c *cli) simulated(vendor string, call oasim.Call) {
+	fmt.Fprintf(c.stdout, "%s  %s  %-8s %-8s %s  %s  %d\n", call.Time.Format("15:04:05.000"), pad(vendor, 9), call.Op, call.Effect,
+		pad(oneLine(call.Todo), 32), pad(oneLine(strings.Join(call.Accounts, ",")), 20), call.Status)
+}
+
+// An oa is a simulated OA that listens on a port of this machine.
+type oa struct {
+	sim     *oasim.Sim
+	server  *http.Server
+	address string // http://host:port
+	done    sync.WaitGroup
+}
+
+// startOA opens the listener and serves until close.
+func startOA(ctx context.Context, vendor string, conf oasim.Config, listen string) (*oa, error) {
+	sim, err := oasim.New(vendor, conf)
+	if err != nil {
+		return nil, &usageError{err.Error(), ""}
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return nil, &failure{
+			msg: fmt.Sprintf("the %s simulator cannot listen on %s", vendor, listen), err: rootCause(err),
+			hint: "Stop what listens there, or choose another address with --listen.",
+		}
+	}
+	o := &oa{sim: sim, address: "http://" + l.Addr().String(), server: &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}}
+	o.done.Go(func() { _ = o.server.Serve(l) }) // ends with http.ErrServerClosed alone
+	return o, nil
+}
+
+// close ends the simulator and every connection to it.
+func (o *oa) close() {
+	o.sim.Close()
+	_ = o.server.Close()
+	o.done.Wait()
+}
+
+// oas are simulators that end together.
+type oas []*oa
+
+func (s oas) close() {
+	for _, o := range s {
+		o.close()
+	}
+}
+
+// rootCause is the innermost error, which says what is wrong without repeating address and call.
+func rootCause(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}

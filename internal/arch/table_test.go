@@ -1,0 +1,49 @@
+package arch
+
+// A row is what one package may import. Libraries are module paths, so that a package of theirs may be any.
+type row struct {
+	pkg       string
+	ours      []string // packages of this module; "*" stands for all
+	libraries []string
+}
+
+// table is the package table of ARCHITECTURE.md. What is not in it may not exist.
+func table() []row {
+	return []row{
+		{"cmd/todosync", []string{"*"}, []string{
+			"github.com/goccy/go-yaml", "github.com/jedib0t/go-pretty/v6", "github.com/nats-io/nats.go",
+			"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
+		}},
+		{"web/api", []string{"connector", "connector/file", "mapping", "retry"}, []string{
+			"github.com/danielgtaylor/huma/v2", "golang.org/x/text",
+		}},
+		{"store", []string{"connector", "mapping", "retry"}, []string{
+			"github.com/jmoiron/sqlx", "github.com/mattn/go-sqlite3", "github.com/oklog/ulid/v2",
+			"github.com/pressly/goose/v3",
+		}},
+		{"store/storetest", []string{"connector", "mapping", "retry", "store"}, nil},
+		{"connector/intake", []string{"connector"}, []string{"github.com/nats-io/nats.go"}},
+		{"connector/file", []string{"connector", "connector/preset", "mapping", "retry"}, []string{
+			"github.com/goccy/go-yaml", "golang.org/x/text",
+		}},
+		{"connector/preset", nil, nil},
+		{"connector", []string{"mapping", "retry"}, []string{"github.com/google/uuid", "golang.org/x/time"}},
+		{"mapping", nil, []string{"github.com/beevik/etree", "github.com/tidwall/gjson", "golang.org/x/text"}},
+		{"retry", nil, []string{"github.com/hashicorp/go-retryablehttp", "golang.org/x/net"}},
+		{"internal/natsserver", []string{"connector"}, []string{
+			"github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys",
+		}},
+		{"internal/oasim", nil, nil},
+		{"internal/arch", nil, nil},
+		{"internal/licences", nil, nil},
+		{"testdata", nil, nil},
+	}
+}
+
+// testLibraries may be imported by tests alone, and by packages that hold tests for others.
+func testLibraries() []string {
+	return []string{"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid"}
+}
+
+// testPackages hold tests that other packages run.
+func testPackages() []string { return []string{"store/storetest"} }

@@ -1,0 +1,312 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"todosync/connector"
+	"todosync/mapping"
+	"todosync/retry"
+)
+
+// Limits of a search for records.
+const (
+	searchTime  = 70 * time.Millisecond // after which a search that finds little gives what it has
+	searchStep  = 20_000                // numbers that a sparse search looks at first
+	textDefault = 7 * 24 * time.Hour    // how far back text is looked for unless the filter says from when on
+)
+
+// recordColumns are what a storedRecord is read from; deliveries are d, their connections c.
+const recordColumns = `d.n, d.id, d.conn, c.tenant, c.name, d.scene, d.state, d.class, d.code, d.message, d.todo, d.title, d.receivers,
+	d.account, d.event_id, d.revision, d.tries, d.created_ms, d.updated_ms, d.due_ms, d.sent_twice, d.superseded_by,
+	d.split_from, d.remote_id`
+
+type storedRecord struct {
+	N            int64  `db:"n"`
+	ID           string `db:"id"`
+	Conn         int64  `db:"conn"`
+	Tenant       string `db:"tenant"`
+	Name         string `db:"name"`
+	Scene        string `db:"scene"`
+	State        string `db:"state"`
+	Class        string `db:"class"`
+	Code         string `db:"code"`
+	Message      string `db:"message"`
+	Todo         string `db:"todo"`
+	Title        string `db:"title"`
+	Receivers    string `db:"receivers"`
+	Account      string `db:"account"`
+	EventID      string `db:"event_id"`
+	Revision     int64  `db:"revision"`
+	Tries        int    `db:"tries"`
+	CreatedMs    int64  `db:"created_ms"`
+	UpdatedMs    int64  `db:"updated_ms"`
+	DueMs        *int64 `db:"due_ms"`
+	SentTwice    bool   `db:"sent_twice"`
+	SupersededBy string `db:"superseded_by"`
+	SplitFrom    string `db:"split_from"`
+	RemoteID     string `db:"remote_id"`
+}
+
+// record is the row as an admin sees it: what a condition holds is held.
+func (d *DB) record(r *storedRecord) (connector.Record, error) {
+	who, err := recipientsOf(r.Receivers)
+	if err != nil {
+		return connector.Record{}, err
+	}
+	ids := make([]string, len(who))
+	for i, p := range who {
+		ids[i] = p.ID
+	}
+	out := connector.Record{
+		ID: r.ID, Tenant: r.Tenant, Connection: r.Name, Scene: connector.Scene(r.Scene), State: connector.State(r.State),
+		Class: retry.Class(r.Class), Code: r.Code, Message: r.Message, Todo: r.Todo, Title: r.Title,
+		Receiver: strings.Join(ids, ","), OAAccount: r.Account, EventID: r.EventID, Revision: r.Revision, Tries: r.Tries,
+		CreatedAt: instant(r.CreatedMs), UpdatedAt: instant(r.UpdatedMs), PossiblySentTwice: r.SentTwice,
+		SupersededBy: r.SupersededBy, SplitFrom: r.SplitFrom, RemoteID: r.RemoteID,
+	}
+	if out.State == connector.Pending || out.State == connector.Retrying {
+		if s := d.registry.current.Load().byNumber[r.Conn]; s != nil {
+			if c := s.state.Load().condition; c.Reason() != "" {
+				out.State, out.Class = connector.Held, c.Reason()
+				if c.Message != "" {
+					out.Message = c.Message
+				}
+				return out, nil
+			}
+		}
+		if r.DueMs != nil {
+			due := instant(*r.DueMs)
+			out.NextTryAt = &due
+		}
+	}
+	return out, nil
+}
+
+// Records lists the sync records that a filter chooses, newest first, without their attempts. A search that would take long ends
+// with what it has found, maybe nothing, and a cursor to go on from; an empty cursor says that there is no more.
+func (d *DB) Records(ctx context.Context, f connector.RecordFilter, p connector.PageOf) (connector.Page[connector.Record], error) {
+	const op = "search records"
+	out := connector.Page[connector.Record]{Items: []connector.Record{}}
+	before, limit, err := pageOf(op, p)
+	if err != nil {
+		return out, err
+	}
+	if err := checkFilter(op, &f); err != nil {
+		return out, err
+	}
+	if f.Text != "" && f.From.IsZero() {
+		end := f.To
+		if end.IsZero() {
+			end = d.cfg.Now()
+		}
+		f.From = end.Add(-textDefault)
+	}
+	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+		out.Items, out.Next = out.Items[:0], ""
+		query, err := d.recordQuery(q, &f)
+		if err != nil || query.none {
+			return err
+		}
+		low, high, err := window(q, f.From, f.To)
+		if err != nil {
+			return err
+		}
+		s := recordSearch{tx: q, query: &query, low: low, high: min(before, high), limit: limit, until: time.Now().Add(searchTime)}
+		numbers, next, err := s.run()
+		if err != nil {
+			return err
+		}
+		if next > 0 {
+			out.Next = cursor(next)
+		}
+		out.Items, err = d.recordsByNumber(q, numbers)
+		return err
+	})
+	return out, err
+}
+
+// checkFilter refuses words that are no state, class or scene: a typing mistake would find nothing and say nothing.
+func checkFilter(op string, f *connector.RecordFilter) error {
+	var wrong []connector.Detail
+	check := func(path string, values, known []string) {
+		for _, v := range values {
+			if !slices.Contains(known, v) {
+				wrong = append(wrong, connector.Detail{Path: path, Message: v + " is none of " + strings.Join(known, ", ")})
+			}
+		}
+	}
+	check("state", f.States, words(connector.States()))
+	check("scene", f.Scenes, words(connector.Scenes()))
+	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
+		wrong = append(wrong, connector.Detail{Path: "to", Message: "is not after from"})
+	}
+	if len(wrong) > 0 {
+		return &connector.Error{Kind: connector.Invalid, Op: op, Msg: "the filter is wrong", Details: wrong}
+	}
+	return nil
+}
+
+func words[T ~string](values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
+}
+
+// recordsByNumber reads records, newest first.
+func (d *DB) recordsByNumber(q *sqlx.Tx, numbers []int64) ([]connector.Record, error) {
+	out := make([]connector.Record, 0, len(numbers))
+	if len(numbers) == 0 {
+		return out, nil
+	}
+	var rows []storedRecord
+	err := q.Select(&rows, `SELECT `+recordColumns+` FROM deliveries d JOIN connections c ON c.n = d.conn
+		WHERE d.n IN (SELECT value FROM json_each(?)) ORDER BY d.n DESC`, numberSet(numbers))
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		r, err := d.record(&rows[i])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// A recordSearch goes down its sources, newest first, a stretch of numbers at a time.
+type recordSearch struct {
+	tx        *sqlx.Tx
+	query     *recordQuery
+	low, high int64 // numbers from low on and below high
+	limit     int
+	until     time.Time
+}
+
+// run gives the numbers of the found rows and, where there may be more, the number below which to go on.
+func (s *recordSearch) run() (found []int64, next int64, err error) {
+	step := int64(searchStep)
+	if !s.query.sparse {
+		step = s.high - s.low
+	}
+	for high := s.high; high > s.low; {
+		low := max(s.low, high-step)
+		stretch, err := s.stretch(low, high, s.limit+1-len(found))
+		if err != nil {
+			return nil, 0, err
+		}
+		if found = append(found, stretch...); len(found) > s.limit {
+			found = found[:s.limit]
+			return found, found[s.limit-1], nil
+		}
+		if high = low; time.Now().After(s.until) && high > s.low {
+			return found, high, nil
+		}
+		step = min(step*2, 1_000_000)
+	}
+	return found, 0, nil
+}
+
+// stretch searches one stretch of numbers in all sources.
+func (s *recordSearch) stretch(low, high int64, limit int) ([]int64, error) {
+	var found []int64
+	for i := range s.query.sources {
+		source := &s.query.sources[i]
+		var w where
+		w.conditions = append(slices.Clone(source.where.conditions), s.query.residual.conditions...)
+		w.args = append(slices.Clone(source.where.args), s.query.residual.args...)
+		w.add(source.number+` >= ?`, low)
+		w.add(source.number+` < ?`, high)
+		var some []int64
+		err := s.tx.Select(&some, `SELECT d.n FROM `+source.from+` `+w.text()+` ORDER BY `+source.number+` DESC LIMIT ?`, w.with(limit)...)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	slices.SortFunc(found, func(a, b int64) int { return int(b - a) })
+	found = slices.Compact(found)
+	return found[:min(len(found), limit)], nil
+}
+
+// Record gives one sync record with its attempts. Secrets show as ***.
+func (d *DB) Record(ctx context.Context, id string) (connector.Record, error) {
+	const op = "read record"
+	var out connector.Record
+	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+		var rows []storedRecord
+		err := q.Select(&rows, `SELECT `+recordColumns+` FROM deliveries d JOIN connections c ON c.n = d.conn WHERE d.id = ?`, clean(id))
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return notFound(op, "record "+id)
+		}
+		if out, err = d.record(&rows[0]); err != nil {
+			return err
+		}
+		out.Attempts, err = attemptsOf(q, rows[0].N)
+		return err
+	})
+	return out, err
+}
+
+type storedAttempt struct {
+	At              int64  `db:"at"`
+	StartedMs       int64  `db:"started_ms"`
+	DurationMs      int64  `db:"duration_ms"`
+	Method          string `db:"method"`
+	Address         string `db:"address"`
+	RequestHeaders  string `db:"request_headers"`
+	RequestBody     string `db:"request_body"`
+	Status          int    `db:"status"`
+	ResponseHeaders string `db:"response_headers"`
+	ResponseBody    string `db:"response_body"`
+	Class           string `db:"class"`
+	Code            string `db:"code"`
+	Message         string `db:"message"`
+	Worker          string `db:"worker"`
+}
+
+// attemptsMost is how many attempts of one record are shown; a delivery that was probed for weeks has thousands.
+const attemptsMost = 200
+
+// attemptsOf reads the last attempts of a delivery, in order.
+func attemptsOf(q *sqlx.Tx, delivery int64) ([]connector.RecordAttempt, error) {
+	const query = `SELECT at, started_ms, duration_ms, method, address, request_headers, request_body, status, response_headers,
+		response_body, class, code, message, worker FROM attempts WHERE at BETWEEN ? AND ? ORDER BY at DESC LIMIT ?`
+	var rows []storedAttempt
+	if err := q.Select(&rows, query, attemptKey(delivery, 0), attemptKey(delivery+1, 0)-1, attemptsMost); err != nil {
+		return nil, err
+	}
+	slices.Reverse(rows)
+	out := make([]connector.RecordAttempt, len(rows))
+	for i := range rows {
+		r := &rows[i]
+		a := connector.RecordAttempt{
+			Number: int(r.At & (1<<attemptBits - 1)), StartedAt: instant(r.StartedMs), DurationMs: r.DurationMs,
+			Request:  connector.SentRequest{Method: r.Method, Address: mapping.Mask(r.Address), Body: mapping.Mask(r.RequestBody)},
+			Response: connector.ReceivedAnswer{Status: r.Status, Body: r.ResponseBody},
+			Class:    retry.Class(r.Class), Code: r.Code, Message: r.Message, Worker: r.Worker,
+		}
+		if err := json.Unmarshal([]byte(r.RequestHeaders), &a.Request.Headers); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal([]byte(r.ResponseHeaders), &a.Response.Headers); err != nil {
+			return nil, err
+		}
+		for i := range a.Request.Headers {
+			a.Request.Headers[i].Value = mapping.Mask(a.Request.Headers[i].Value)
+		}
+		out[i] = a
+	}
+	return out, nil
+}

@@ -1,0 +1,219 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"todosync/connector"
+)
+
+// TallySpan is how long one tally counts.
+const TallySpan = 5 * time.Minute
+
+// TallyDelays are the lengths by which a tally sorts delays.
+var TallyDelays = [6]time.Duration{
+	10 * time.Millisecond, 50 * time.Millisecond, 250 * time.Millisecond, time.Second, 10 * time.Second, time.Minute,
+}
+
+// A tally counts outcomes of one turn before they are stored.
+type tally []tallied
+
+type tallied struct {
+	what   string
+	count  int64
+	within [len(TallyDelays)]int64
+}
+
+// add counts one outcome and how long after the event's commit it came.
+func (t *tally) add(what string, delayMs int64) {
+	var e *tallied
+	for i := range *t {
+		if (*t)[i].what == what {
+			e = &(*t)[i]
+		}
+	}
+	if e == nil {
+		*t = append(*t, tallied{what: what})
+		e = &(*t)[len(*t)-1]
+	}
+	e.count++
+	for i, most := range TallyDelays {
+		if delayMs <= most.Milliseconds() {
+			e.within[i]++
+			break
+		}
+	}
+}
+
+// store adds what was counted to the tally of its time.
+func (t *tally) store(x *tx, conn, now int64) error {
+	const query = `INSERT INTO tallies (conn, at_ms, what, count, in_10ms, in_50ms, in_250ms, in_1s, in_10s, in_1m)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conn, at_ms, what) DO UPDATE SET count = count + excluded.count,
+		in_10ms = in_10ms + excluded.in_10ms, in_50ms = in_50ms + excluded.in_50ms, in_250ms = in_250ms + excluded.in_250ms,
+		in_1s = in_1s + excluded.in_1s, in_10s = in_10s + excluded.in_10s, in_1m = in_1m + excluded.in_1m`
+	at := now - now%TallySpan.Milliseconds()
+	for _, e := range *t {
+		w := e.within
+		if err := x.run(query, conn, at, e.what, e.count, w[0], w[1], w[2], w[3], w[4], w[5]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A Tally says how many deliveries ended in one way at a connection within one TallySpan.
+type Tally struct {
+	Key   connector.ConnectionKey `json:"key"`
+	At    time.Time               `json:"at"`
+	What  connector.State         `json:"what"` // the final state
+	Count int64                   `json:"count"`
+	// Within counts by delay from the event's commit to the outcome: those up to TallyDelays[i] and above the one before. The rest took
+	// longer.
+	Within [len(TallyDelays)]int64 `json:"within"`
+}
+
+// Tallies gives what happened from a time on, oldest first, in the tenants that are given or in all.
+func (d *DB) Tallies(ctx context.Context, tenants []string, from time.Time) ([]Tally, error) {
+	const op = "read statistics"
+	type stored struct {
+		Tenant  string `db:"tenant"`
+		Name    string `db:"name"`
+		AtMs    int64  `db:"at_ms"`
+		What    string `db:"what"`
+		Count   int64  `db:"count"`
+		In10ms  int64  `db:"in_10ms"`
+		In50ms  int64  `db:"in_50ms"`
+		In250ms int64  `db:"in_250ms"`
+		In1s    int64  `db:"in_1s"`
+		In10s   int64  `db:"in_10s"`
+		In1m    int64  `db:"in_1m"`
+	}
+	w := where{}
+	w.in(`c.tenant`, tenants)
+	w.add(`t.at_ms >= ?`, millis(from))
+	var rows []stored
+	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+		rows = rows[:0]
+		return q.Select(&rows, `SELECT c.tenant, c.name, t.at_ms, t.what, t.count, t.in_10ms, t.in_50ms, t.in_250ms, t.in_1s, t.in_10s, t.in_1m
+			FROM connections c CROSS JOIN tallies t ON t.conn = c.n `+w.text()+` ORDER BY t.at_ms, c.tenant, c.name, t.what`, w.args...)
+	})
+	out := make([]Tally, len(rows))
+	for i, r := range rows {
+		out[i] = Tally{
+			Key: connector.ConnectionKey{Tenant: r.Tenant, Name: r.Name}, At: instant(r.AtMs), What: connector.State(r.What),
+			Count: r.Count, Within: [len(TallyDelays)]int64{r.In10ms, r.In50ms, r.In250ms, r.In1s, r.In10s, r.In1m},
+		}
+	}
+	return out, err
+}
+
+// A Count says how many deliveries of a connection stand in a state, as shown: what a condition holds is held. What has succeeded is counted
+// as long as its tallies are kept.
+type Count struct {
+	Key    connector.ConnectionKey `json:"key"`
+	State  connector.State         `json:"state"`
+	Count  int64                   `json:"count"`
+	Oldest time.Time               `json:"oldest"` // since when the oldest that waits does; zero for final states
+}
+
+// Counts gives how many deliveries there are by connection and state, in the tenants that are given or in all.
+func (d *DB) Counts(ctx context.Context, tenants []string) ([]Count, error) {
+	const op = "count records"
+	type stored struct {
+		Conn     int64 `db:"conn"`
+		Count    int64 `db:"count"`
+		OldestMs int64 `db:"oldest_ms"`
+	}
+	type state struct {
+		Conn  int64  `db:"conn"`
+		State string `db:"state"`
+		Count int64  `db:"count"`
+	}
+	type name struct {
+		N      int64  `db:"n"`
+		Tenant string `db:"tenant"`
+		Name   string `db:"name"`
+	}
+	w := where{}
+	w.in(`tenant`, tenants)
+	var names []name
+	var lines []stored
+	var states []state
+	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+		names, lines, states = names[:0], lines[:0], states[:0]
+		if err := q.Select(&names, `SELECT n, tenant, name FROM connections `+w.text()+` ORDER BY tenant, name`, w.args...); err != nil {
+			return err
+		}
+		numbers := make([]int64, len(names))
+		for i := range names {
+			numbers[i] = names[i].N
+		}
+		var only where
+		only.numbers(`conn`, numbers)
+		// What waits is counted in its index alone, without a look at the rows; what is sent, held or to be tried again, in theirs.
+		err := q.Select(&lines, `SELECT l.conn, l.count, d.created_ms AS oldest_ms FROM (
+				SELECT conn, COUNT(*) AS count, MIN(n) AS first FROM `+waiting+` WHERE `+waits+` AND `+only.all()+` GROUP BY conn
+			) l JOIN deliveries d ON d.n = l.first`, only.args...)
+		if err != nil {
+			return err
+		}
+		return q.Select(&states, `SELECT conn, state, COUNT(*) AS count FROM deliveries WHERE `+ended+` AND `+only.all()+` GROUP BY conn, state
+			UNION ALL SELECT conn, 'sending', COUNT(*) FROM deliveries WHERE state = 'sending' AND `+only.all()+` GROUP BY conn
+			UNION ALL SELECT conn, 'succeeded', SUM(count) FROM tallies WHERE what = 'succeeded' AND `+only.all()+` GROUP BY conn`,
+			slices.Repeat(only.args, 3)...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	by := map[int64]map[connector.State]int64{}
+	for _, s := range states {
+		if by[s.Conn] == nil {
+			by[s.Conn] = map[connector.State]int64{}
+		}
+		by[s.Conn][connector.State(s.State)] = s.Count
+	}
+	line := map[int64]stored{}
+	for _, l := range lines {
+		line[l.Conn] = l
+	}
+	out := []Count{}
+	current := d.registry.current.Load()
+	for _, c := range names {
+		n := by[c.N]
+		if n == nil {
+			n = map[connector.State]int64{}
+		}
+		n[connector.Pending] = line[c.N].Count - n[connector.Sending] - n[connector.Held] - n[connector.Retrying]
+		if s := current.byNumber[c.N]; s != nil && s.state.Load().condition.Reason() != "" {
+			n[connector.Held] += n[connector.Pending] + n[connector.Retrying]
+			n[connector.Pending], n[connector.Retrying] = 0, 0
+		}
+		for _, s := range connector.States() {
+			if n[s] == 0 {
+				continue
+			}
+			count := Count{Key: connector.ConnectionKey{Tenant: c.Tenant, Name: c.Name}, State: s, Count: n[s]}
+			if !s.Final() {
+				count.Oldest = instant(line[c.N].OldestMs)
+			}
+			out = append(out, count)
+		}
+	}
+	return out, nil
+}
+
+// Remembered gives about how many accepted and how many rejected events are kept, of all tenants.
+func (d *DB) Remembered(ctx context.Context) (events, rejected int64, err error) {
+	const op = "count events"
+	// Events are numbered without gaps and taken away at the old end: to count ten million of them would take a second.
+	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+		if err := q.Get(&events, `SELECT COALESCE((SELECT MAX(n) FROM events) - (SELECT MIN(n) FROM events) + 1, 0)`); err != nil {
+			return err
+		}
+		return q.Get(&rejected, `SELECT COUNT(*) FROM rejected`)
+	})
+	return events, rejected, err
+}

@@ -1,0 +1,317 @@
+package api_test
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"todosync/connector"
+	"todosync/web/api"
+)
+
+const (
+	adminToken  = "admin-token-of-the-test"
+	viewerToken = "viewer-of-t1"
+	writerToken = "writer-of-t1"
+)
+
+// tokens is an Authenticator with an admin and people of tenant t1.
+type tokens struct{ api.AdminToken }
+
+func (a tokens) Authenticate(ctx context.Context, token string) (*api.Principal, error) {
+	switch token {
+	case viewerToken:
+		return &api.Principal{Name: "vera", Role: api.View, Tenants: []string{"t1"}}, nil
+	case "all-of-t1":
+		return &api.Principal{Name: "tom", Role: api.Admin, Tenants: []string{"t1"}}, nil
+	case writerToken:
+		return &api.Principal{Name: "crm", Scopes: []api.Right{api.WriteEvents}, Tenants: []string{"t1"}}, nil
+	case "database-away":
+		return nil, &connector.Error{Kind: connector.Unavailable, Msg: "the database is away"}
+	}
+	return a.AdminToken.Authenticate(ctx, token)
+}
+
+// A backend is all that is behind the API, in memory.
+type backend struct {
+	mu        sync.Mutex // guards all of it
+	records   []connector.Record
+	filters   []connector.RecordFilter
+	failAfter int // pages of records until the store fails; 0: never
+	published []connector.Incoming
+	publish   error
+	saved     map[connector.ConnectionKey]api.Saved
+	saves     []api.By
+	paused    map[connector.ConnectionKey]bool
+	bindings  []connector.Binding
+	imports   []api.Import
+	report    api.ImportReport
+	rejects   []connector.RejectedEvent
+	secrets   map[api.SecretName]string
+	parts     []api.Part
+	changed   chan connector.Record
+	stopped   chan struct{}
+	stats     api.Stats
+}
+
+func newBackend() *backend {
+	return &backend{
+		saved: map[connector.ConnectionKey]api.Saved{}, paused: map[connector.ConnectionKey]bool{},
+		secrets: map[api.SecretName]string{}, changed: make(chan connector.Record, 10), stopped: make(chan struct{}, 1),
+	}
+}
+
+func pageOf[T any](all []T, p connector.PageOf) (connector.Page[T], error) {
+	from := 0
+	if p.Limit < 1 {
+		return connector.Page[T]{}, &connector.Error{Kind: connector.Internal, Msg: "a page of nothing"}
+	}
+	if p.Cursor != "" {
+		n, err := strconv.Atoi(p.Cursor)
+		if err != nil {
+			return connector.Page[T]{}, &connector.Error{Kind: connector.Invalid, Msg: "bad cursor"}
+		}
+		from = n
+	}
+	to := min(from+p.Limit, len(all))
+	out := connector.Page[T]{Items: all[from:to]}
+	if to < len(all) {
+		out.Next = strconv.Itoa(to)
+	}
+	return out, nil
+}
+
+func (b *backend) Records(_ context.Context, f connector.RecordFilter, p connector.PageOf) (connector.Page[connector.Record], error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.filters = append(b.filters, f)
+	if b.failAfter > 0 && len(b.filters) > b.failAfter {
+		return connector.Page[connector.Record]{}, &connector.Error{Kind: connector.Unavailable, Msg: "the disk is gone"}
+	}
+	var match []connector.Record
+	for _, r := range b.records {
+		if len(f.Tenants) == 0 || slices.Contains(f.Tenants, r.Tenant) {
+			match = append(match, r)
+		}
+	}
+	return pageOf(match, p)
+}
+
+func (b *backend) Record(_ context.Context, id string) (connector.Record, error) {
+	for _, r := range b.records {
+		if r.ID == id {
+			return r, nil
+		}
+	}
+	return connector.Record{}, &connector.Error{Kind: connector.NotFound, Msg: "there is no record " + id}
+}
+
+func (b *backend) Watch(f connector.RecordFilter) (api.Watch, error) {
+	return &watch{b: b, filter: f}, nil
+}
+
+// A watch gives what is put into its backend's changed; a record without an id stands for a gap.
+type watch struct {
+	b      *backend
+	filter connector.RecordFilter
+}
+
+func (w *watch) Next(ctx context.Context) ([]connector.Record, bool, error) {
+	select {
+	case <-ctx.Done():
+		return nil, false, ctx.Err()
+	case r := <-w.b.changed:
+		if r.ID == "" {
+			return nil, true, nil
+		}
+		if len(w.filter.States) > 0 && !slices.Contains(w.filter.States, string(r.State)) {
+			return nil, false, nil
+		}
+		return []connector.Record{r}, false, nil
+	}
+}
+
+func (w *watch) Close() { w.b.stopped <- struct{}{} }
+
+func (b *backend) Events(_ context.Context, f api.EventFilter, p connector.PageOf) (connector.Page[connector.EventStory], error) {
+	all := []connector.EventStory{}
+	for _, t := range []string{"t1", "t2"} {
+		if len(f.Tenants) == 0 || slices.Contains(f.Tenants, t) {
+			all = append(all, connector.EventStory{ID: "e", Tenant: t, Connections: []connector.ConnectionStory{{Connection: "oa"}}})
+		}
+	}
+	return pageOf(all, p)
+}
+
+func (b *backend) Publish(_ context.Context, m connector.Incoming) (uint64, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.publish != nil {
+		return 0, false, b.publish
+	}
+	m.Data = slices.Clone(m.Data)
+	b.published = append(b.published, m)
+	return uint64(len(b.published)), false, nil
+}
+
+func (b *backend) Save(_ context.Context, docs []api.Document, by api.By) ([]api.SaveResult, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.saves = append(b.saves, by)
+	var out []api.SaveResult
+	for _, d := range docs {
+		k := connector.ConnectionKey{Tenant: d.Tenant, Name: d.Name}
+		was := b.saved[k]
+		if by.IfMatch != 0 && by.IfMatch != was.Revision {
+			return nil, &connector.Error{Kind: connector.Conflict, Msg: "changed"}
+		}
+		b.saved[k] = api.Saved{
+			Kind: d.Kind, Tenant: d.Tenant, Name: d.Name, Revision: was.Revision + 1, SavedBy: by.Who, How: by.How,
+			Source: d.Source, Settings: d.Settings, SavedAt: time.Date(2026, 1, 2, 3, 4, 5, 6_700_000, time.FixedZone("", 8*3600)),
+		}
+		out = append(out, api.SaveResult{Kind: d.Kind, Tenant: d.Tenant, Name: d.Name, Changed: true, Revision: was.Revision + 1})
+	}
+	return out, nil
+}
+
+func (b *backend) keys() []connector.ConnectionKey {
+	var out []connector.ConnectionKey
+	for k := range b.saved {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(x, y connector.ConnectionKey) int { return strings.Compare(x.String(), y.String()) })
+	return out
+}
+
+func (b *backend) Tenants(_ context.Context, names []string, p connector.PageOf) (connector.Page[api.TenantState], error) {
+	var all []api.TenantState
+	for _, k := range b.keys() {
+		if k.Name == "" && (len(names) == 0 || slices.Contains(names, k.Tenant)) {
+			all = append(all, api.TenantState{Tenant: k.Tenant, Revision: b.saved[k].Revision})
+		}
+	}
+	return pageOf(all, p)
+}
+
+func (b *backend) Saved(_ context.Context, k connector.ConnectionKey) (api.Saved, error) {
+	if s, ok := b.saved[k]; ok {
+		return s, nil
+	}
+	return api.Saved{}, &connector.Error{Kind: connector.NotFound, Msg: "there is no " + k.String()}
+}
+
+func (b *backend) Revisions(_ context.Context, k connector.ConnectionKey, p connector.PageOf) (connector.Page[api.Revision], error) {
+	s, ok := b.saved[k]
+	if !ok {
+		return connector.Page[api.Revision]{}, &connector.Error{Kind: connector.NotFound, Msg: "there is no " + k.String()}
+	}
+	return pageOf([]api.Revision{{Revision: s.Revision, SavedAt: s.SavedAt, Source: s.Source}}, p)
+}
+
+func (b *backend) Connections(_ context.Context, f api.ConnectionFilter, p connector.PageOf) (connector.Page[api.ConnectionState], error) {
+	var all []api.ConnectionState
+	for _, k := range b.keys() {
+		if k.Name != "" && (len(f.Tenants) == 0 || slices.Contains(f.Tenants, k.Tenant)) &&
+			(len(f.Names) == 0 || slices.Contains(f.Names, k.Name)) {
+			all = append(all, api.ConnectionState{Tenant: k.Tenant, Name: k.Name, Paused: b.paused[k]})
+		}
+	}
+	return pageOf(all, p)
+}
+
+func (b *backend) SetPaused(_ context.Context, k connector.ConnectionKey, paused bool, _ api.By) error {
+	b.paused[k] = paused
+	return nil
+}
+
+func (b *backend) DeleteConnection(_ context.Context, k connector.ConnectionKey, o api.DeleteOptions, _ api.By) error {
+	if !o.CancelWaiting {
+		return &connector.Error{Kind: connector.Conflict, Msg: "3 deliveries wait", Hint: "?cancelWaiting=true"}
+	}
+	delete(b.saved, k)
+	return nil
+}
+
+func (b *backend) Bindings(_ context.Context, f api.BindingFilter, p connector.PageOf) (connector.Page[connector.Binding], error) {
+	var all []connector.Binding
+	for _, v := range b.bindings {
+		if v.Connection == f.Key.Name && (len(f.Users) == 0 || slices.Contains(f.Users, v.User)) {
+			all = append(all, v)
+		}
+	}
+	return pageOf(all, p)
+}
+
+func (b *backend) SetBinding(_ context.Context, _ string, v connector.Binding, _ api.By) error {
+	b.bindings = append(b.bindings, v)
+	return nil
+}
+
+func (b *backend) RemoveBinding(_ context.Context, _ connector.ConnectionKey, user string, _ api.By) error {
+	b.bindings = slices.DeleteFunc(b.bindings, func(v connector.Binding) bool { return v.User == user })
+	return nil
+}
+
+func (b *backend) Unbound(_ context.Context, _ connector.ConnectionKey, p connector.PageOf) (connector.Page[api.UnboundUser], error) {
+	return pageOf([]api.UnboundUser{{User: "7", Waiting: 2}}, p)
+}
+
+func (b *backend) ImportBindings(_ context.Context, i api.Import, _ api.By) (api.ImportReport, error) {
+	b.imports = append(b.imports, i)
+	r := b.report
+	r.Added, r.DryRun = len(i.Rows), i.DryRun
+	return r, nil
+}
+
+func (b *backend) Rejected(_ context.Context, tenants []string, p connector.PageOf) (connector.Page[connector.RejectedEvent], error) {
+	var all []connector.RejectedEvent
+	for _, r := range b.rejects {
+		if len(tenants) == 0 || slices.Contains(tenants, r.Tenant) {
+			all = append(all, r)
+		}
+	}
+	return pageOf(all, p)
+}
+
+func (b *backend) RejectedOne(_ context.Context, id string) (connector.RejectedEvent, error) {
+	for _, r := range b.rejects {
+		if r.ID == id {
+			return r, nil
+		}
+	}
+	return connector.RejectedEvent{}, &connector.Error{Kind: connector.NotFound, Msg: "there is none"}
+}
+
+func (b *backend) Replay(_ context.Context, id string, _ api.By) (connector.EventStory, error) {
+	return connector.EventStory{ID: "of " + id}, nil
+}
+
+func (b *backend) Secrets(_ context.Context, tenants []string) ([]api.SecretName, error) {
+	var out []api.SecretName
+	for n := range b.secrets {
+		if len(tenants) == 0 || slices.Contains(tenants, n.Tenant) {
+			out = append(out, n)
+		}
+	}
+	return out, nil
+}
+
+func (b *backend) SetSecret(_ context.Context, n api.SecretName, value string, _ api.By) error {
+	if len(value) < 6 {
+		return &connector.Error{Kind: connector.Invalid, Msg: "a secret has 6 characters or more"}
+	}
+	b.secrets[n] = value
+	return nil
+}
+
+func (b *backend) RemoveSecret(_ context.Context, n api.SecretName, _ api.By) error {
+	delete(b.secrets, n)
+	return nil
+}
+
+func (b *backend) Stats(context.Context, api.ConnectionFilter) (api.Stats, error) {
+	return b.stats, nil
+}

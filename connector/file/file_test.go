@@ -357,3 +357,23 @@ func TestOptions(t *testing.T) {
 		t.Errorf("without: places (-want +got):\n%s\n%v", diff, problems)
 	}
 }
+
+// The examples of the README go into a server without --public-url: only a scene that is off names sign-on addresses.
+func TestRepositoryExamples(t *testing.T) {
+	t.Parallel()
+	docs, problems := ReadFiles([]string{"../../examples/connections"}, Options{CheckPublicURL: true})
+	if len(problems) > 0 {
+		t.Error(problems)
+	}
+	if len(docs) != 2 {
+		t.Errorf("%d documents, want 2", len(docs))
+	}
+	src, err := os.ReadFile("../../examples/connections/seeyon.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	on := strings.Replace(string(src), "remind: {enabled: false}", "remind: {enabled: true}", 1)
+	if _, problems := Parse("a.yaml", []byte(on), Options{CheckPublicURL: true}); !strings.Contains(problems.Error(), "--public-url") {
+		t.Errorf("with the scene on: %v, want a word about --public-url", problems)
+	}
+}

@@ -20,6 +20,8 @@ func bodied(method string) bool {
 // scene checks the request of one scene. Of one that is off, only what is there is checked.
 func (k *compiler) scene(s connector.Scene, settings *connector.SceneSettings) {
 	d, path := k.d, "scenes."+string(s)
+	k.off = !settings.Enabled
+	defer func() { k.off = false }()
 	mode := k.c.Receivers
 	if settings.Receivers != nil {
 		mode = *settings.Receivers

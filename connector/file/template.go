@@ -25,6 +25,7 @@ type compiler struct {
 	fields    *mapping.Fields
 	codes     map[string]bool          // that a template may use, as F012
 	used      map[string]bool          // names of secrets
+	off       bool                     // the scene that is compiled is off, so it may name what this server lacks
 	own       map[string]mapping.Field // the tenant's codes
 }
 
@@ -207,7 +208,7 @@ func (k *compiler) template(path, src string, o mapping.Options) *mapping.Templa
 	for _, name := range t.Secrets() {
 		k.used[name] = true
 	}
-	if o := k.d.r.o; o.CheckPublicURL && o.PublicURL == "" {
+	if o := k.d.r.o; o.CheckPublicURL && o.PublicURL == "" && !k.off {
 		for _, code := range []string{"F117", "F118"} {
 			if t.Uses(code) {
 				k.d.problem(k.pointAt(n, at, "#"+code), path, say("#%s is an address of this server: start it with --public-url",

@@ -1,0 +1,209 @@
+package connector
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"todosync/mapping"
+	"todosync/retry"
+)
+
+// CompileOptions are what compiling needs from the process.
+type CompileOptions struct {
+	Env       func(name string) (string, bool) // values of ${env:NAME} that the server was started with; nil: none
+	PublicURL string                           // where browsers reach the server; empty: #F117 and #F118 can't be used
+}
+
+// Compile makes a Program of a connection's settings; t is its tenant, nil where the tenant has no file. The error is an
+// *Error of kind Invalid with all mistakes in its Details.
+func Compile(conn, revision int64, c *Connection, t *Tenant, o CompileOptions) (*Program, error) {
+	k := compiler{c: c, o: o}
+	k.prepare(t)
+	p := &Program{
+		Conn: conn, Key: c.Key(), Revision: revision, Settings: c,
+		scenes: map[Scene]*sceneProgram{}, policy: policyOf(&c.Retry), freeze: map[string]*mapping.Template{},
+	}
+	p.Condition.Disabled = !c.Enabled
+	for _, s := range Scenes() {
+		settings := c.Scenes[s]
+		if settings == nil || !settings.Enabled || s == SceneEdit && c.EditAs == EditAsRecreate && settings.Address == "" {
+			continue // an edit that is a re-creation needs no request of its own
+		}
+		p.scenes[s] = k.scene(s, settings)
+	}
+	if c.Token != nil {
+		p.token = k.token(c.Token)
+	}
+	if c.Basic != nil {
+		p.basic = &basicProgram{
+			user:     k.template("basic.user", c.Basic.User, mapping.HeaderValue, "", mapping.Each),
+			password: k.template("basic.password", c.Basic.Password, mapping.HeaderValue, "", mapping.Each),
+		}
+	}
+	for _, code := range c.Freeze {
+		p.freeze[code] = k.template("freeze", "#"+code, mapping.Body, "", mapping.Each)
+	}
+	p.signOnURL = signOnURL(o.PublicURL, c)
+	k.unsupported()
+	if len(k.mistakes) > 0 {
+		return nil, &Error{
+			Kind: Invalid, Op: "compile connection " + c.Key().String(),
+			Msg: fmt.Sprintf("%d mistakes", len(k.mistakes)), Details: k.mistakes,
+		}
+	}
+	return p, nil
+}
+
+// A compiler gathers the mistakes of one connection.
+type compiler struct {
+	c         *Connection
+	o         CompileOptions
+	fields    *mapping.Fields
+	variables map[string]string
+	mistakes  []Detail
+}
+
+func (k *compiler) mistake(path string, err error) {
+	if err != nil {
+		k.mistakes = append(k.mistakes, Detail{Path: path, Message: err.Error()})
+	}
+}
+
+func (k *compiler) prepare(t *Tenant) {
+	k.variables = make(map[string]string, len(k.c.Variables))
+	for name, v := range k.c.Variables {
+		k.variables[name] = string(v)
+	}
+	zone, err := time.LoadLocation(k.c.TimeZone)
+	if err != nil {
+		k.mistake("timeZone", fmt.Errorf("%q is no time zone such as Asia/Shanghai", k.c.TimeZone))
+		zone = time.UTC
+	}
+	own := map[string]mapping.Field{}
+	if t != nil {
+		maps.Copy(own, t.Fields)
+	}
+	maps.Copy(own, k.c.Fields)
+	if k.fields, err = mapping.ParseFields(own, zone, k.c.TimeFormat); err != nil {
+		k.mistake("fields", err)
+	}
+}
+
+func (k *compiler) template(path, src string, place mapping.Place, contentType string, r mapping.Receivers) *mapping.Template {
+	t, err := mapping.Compile(src, mapping.Options{
+		Place: place, Variables: k.variables, Fields: k.fields, Receivers: r, Env: k.o.Env, ContentType: contentType,
+	})
+	k.mistake(path, err)
+	if err == nil && k.o.PublicURL == "" && (t.Uses("F117") || t.Uses("F118")) {
+		k.mistake(path, fmt.Errorf("#F117 and #F118 are addresses of this server: start it with --public-url"))
+	}
+	return t
+}
+
+func (k *compiler) scene(s Scene, settings *SceneSettings) *sceneProgram {
+	path := "scenes." + string(s)
+	out := &sceneProgram{mode: k.c.Receivers}
+	if settings.Receivers != nil {
+		out.mode = *settings.Receivers
+	}
+	headers := maps.Clone(k.c.Headers)
+	if headers == nil {
+		headers = Headers{}
+	}
+	for name, v := range settings.Headers {
+		maps.DeleteFunc(headers, func(have string, _ Text) bool { return strings.EqualFold(have, name) })
+		headers[name] = v
+	}
+	out.request = k.request(path, RequestSettings{
+		Method: settings.Method, Address: settings.Address, Headers: headers, Body: settings.Body,
+	}, out.mode.As)
+	result := k.c.Result
+	if settings.Result != nil {
+		result = *settings.Result
+	}
+	var err error
+	out.answer, err = mapping.CompileResult(rulesOf(&result, k.c.Protocol))
+	k.mistake("result", err)
+	for _, code := range accountCodes {
+		out.accounts = out.accounts || out.request.uses(code)
+	}
+	return out
+}
+
+func (k *compiler) request(path string, s RequestSettings, r mapping.Receivers) requestProgram {
+	out := requestProgram{method: s.Method}
+	if out.method == "" {
+		out.method = "POST"
+	}
+	contentType := ""
+	names := slices.Sorted(maps.Keys(s.Headers))
+	for _, name := range names {
+		if strings.EqualFold(name, "Content-Type") {
+			contentType = string(s.Headers[name])
+		}
+		out.headers = append(out.headers, headerProgram{
+			name:  name,
+			value: k.template(path+".headers."+name, string(s.Headers[name]), mapping.HeaderValue, "", r),
+		})
+	}
+	out.address = k.template(path+".address", s.Address, mapping.Address, "", r)
+	if s.Body != "" {
+		place := mapping.Body
+		if strings.Contains(strings.ToLower(contentType), "application/x-www-form-urlencoded") {
+			place = mapping.Form
+		}
+		out.body = k.template(path+".body", s.Body, place, contentType, r)
+	}
+	return out
+}
+
+// unsupported refuses settings that this version can read and not carry out: ignoring them would send wrong requests.
+func (k *compiler) unsupported() {
+	refuse := func(path string, set bool) {
+		if set {
+			k.mistakes = append(k.mistakes, Detail{Path: path, Message: "this version does not carry out this setting; leave it out"})
+		}
+	}
+	refuse("oauth2", k.c.OAuth2 != nil)
+	refuse("sign", k.c.Sign != nil)
+	refuse("token.script", k.c.Token != nil && k.c.Token.Script != "")
+	for s, settings := range k.c.Scenes {
+		refuse("scenes."+string(s)+".script", settings != nil && settings.Script != "")
+	}
+}
+
+func rulesOf(r *Result, p Protocol) mapping.ResultRules {
+	return mapping.ResultRules{
+		CodeName: r.CodeName, MsgName: r.MsgName, DataName: r.DataName,
+		Success: r.SuccessCode.Strings(), XMLJSONField: r.XMLJSONField,
+		DuplicateCodes: r.Duplicate.Codes.Strings(), DuplicateMessages: r.Duplicate.Messages.Strings(),
+		GoneCodes: r.Gone.Codes.Strings(), GoneMessages: r.Gone.Messages.Strings(),
+		PartialCodes: r.Partial.Codes.Strings(), PartialAccounts: r.Partial.Accounts,
+		WebService: p == WebService,
+	}
+}
+
+func policyOf(r *RetrySettings) retry.Policy {
+	p := retry.Policy{
+		Enabled: r.Enabled, On: r.On, GiveUpAfter: time.Duration(r.GiveUpAfter),
+		Codes: r.Codes.Strings(), Messages: r.Messages.Strings(),
+	}
+	for _, d := range r.Schedule {
+		p.Schedule = append(p.Schedule, time.Duration(d))
+	}
+	return p
+}
+
+// signOnURL is the sign-on address of a connection, up to its name.
+func signOnURL(public string, c *Connection) string {
+	vendor := "generic"
+	if c.SignOn != nil && c.SignOn.Vendor != "" {
+		vendor = string(c.SignOn.Vendor)
+	}
+	return strings.TrimRight(public, "/") + "/oa/" + url.PathEscape(vendor) + "/" + url.PathEscape(c.Tenant) + "/" +
+		url.PathEscape(c.Name)
+}

@@ -1,0 +1,102 @@
+package connector
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"todosync/mapping"
+	"todosync/retry"
+)
+
+// A Preview is a request as it would be sent, with secrets shown as ***, and where each value came from.
+type Preview struct {
+	Scene        Scene               `json:"scene"`
+	Receiver     string              `json:"receiver"`
+	Method       string              `json:"method"`
+	Address      string              `json:"address"`
+	Headers      []retry.Header      `json:"headers"`
+	Body         string              `json:"body"`
+	Placeholders []mapping.Explained `json:"placeholders"`
+}
+
+// Preview renders what a scene would send for an event, without sending it: one request a receiver with `each`, else one.
+// It needs no store; bindings are by CRM user. An error of kind Invalid says what is missing.
+func (p *Program) Preview(e *Event, scene Scene, bindings map[string]Binding, now time.Time) ([]Preview, error) {
+	sp := p.scenes[scene]
+	if sp == nil {
+		var on []string
+		for s := range p.scenes {
+			on = append(on, string(s))
+		}
+		sort.Strings(on)
+		return nil, &Error{
+			Kind: Invalid, Op: "render", Msg: fmt.Sprintf("scene %s is off in connection %s", scene, p.Key),
+			Hint: "scenes that are on: " + strings.Join(on, ", "),
+		}
+	}
+	who := make([]Recipient, len(e.Object.Receivers))
+	for i, r := range e.Object.Receivers {
+		who[i] = Recipient{ID: r.ID, Name: r.Name}
+	}
+	groups := [][]Recipient{who}
+	if sp.mode.As == mapping.Each && len(who) > 0 {
+		groups = slices.Collect(slices.Chunk(who, 1))
+	}
+	stored := &StoredEvent{Tenant: e.Tenant, Kind: e.Kind, Action: e.Action, ID: e.ID, Time: e.Time, Payload: e.Payload}
+	var out []Preview
+	for _, group := range groups {
+		d := &Delivery{ID: "preview", Todo: e.Object.ID, Scene: scene, Recipients: group, External: 1}
+		s := p.scope(d, scene, stored, e.Doc, &Lane{}, bindings)
+		s.TryTime = now
+		s.Secret = func(string) (string, error) { return "", nil }
+		s.UUID = func() string { return "00000000-0000-0000-0000-000000000000" }
+		one, err := sp.request.preview(s)
+		if err != nil {
+			return nil, &Error{Kind: Invalid, Op: "render " + string(scene), Msg: err.Error()}
+		}
+		one.Scene, one.Receiver = scene, strings.Join(idsOf(group), ",")
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// preview renders the kept form alone: secrets need not be known for it.
+func (r *requestProgram) preview(s *mapping.Scope) (Preview, error) {
+	out := Preview{Method: r.method}
+	text := func(t *mapping.Template) (string, error) {
+		b, err := t.Append(nil, s, mapping.Stored)
+		return mapping.Mask(string(b)), err
+	}
+	var err error
+	if out.Address, err = text(r.address); err != nil {
+		return out, err
+	}
+	for _, h := range r.headers {
+		v, err := text(h.value)
+		if err != nil {
+			return out, err
+		}
+		out.Headers = append(out.Headers, retry.Header{Name: h.name, Value: v})
+	}
+	if r.body != nil {
+		if out.Body, err = text(r.body); err != nil {
+			return out, err
+		}
+	}
+	seen := map[string]bool{}
+	for _, t := range r.templates() {
+		if t == nil {
+			continue
+		}
+		for _, x := range t.Explain(s) {
+			if !seen[x.Placeholder] {
+				seen[x.Placeholder] = true
+				out.Placeholders = append(out.Placeholders, x)
+			}
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,88 @@
+package connector
+
+import (
+	"net/url"
+	"strings"
+
+	"todosync/mapping"
+	"todosync/retry"
+)
+
+// uses reports whether any part of the request uses a placeholder.
+func (r *requestProgram) uses(code string) bool {
+	for _, t := range r.templates() {
+		if t != nil && t.Uses(code) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *requestProgram) templates() []*mapping.Template {
+	out := []*mapping.Template{r.address, r.body}
+	for _, h := range r.headers {
+		out = append(out, h.value)
+	}
+	return out
+}
+
+// A rendering is one request, as sent and as kept.
+type rendering struct {
+	wire   retry.Request
+	stored SentRequest
+}
+
+// render fills the request's templates. The kept form has marks in place of secrets.
+func (r *requestProgram) render(s *mapping.Scope) (rendering, error) {
+	out := rendering{wire: retry.Request{Method: r.method}, stored: SentRequest{Method: r.method}}
+	var err error
+	if out.wire.Address, out.stored.Address, err = both(r.address, s); err != nil {
+		return out, err
+	}
+	for _, h := range r.headers {
+		wire, stored, err := both(h.value, s)
+		if err != nil {
+			return out, err
+		}
+		out.wire.Headers = append(out.wire.Headers, retry.Header{Name: h.name, Value: wire})
+		out.stored.Headers = append(out.stored.Headers, retry.Header{Name: h.name, Value: stored})
+	}
+	if r.body != nil {
+		wire, stored, err := both(r.body, s)
+		if err != nil {
+			return out, err
+		}
+		out.wire.Body, out.stored.Body = []byte(wire), stored
+	}
+	return out, nil
+}
+
+// both renders a template as sent and as kept; the second rendering is spared where no secret is used.
+func both(t *mapping.Template, s *mapping.Scope) (wire, stored string, err error) {
+	b, err := t.Append(nil, s, mapping.Wire)
+	if err != nil {
+		return "", "", err
+	}
+	wire = string(b)
+	if len(t.Secrets()) == 0 {
+		return wire, wire, nil
+	}
+	b, err = t.Append(b[:0], s, mapping.Stored)
+	return wire, string(b), err
+}
+
+// add appends a header to both forms; kept is what stands in the kept one.
+func (r *rendering) add(name, value, kept string) {
+	r.wire.Headers = append(r.wire.Headers, retry.Header{Name: name, Value: value})
+	r.stored.Headers = append(r.stored.Headers, retry.Header{Name: name, Value: kept})
+}
+
+// addQuery appends a query parameter to both forms' addresses.
+func (r *rendering) addQuery(name, value, kept string) {
+	join := "?"
+	if strings.Contains(r.wire.Address, "?") {
+		join = "&"
+	}
+	r.wire.Address += join + url.QueryEscape(name) + "=" + url.QueryEscape(value)
+	r.stored.Address += join + url.QueryEscape(name) + "=" + kept
+}

@@ -78,7 +78,8 @@ func (a *attempter) scope(ctx context.Context, w *Work, scene Scene, m *masker) 
 		m.add(v)
 		return v, err
 	}
-	s.UUID = uuid.NewString
+	one := uuid.NewString() // one for the whole try, as sent and as kept
+	s.UUID = func() string { return one }
 	return s, nil
 }
 

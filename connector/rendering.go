@@ -52,7 +52,10 @@ func (r *requestProgram) render(s *mapping.Scope) (rendering, error) {
 		if err != nil {
 			return out, err
 		}
-		out.wire.Body, out.stored.Body = []byte(wire), stored
+		out.stored.Body = stored
+		if out.wire.Body, err = mapping.Encode(headerOf(out.wire.Headers, "Content-Type"), r.body.Kind(), []byte(wire)); err != nil {
+			return out, err
+		}
 	}
 	return out, nil
 }

@@ -40,7 +40,7 @@ func (t *tokenProgram) place(r *rendering, token string) {
 	case t.send.Header != "":
 		r.add(t.send.Header, token, mapping.Mark(tokenMark))
 	case t.send.Query != "":
-		r.addQuery(t.send.Query, token, mapping.Mark(tokenMark))
+		r.addQuery(t.send.Query, token, mapping.MarkQuery(tokenMark))
 	case t.send.Bearer:
 		r.add("Authorization", "Bearer "+token, "Bearer "+mapping.Mark(tokenMark))
 	}

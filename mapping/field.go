@@ -23,6 +23,7 @@ type ownField struct {
 	path        []string
 	from        *source
 	join        []source
+	first       []source
 	format      *TimeFormat
 	zone        *time.Location
 	isTime      bool
@@ -66,7 +67,7 @@ func (s source) uses(code string) bool {
 		return false
 	}
 	return s.own.from != nil && s.own.from.uses(code) ||
-		slices.ContainsFunc(s.own.join, func(part source) bool { return part.uses(code) })
+		slices.ContainsFunc(slices.Concat(s.own.join, s.own.first), func(part source) bool { return part.uses(code) })
 }
 
 // state is how far the check of a field has come; it finds fields that read themselves.
@@ -135,9 +136,9 @@ func (p *fieldParser) check(f *ownField) {
 	defer func() { f.checked = done }()
 	d := &f.def
 	if given := p.origins(d); len(given) != 1 {
-		err := errors.New("want one of path, from, value and join")
+		err := errors.New("want one of path, from, value, join and first")
 		if len(given) > 1 {
-			err = mistake("want only one of path, from, value and join, not %s", strings.Join(given, " and "))
+			err = mistake("want only one of path, from, value, join and first, not %s", strings.Join(given, " and "))
 		}
 		p.bad(f.code, "", err)
 	}
@@ -158,6 +159,13 @@ func (p *fieldParser) check(f *ownField) {
 			f.receiver = f.receiver || s.receiver()
 		}
 	}
+	for _, code := range d.First {
+		if s, ok := p.source(f, "first", code); ok {
+			f.first = append(f.first, s)
+			f.receiver = f.receiver || s.receiver()
+			f.isTime = f.isTime || s.isTime()
+		}
+	}
 	if d.With != "" && d.Join == nil {
 		p.bad(f.code, "with", errors.New("stands only beside join"))
 	}
@@ -171,7 +179,7 @@ func (p *fieldParser) origins(d *Field) (given []string) {
 	for _, o := range []struct {
 		name string
 		set  bool
-	}{{"path", d.Path != ""}, {"from", d.From != ""}, {"value", d.Value != nil}, {"join", d.Join != nil}} {
+	}{{"path", d.Path != ""}, {"from", d.From != ""}, {"value", d.Value != nil}, {"join", d.Join != nil}, {"first", d.First != nil}} {
 		if o.set {
 			given = append(given, o.name)
 		}

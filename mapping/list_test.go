@@ -31,6 +31,7 @@ func TestReceivers(t *testing.T) {
 		"XML attributes":       {List, people[:2], `<a><to id="#F001" name='#F102'/></a>`, `<a><to id="a" name='A'/><to id="b&quot;&lt;" name='B'/></a>`},
 		"XML record":           {List, people[:2], `<a><l><to><id>#F001</id><n><x>#F102</x></n></to></l></a>`, `<a><l><to><id>a</id><n><x>A</x></n></to><to><id>b"&lt;</id><n><x>B</x></n></to></l></a>`},
 		"XML, the same twice":  {List, people[:2], `<a><to>#F001</to><cc>#F001</cc></a>`, `<a><to>a</to><to>b"&lt;</to><cc>a</cc><cc>b"&lt;</cc></a>`},
+		"SOAP operations":      {List, people[:2], `<e><Body><a><x>#F001</x></a><b><y>#F102</y></b></Body></e>`, `<e><Body><a><x>a</x><x>b"&lt;</x></a><b><y>A</y><y>B</y></b></Body></e>`},
 		"XML, JSON object":     {List, people[:2], `<a><to>{"id":"#F001"}</to></a>`, `<a><to>{"id":"a"}</to><to>{"id":"b\"&lt;"}</to></a>`},
 		"XML in a JSON array":  {List, people[:2], `["<r>#F001</r>"]`, `["<r>a</r>","<r>b\"&lt;</r>"]`},
 		"XML root":             {List, people[:2], `<to>#F101</to>`, `<to>1,2</to>`},

@@ -40,6 +40,7 @@ type Field struct {
 	Value    *string           `json:"value,omitempty"`
 	Join     []string          `json:"join,omitempty"`
 	With     string            `json:"with,omitempty"`
+	First    []string          `json:"first,omitempty"`
 	Format   string            `json:"format,omitempty"`
 	Zone     string            `json:"zone,omitempty"`
 	Map      map[string]string `json:"map,omitempty"`

@@ -48,8 +48,22 @@ func (r *run) origin(v *value, f *ownField, receiver int) error {
 		v.event(r.s.Event.root().walk(f.path))
 	case f.def.Value != nil:
 		v.kind, v.text = configured, clean(*f.def.Value)
+	case f.def.First != nil:
+		return r.first(v, f, receiver)
 	default:
 		return r.join(v, f, receiver)
+	}
+	return nil
+}
+
+// first reads sources in turn until one has a value; those behind it are not looked at, so that a required one among them
+// is required only where it counts.
+func (r *run) first(v *value, f *ownField, receiver int) error {
+	for _, s := range f.first {
+		*v = value{}
+		if err := r.source(v, s, receiver); err != nil || !v.absent() {
+			return err
+		}
 	}
 	return nil
 }
@@ -105,6 +119,8 @@ func (f *ownField) whence() string {
 		return "from #" + f.from.code()
 	case f.def.Value != nil:
 		return "a constant"
+	case f.def.First != nil:
+		return "#" + strings.Join(f.def.First, ", else #")
 	}
 	return "#" + strings.Join(f.def.Join, " and #")
 }

@@ -36,7 +36,6 @@ func TestStored(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := testOptions(t, tt.place)
-			o.Variables["mixed"] = "1${secret:x|md5}2"
 			s := testScope(t)
 			s.Secret = secret
 			tmpl := mustCompile(t, tt.src, o)

@@ -55,7 +55,7 @@ func testOptions(tb testing.TB, p Place) Options {
 		Place: p, Fields: testFields(tb),
 		Variables: map[string]string{
 			"base": "https://oa.example.com:8080/s", "host": "oa.example.com:8080", "quote": `a"b<c`, "true": "true", "obj": `{"a":1}`, "empty": "", "scheme": "https:",
-			"auth": "u:${secret:x}", "path": "a/b", "data": "#F012 ${base} $${base}", "head": `{"a":`, "tag": "item", "query": "https://x/y?z=",
+			"auth": "u:${secret:x}", "path": "a/b", "data": "#F012 ${base} $${base}", "head": `{"a":`, "tag": "item", "query": "https://x/y?z=", "mixed": "1${secret:x|md5}2",
 		},
 		Env: func(name string) (string, bool) { return "e&v", name == "GIVEN" },
 	}
@@ -99,6 +99,8 @@ func TestAppend(t *testing.T) {
 		"CDATA":                {Body, `<a><![CDATA[#F055]]></a>`, "xml", "<a><![CDATA[a\"b\\c\n<d>&']]]]><![CDATA[>\t]]>&#13;<![CDATA[中😀]]></a>"},
 		"CDATA built up":       {Body, `<a><![CDATA[#F218#F218#F219 ]#F218>]]></a>`, "xml", `<a><![CDATA[]]]]><![CDATA[> ]]]]><![CDATA[>]]></a>`},
 		"text built up":        {Body, `<a>#F217> ] #F218]>x</a>`, "xml", `<a>&#93;&#93;> ] &#93;]>x</a>`},
+		"built over nothing":   {Body, `<r><a>#F217#F108></a><b><![CDATA[#F217#F108>]]></b></r>`, "xml", `<r><a>&#93;&#93;></a><b><![CDATA[]]]><![CDATA[]]]><![CDATA[>]]></b></r>`},
+		"array of a hole":      {Body, `{"a":"[#F055]"}`, "json", `{"a":"[` + titleJSON + `]"}`},
 		"XML comment":          {Body, `<a><!-- #F009 #F055 --></a>`, "xml", "<a><!-- 2024_11_05 09:29:58 a\"b\\c\n<d>&']]>\t\r中😀 --></a>"},
 		"XML declaration":      {Body, "<?xml version=\"1.0\"?>\n<a>#F012</a>\n", "xml", "<?xml version=\"1.0\"?>\n<a>6729</a>\n"},
 		"variable as a name":   {Body, `<${tag}>#F055</${tag}>`, "xml", "<item>a\"b\\c\n&lt;d&gt;&amp;']]&gt;\t&#13;中😀</item>"},
@@ -127,7 +129,7 @@ func TestAppend(t *testing.T) {
 		"plain text":           {Body, "Hi #F054, #F055", "text", "Hi 李雷, a\"b\\c\n<d>&']]>\x01\t\r中😀\uffff"},
 		"escape in plain text": {Body, "#F215", "text", "\ufffdSj;;;\ufffd"},
 		"now and uuid":         {Body, `{"a":"${now}","b":${now:epochMillis},"c":"${now:yyyyMMddHHmmssSSS}","d":"${uuid}","e":"${now:epochSeconds|md5}"}`, "json", `{"a":"2024-11-05 09:30:01","b":1730770201234,"c":"20241105093001234","d":"u-1","e":"05dce91ca01ffe80bb47f1dd8b9ae85e"}`},
-		"secrets":              {Body, `{"a":"${secret:x}","b":"${secret:x|md5}","c":"${auth|base64}","d":"${auth}","e":"${env:GIVEN}","f":"${quote|sha256}","g":${secret:x}}`, "json", `{"a":"p\"<x","b":"e51b9b1f8d31e6aeca9c1fd5e8b6cb6e","c":"dTpwIjx4","d":"u:p\"<x","e":"e&v","f":"e4ab","g":"p\"<x"}`},
+		"secrets":              {Body, `{"a":"${secret:x}","b":"${secret:x|md5}","c":"${auth|base64}","d":"${auth}","e":"${env:GIVEN}","f":"${quote|sha256}","g":${secret:x},"h":"${mixed}"}`, "json", `{"a":"p\"<x","b":"e51b9b1f8d31e6aeca9c1fd5e8b6cb6e","c":"dTpwIjx4","d":"u:p\"<x","e":"e&v","f":"e4ab","g":"p\"<x","h":"1e51b9b1f8d31e6aeca9c1fd5e8b6cb6e2"}`},
 		"scope":                {Body, `#F028 #F120 #F121 #F114 #F115 #F116 #F117 #F118 #F119 #F122 #F123 #F126 #F101 #F102 #F001 #F124 #F125`, "text", `714439 hq create 01J 2024-11-05 09:30:00 d1 https://s/pc https://s/m r1 3 6729_2 2024-11-05 09:30:01 1002 韩梅梅 hmm hmm 李雷`},
 		"joined field":         {Body, `#F206|#F204`, "text", `李雷 / plain|a"b`},
 		"empty":                {Body, "", "text", ""},

@@ -41,13 +41,8 @@ func (r *Result) readXML(text string) Answer {
 		return Answer{Understood: true, Success: true, Message: doc.text(r.r.MsgName), Data: doc.text(r.r.DataName)}
 	}
 	at := *doc
-	if e := doc.element(r.field); e != nil && r.field != "" {
-		if json := strings.TrimSpace(content(e)); isJSONObject(json) {
-			return r.readJSON(json, text)
-		}
-		if len(e.ChildElements()) > 0 {
-			at.root = e
-		}
+	if e := doc.element(r.field); e != nil && len(e.ChildElements()) > 0 {
+		at.root = e
 	}
 	code, ok := at.find(r.r.CodeName)
 	if !ok && at.root != doc.root {
@@ -114,7 +109,12 @@ func treeOf(text string) (*xmlAnswer, error) {
 }
 
 // element finds the first element of that local name, at any depth, in the order of the text.
-func (x *xmlAnswer) element(name string) *etree.Element { return firstNamed(x.root, name) }
+func (x *xmlAnswer) element(name string) *etree.Element {
+	if name == "" {
+		return nil
+	}
+	return firstNamed(x.root, name)
+}
 
 func firstNamed(e *etree.Element, name string) *etree.Element {
 	if e.Tag == name {

@@ -125,6 +125,7 @@ func descriptions() map[string]string {
 		"Field.value":         "A constant, with ${variables}.",
 		"Field.join":          "Codes whose values are joined.",
 		"Field.with":          "What stands between joined values.",
+		"Field.first":         "Codes, of which the first that is not empty counts.",
 		"Field.format":        "A time pattern, epochMillis, epochSeconds or rfc3339.",
 		"Field.zone":          "The zone of a time.",
 		"Field.map":           "Values and what is written for them.",

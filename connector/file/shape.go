@@ -136,7 +136,7 @@ func (s *shape) alternatives() []string {
 	case reflect.TypeFor[connector.SignPlace](), reflect.TypeFor[connector.SignTimestamp]():
 		return []string{"field", "header", "query"}
 	case reflect.TypeFor[mapping.Field]():
-		return []string{"path", "from", "value", "join"}
+		return []string{"path", "from", "value", "join", "first"}
 	}
 	return nil
 }

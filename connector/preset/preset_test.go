@@ -167,6 +167,27 @@ func TestWeaverPrefixes(t *testing.T) {
 	}
 }
 
+// TestUnboundSender renders with a sender who has no account, where the OA wants one.
+func TestUnboundSender(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"weaver": `"creator":"hanmeimei"`, "weaver-soap": `"creator":"hanmeimei"`, "welink": `"applicantUserId": "hanmeimei"`,
+	} {
+		p, err := connector.Compile(1, 1, connection(t, name, nil), nil, connector.CompileOptions{PublicURL: "https://todo.example.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := p.Preview(event(t, name, connector.KindTodo, connector.ActionCreate), connector.SceneCreate,
+			map[string]connector.Binding{"1002": {User: "1002", Account: "hanmeimei"}}, at())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := out[0].Body; !strings.Contains(got, want) {
+			t.Errorf("%s: want %s in\n%s", name, want, got)
+		}
+	}
+}
+
 // TestLandrayPassword sends the password in the form that a variable names.
 func TestLandrayPassword(t *testing.T) {
 	t.Parallel()

@@ -122,7 +122,9 @@ func TestPlan(t *testing.T) {
 				return [][]string{one, two, three, planned(p.play(ActionDelete, nil))}
 			},
 			want: [][]string{
-				{"planned", "create a pending due"}, {"planned", "edit a pending due"}, {"planned", "done a pending due"},
+				{"planned", "create a pending due"},
+				{"planned", "edit a pending due"},
+				{"planned", "done a pending due"},
 				{"planned", "delete a pending due"},
 			},
 		},
@@ -166,7 +168,8 @@ func TestPlan(t *testing.T) {
 				return [][]string{one, two, planned(p.play(ActionEdit, finished, "a!", "b!"))}
 			},
 			want: [][]string{
-				{"planned", "done a pending due", "edit b pending due"}, {"planned", "edit b pending due"},
+				{"planned", "done a pending due", "edit b pending due"},
+				{"planned", "edit b pending due"},
 				{"planned", "done a pending due", "done b pending due"},
 			},
 		},
@@ -297,7 +300,10 @@ func TestPlan(t *testing.T) {
 				}
 			},
 			want: [][]string{
-				{"planned", "create a pending due"}, {"stale"}, {"stale"}, {"planned", "edit a pending"},
+				{"planned", "create a pending due"},
+				{"stale"},
+				{"stale"},
+				{"planned", "edit a pending"},
 				{"planned", "edit a pending"},
 			},
 		},

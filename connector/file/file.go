@@ -259,8 +259,10 @@ func (r *reader) finish() ([]Document, Problems) {
 	}
 	slices.SortStableFunc(out, func(a, b Problem) int { return cmp.Compare(a.File, b.File) })
 	if len(out) > maxProblems {
-		out = append(out[:maxProblems], Problem{File: out[maxProblems].File,
-			Message: say("and more: only the first %d mistakes are told", "错误过多:只列出前 %d 个").in(r.o.Lang, maxProblems)})
+		out = append(out[:maxProblems], Problem{
+			File:    out[maxProblems].File,
+			Message: say("and more: only the first %d mistakes are told", "错误过多:只列出前 %d 个").in(r.o.Lang, maxProblems),
+		})
 	}
 	return docs, out
 }

@@ -13,6 +13,7 @@ import (
 
 // methods are those that a request may have; bodied those that say nothing without a body.
 func methods() []string { return []string{"POST", "GET", "PUT", "PATCH", "DELETE"} }
+
 func bodied(method string) bool {
 	return method == "POST" || method == "PUT" || method == "PATCH"
 }

@@ -1,0 +1,59 @@
+package connector
+
+import (
+	"time"
+
+	"todosync/mapping"
+)
+
+// The steps of deliveries that a changed binding leads to. They are apart from those of events, so that a delete which
+// fails does not end the create that follows: the new account must get its todo all the same.
+const (
+	stepUnbind = 10
+	stepBind   = 11
+)
+
+// PlanRebind decides what a changed or removed binding of a receiver leads to for one todo: a delete for the account that
+// has it, and a create for the new one, where there is one. newest is the todo's last accepted event at the connection;
+// account is the receiver's account from now on, empty when he has none. Like PlanEvent it is pure but for t.
+//
+// A todo that the old account never got leads to nothing: what waits for it takes the binding of the day it is sent. Nor
+// does one that is over, or whose end is planned.
+func PlanRebind(p *Program, t *Todo, receiver, account string, newest *StoredEvent, now time.Time, newID func() string) []*Delivery {
+	lane := t.Lanes[receiver]
+	if lane == nil || receiver == "" || lane.Account == "" || lane.Account == account || lane.Presence == Absent || lane.Ended != "" {
+		return nil
+	}
+	for _, w := range lane.Waiting {
+		if w.Step == stepUnbind && w.State != Sending {
+			return nil // an earlier change still waits; its create takes the binding of the day
+		}
+	}
+	who := TodoReceiver{ID: receiver}
+	if r := t.receiver(receiver); r != nil {
+		who = *r
+	}
+	l := planner{
+		known:   &Known{Bindings: map[UserKey]Binding{}},
+		program: p, now: now, newID: newID, todo: t,
+		event: &Event{Kind: t.Key.Kind, ID: newest.ID, Object: Object{ID: t.Key.ID, Title: titleOf(newest)}},
+	}
+	recipients := []Recipient{{ID: who.ID, Name: who.Name}}
+	if p.On(SceneDelete) {
+		l.put(lane, SceneDelete, stepUnbind, recipients, bound)
+	}
+	if account != "" && p.On(SceneCreate) {
+		l.put(lane, SceneCreate, stepBind, recipients, bound).Account = account
+	}
+	lane.Dirty = len(l.made) > 0
+	return l.made
+}
+
+// titleOf reads the title of a stored event.
+func titleOf(e *StoredEvent) string {
+	doc, err := mapping.ParseDoc(e.Payload)
+	if err != nil {
+		return "" // it was parsed when it was accepted; a title is not worth an error
+	}
+	return clean(doc.Value(string(e.Kind)).Get("title").Text())
+}

@@ -51,9 +51,9 @@ func play(t *testing.T, c *Connection, prepare func(*bench), d time.Duration, re
 	w, err := NewWorker(WorkerConfig{
 		Ledger: b.fakeStore, Registry: b.fakeStore, Log: slog.New(slog.NewTextHandler(b.log, nil)),
 		Open: func(retry.Config) (Sender, error) {
-			return fakeSender(func(ctx context.Context, r retry.Request) (retry.Receipt, error) {
+			return fakeSender(func(_ context.Context, r retry.Request) (retry.Receipt, error) {
 				b.callsMu.Lock()
-				todo := strings.SplitN(strings.TrimPrefix(string(r.Body), `{"id":"`), `"`, 2)[0]
+				todo, _, _ := strings.Cut(strings.TrimPrefix(string(r.Body), `{"id":"`), `"`)
 				b.calls = append(b.calls, r.Address[strings.LastIndexByte(r.Address, '/')+1:]+" "+todo)
 				b.callsMu.Unlock()
 				return reply(b, r)

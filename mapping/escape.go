@@ -53,7 +53,7 @@ var commonEscapers = buildCommon()
 
 func buildCommon() map[string]*escaper {
 	out := map[string]*escaper{}
-	for _, chain := range strings.Fields("t j x a c u b B f H ju jj jx ja jc xj aj cj xu au cu xb jb tb tu fj fu fx Hj Hu xju xjb cju xjj jju jxj jjj") {
+	for chain := range strings.FieldsSeq("t j x a c u b B f H ju jj jx ja jc xj aj cj xu au cu xb jb tb tu fj fu fx Hj Hu xju xjb cju xjj jju jxj jjj") {
 		out[chain] = newEscaper(chain)
 	}
 	return out

@@ -8,8 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func text(s string) *string { return &s }
-
 func TestOwnFields(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -24,9 +22,9 @@ func TestOwnFields(t *testing.T) {
 		"path, null":        {Field{Path: "todo.ext.null"}, "", "null"},
 		"path, empty":       {Field{Path: "todo.content"}, "", `""`},
 		"path, element":     {Field{Path: "todo.ext.list.0"}, "x", `"x"`},
-		"constant":          {Field{Value: text("CRM审批")}, "CRM审批", `"CRM审批"`},
-		"constant, JSON":    {Field{Value: text("true")}, "true", "true"},
-		"constant, empty":   {Field{Value: text("")}, "", `""`},
+		"constant":          {Field{Value: new("CRM审批")}, "CRM审批", `"CRM审批"`},
+		"constant, JSON":    {Field{Value: new("true")}, "true", "true"},
+		"constant, empty":   {Field{Value: new("")}, "", `""`},
 		"time":              {Field{From: "F009"}, "2024-11-05 09:29:58", `"2024-11-05 09:29:58"`},
 		"time, pattern":     {Field{From: "F009", Format: "yyyy-MM-dd'T'HH:mm"}, "2024-11-05T09:29", `"2024-11-05T09:29"`},
 		"time, seconds":     {Field{From: "#F009", Format: "epochSeconds"}, "1730770198", "1730770198"},
@@ -35,12 +33,12 @@ func TestOwnFields(t *testing.T) {
 		"time at a path":    {Field{Path: "todo.createdAt", Format: "yyyyMMdd"}, "20241105", `"20241105"`},
 		"time, cut":         {Field{From: "F009", Max: 10}, "2024-11-05", `"2024-11-05"`},
 		"map":               {Field{From: "F106", Map: map[string]string{"approved": "1"}}, "1", "1"},
-		"map, else":         {Field{From: "F106", Map: map[string]string{"x": "1"}, Default: text("two")}, "two", `"two"`},
+		"map, else":         {Field{From: "F106", Map: map[string]string{"x": "1"}, Default: new("two")}, "two", `"two"`},
 		"map, unknown":      {Field{From: "F106", Map: map[string]string{"x": "1"}}, "", "null"},
 		"map of nothing":    {Field{Path: "todo.x", Map: map[string]string{"": "none"}}, "none", `"none"`},
-		"default":           {Field{Path: "todo.x", Default: text("-")}, "-", `"-"`},
-		"default, unused":   {Field{From: "F056", Default: text("-")}, "plain", `"plain"`},
-		"default for empty": {Field{Path: "todo.content", Default: text("-")}, "-", `"-"`},
+		"default":           {Field{Path: "todo.x", Default: new("-")}, "-", `"-"`},
+		"default, unused":   {Field{From: "F056", Default: new("-")}, "plain", `"plain"`},
+		"default for empty": {Field{Path: "todo.content", Default: new("-")}, "-", `"-"`},
 		"max":               {Field{Path: "todo.sender.name", Max: 1}, "李", `"李"`},
 		"max, enough":       {Field{Path: "todo.sender.name", Max: 2}, "李雷", `"李雷"`},
 		"join":              {Field{Join: []string{"F054", "F201", "#F108"}, With: "/"}, "李雷/10000.50/", `"李雷/10000.50/"`},

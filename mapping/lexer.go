@@ -17,7 +17,6 @@ type hole struct {
 	format *TimeFormat // of a time
 	filter []string    // of a time or a UUID
 	chain  []byte
-	kept   bool // a variable that begins a URL
 	place  place
 }
 

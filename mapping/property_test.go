@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -107,8 +108,10 @@ func readSegment(text, number string) (value, rest string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	var n int
-	fmt.Sscan(number, &n)
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return "", "", err
+	}
 	segments := strings.Split(u.EscapedPath(), "/")
 	value, err = url.PathUnescape(segments[n])
 	segments[n] = ""

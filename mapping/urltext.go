@@ -47,8 +47,8 @@ func endsHost(u unit) bool { return u.is('/') || u.is('?') || u.is('#') || u.is(
 
 // authority reads user@host:port.
 func (a *analysis) authority(text []unit) {
-	for i := len(text) - 1; i >= 0; i-- {
-		if text[i].is('@') {
+	for i, t := range slices.Backward(text) {
+		if t.is('@') {
 			a.pushAll(text[:i], inURL)
 			text = text[i+1:]
 			break

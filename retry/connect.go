@@ -126,7 +126,7 @@ func (d *dialer) tunnel(ctx context.Context, raw net.Conn, addr string) error {
 		return failed(0, err)
 	}
 	// What is buffered beyond the head is nothing: a TLS server waits for the client to speak.
-	res, err := http.ReadResponse(bufio.NewReader(io.LimitReader(raw, maxAnswerHead)), ask)
+	res, err := http.ReadResponse(bufio.NewReader(io.LimitReader(raw, maxAnswerHead)), ask) //nolint:bodyclose // the connection goes on as the tunnel, or is closed whole
 	if err != nil {
 		return failed(0, err)
 	}

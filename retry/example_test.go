@@ -25,7 +25,7 @@ func Example() {
 	}
 	defer d.Close()
 	_, err = d.Post(context.Background(), retry.Request{Method: "POST", Address: oa.URL + "/receive", Body: []byte(`{}`)})
-	e, _ := err.(*retry.Error) //nolint:errorlint // Post returns nothing else
+	e, _ := err.(*retry.Error)
 	p := retry.Policy{Enabled: true, Schedule: []time.Duration{10 * time.Second, 30 * time.Second}, GiveUpAfter: 48 * time.Hour}
 	wait, ok := p.Next(1, 0, e.RetryAfter, 0)
 	fmt.Println(e.Class, p.Retries(e.Class, "", ""), wait, ok)

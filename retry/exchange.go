@@ -119,7 +119,7 @@ func (x *exchange) enter(c *conn) error {
 }
 
 // wrote counts what a write took. A connection that took nothing at all leaves the exchange free for another.
-func (x *exchange) wrote(c *conn, n int, err error) {
+func (x *exchange) wrote(n int, err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.sent += int64(n)
@@ -179,7 +179,7 @@ func (c *conn) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := c.Conn.Write(p)
-	x.wrote(c, n, err)
+	x.wrote(n, err)
 	return n, err
 }
 

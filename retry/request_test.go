@@ -27,11 +27,18 @@ func TestRequestGoesOutAsWritten(t *testing.T) {
 	}{
 		"names": {
 			Request{"PUT", s.address + "/a%2Fb?q=%20#part", []Header{
-				{"x-APP-key", "1"}, {"SOAPAction", `""`}, {"x-app-KEY", "2"}, {"x-APP-key", "3"}, {"content-type", "text/xml;charset=GBK"},
-				{"content-length", "99"}, {"Transfer-Encoding", "chunked"},
+				{"x-APP-key", "1"},
+				{"SOAPAction", `""`},
+				{"x-app-KEY", "2"},
+				{"x-APP-key", "3"},
+				{"content-type", "text/xml;charset=GBK"},
+				{"content-length", "99"},
+				{"Transfer-Encoding", "chunked"},
 			}, []byte("body")},
-			[]string{"PUT /a%2Fb?q=%20 HTTP/1.1", "Host: " + host, "User-Agent: todosync", "Content-Length: 4", `SOAPAction: ""`,
-				"content-type: text/xml;charset=GBK", "x-APP-key: 1", "x-APP-key: 3", "x-app-KEY: 2", "", "body"},
+			[]string{
+				"PUT /a%2Fb?q=%20 HTTP/1.1", "Host: " + host, "User-Agent: todosync", "Content-Length: 4", `SOAPAction: ""`,
+				"content-type: text/xml;charset=GBK", "x-APP-key: 1", "x-APP-key: 3", "x-app-KEY: 2", "", "body",
+			},
 		},
 		"client's own": {
 			Request{"", s.address, []Header{{"user-agent", "old"}, {"HOST", "oa.example"}, {"connection", "Close"}}, nil},

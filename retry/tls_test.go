@@ -184,7 +184,7 @@ func TestKeptTLSConnectionBreaks(t *testing.T) {
 	t.Parallel()
 	good := certificate(t, nil)
 	var arrived atomic.Int64
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request) {
 		if arrived.Add(1) > 1 {
 			panic(http.ErrAbortHandler)
 		}

@@ -77,18 +77,51 @@ func (p ports) ImportBindings(ctx context.Context, i api.Import, by api.By) (api
 	for n, r := range i.Rows {
 		in.Rows[n] = store.BindingRow{Row: r.Row, Binding: r.Binding}
 	}
+	changes, err := p.replaced(ctx, i)
+	if err != nil {
+		return api.ImportReport{}, err
+	}
 	report, err := p.db.ImportBindings(ctx, in)
 	if err == nil && !i.DryRun && len(report.Errors) == 0 {
 		in.DryRun = false
 		report, err = p.db.ImportBindings(ctx, in)
 	}
 	out := api.ImportReport{
-		DryRun: i.DryRun, Added: report.Added, Changed: report.Changed, Same: report.Same, Released: report.Released, Errors: []api.RowError{},
+		DryRun: i.DryRun, Added: report.Added, Changed: report.Changed, Same: report.Same, Released: report.Released,
+		Errors: []api.RowError{}, Changes: changes,
 	}
 	for _, e := range report.Errors {
 		out.Errors = append(out.Errors, api.RowError{Row: e.Row, Message: e.Message})
 	}
 	return out, err
+}
+
+// replacedMost is how many replaced accounts an import's report names.
+const replacedMost = 1000
+
+// replaced finds the rows that give a user another account than he has.
+func (p ports) replaced(ctx context.Context, i api.Import) ([]api.BindingReplace, error) {
+	have := map[[2]string]string{}
+	page := connector.PageOf{Limit: 1000}
+	for {
+		found, err := p.db.Bindings(ctx, store.BindingFilter{Tenant: i.Tenant}, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range found.Items {
+			have[[2]string{b.Connection, b.User}] = b.Account
+		}
+		if page.Cursor = found.Next; page.Cursor == "" {
+			break
+		}
+	}
+	out := []api.BindingReplace{}
+	for _, r := range i.Rows {
+		if from, bound := have[[2]string{r.Connection, r.User}]; bound && from != r.Account && len(out) < replacedMost {
+			out = append(out, api.BindingReplace{Row: r.Row, Connection: r.Connection, User: r.User, From: from, To: r.Account})
+		}
+	}
+	return out, nil
 }
 
 // Secrets implements api.Secrets.
@@ -121,10 +154,41 @@ func (p ports) RemoveSecret(ctx context.Context, s api.SecretName, by api.By) er
 
 // Unbound implements api.Bindings.
 func (p ports) Unbound(ctx context.Context, k connector.ConnectionKey, page connector.PageOf) (connector.Page[api.UnboundUser], error) {
-	return connector.Page[api.UnboundUser]{}, nil
+	found, err := p.db.Unbound(ctx, k, page)
+	out := connector.Page[api.UnboundUser]{Next: found.Next, Items: []api.UnboundUser{}}
+	for _, u := range found.Items {
+		out.Items = append(out.Items, api.UnboundUser{User: u.User, UserName: u.UserName, Waiting: u.Waiting, Newest: u.Newest})
+	}
+	return out, err
 }
 
 // Stats implements api.Statistics.
 func (p ports) Stats(ctx context.Context, f api.ConnectionFilter) (api.Stats, error) {
-	return api.Stats{}, nil
+	out := api.Stats{States: map[connector.State]int64{}}
+	counts, err := p.db.Counts(ctx, f.Tenants)
+	if err != nil {
+		return out, err
+	}
+	var last connector.ConnectionKey
+	for _, c := range counts { // by connection
+		if len(f.Names) > 0 && !slices.Contains(f.Names, c.Key.Name) {
+			continue
+		}
+		if c.Key != last {
+			last = c.Key
+			out.Connections = append(out.Connections, api.ConnectionStats{
+				Tenant: c.Key.Tenant, Connection: c.Key.Name, States: map[connector.State]int64{},
+			})
+		}
+		out.Connections[len(out.Connections)-1].States[c.State] = c.Count
+		out.States[c.State] += c.Count
+		if !c.State.Final() {
+			out.Waiting += c.Count
+			if out.Oldest == nil || c.Oldest.Before(*out.Oldest) {
+				out.Oldest = &c.Oldest
+			}
+		}
+	}
+	out.Events, out.Rejected, err = p.db.Remembered(ctx)
+	return out, err
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -20,6 +21,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"todosync/connector"
+	"todosync/connector/file"
+	"todosync/web/api"
 )
 
 // A client speaks to a server's HTTP API; no command reaches the store by another way.
@@ -83,11 +86,11 @@ func onThisMachine(host string) bool {
 
 // path builds an API path from its parts, each escaped, so that no name can leave its place.
 func path(parts ...string) string {
-	p := "/api/v1"
-	for _, s := range parts {
-		p += "/" + url.PathEscape(s)
+	escaped := make([]string, len(parts))
+	for i, s := range parts {
+		escaped[i] = url.PathEscape(s)
 	}
-	return p
+	return api.Prefix + "/" + strings.Join(escaped, "/")
 }
 
 // A call is one request to the API.
@@ -143,9 +146,7 @@ func (a *client) open(ctx context.Context, r call) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range r.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, r.header)
 	if media != "" {
 		req.Header.Set("Content-Type", media)
 	}
@@ -193,9 +194,11 @@ type problem struct {
 	Detail string `json:"detail"`
 	Hint   string `json:"hint"`
 	Errors []struct {
-		Path     string `json:"path"`
-		Location string `json:"location"`
-		Message  string `json:"message"`
+		Path    string `json:"path"`
+		Message string `json:"message"`
+		File    string `json:"file"` // of a settings file, with the place in it
+		Line    int    `json:"line"`
+		Column  int    `json:"column"`
 	} `json:"errors"`
 }
 
@@ -223,11 +226,11 @@ func (a *client) problem(resp *http.Response) error {
 		e.msg = p.Title
 	}
 	for _, d := range p.Errors {
-		where := d.Path
-		if where == "" {
-			where = d.Location
+		if d.File != "" {
+			e.msg += "\n" + file.Problem{File: d.File, Line: d.Line, Column: d.Column, Path: d.Path, Message: d.Message}.String()
+			continue
 		}
-		e.msg += "\n  " + strings.TrimPrefix(where+": "+d.Message, ": ")
+		e.msg += "\n  " + strings.TrimPrefix(d.Path+": "+d.Message, ": ")
 	}
 	if resp.StatusCode == http.StatusUnauthorized {
 		e.hint = c.t("Give --token or TODOSYNC_TOKEN, or name the server's data folder with --data-dir.",

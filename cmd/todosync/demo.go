@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -218,6 +219,37 @@ func (d *demo) prepare(ctx context.Context) error {
 		}
 		if len(r.Errors) > 0 {
 			return fmt.Errorf("import bindings of %s: row %d: %s", tenant, r.Errors[0].Row, r.Errors[0].Message)
+		}
+	}
+	return d.reset(ctx)
+}
+
+// reset takes back what somebody may have tried in an earlier run of the same folder: a paused connection, the newcomer's binding.
+func (d *demo) reset(ctx context.Context) error {
+	items, err := d.api.pages(ctx, path("connections"), url.Values{}, &paging{limit: 1000, all: true})
+	if err != nil {
+		return err
+	}
+	for _, raw := range items {
+		var c struct {
+			Tenant, Name string
+			Paused       bool
+		}
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return fmt.Errorf("read the connection: %w", err)
+		}
+		at := path("tenants", c.Tenant, "connections", c.Name)
+		if c.Paused {
+			if err := d.api.do(ctx, call{method: http.MethodPost, path: at + "/resume"}, nil); err != nil {
+				return fmt.Errorf("resume %s: %w", c.Name, err)
+			}
+		}
+		if c.Tenant != newcomerTenant {
+			continue
+		}
+		err := d.api.do(ctx, call{method: http.MethodDelete, path: at + "/bindings", query: url.Values{"user": {newcomer}}}, nil)
+		if e, ok := errors.AsType[*apiError](err); err != nil && (!ok || e.status != http.StatusNotFound) {
+			return fmt.Errorf("take the binding of %s back: %w", newcomer, err)
 		}
 	}
 	return nil

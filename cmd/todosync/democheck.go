@@ -48,7 +48,7 @@ func (d *demo) check(ctx context.Context, p *played) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	rejects, err := d.rejects(ctx, p)
+	rejects, err := d.rejects(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -103,8 +103,8 @@ func (d *demo) atRest(ctx context.Context, p *played) (map[[2]string][]connector
 	return out, err
 }
 
-// rejects gives what was rejected since the round began, by its place in the stream.
-func (d *demo) rejects(ctx context.Context, p *played) (map[uint64]connector.RejectedEvent, error) {
+// rejects gives what was rejected, by its place in the stream.
+func (d *demo) rejects(ctx context.Context) (map[uint64]connector.RejectedEvent, error) {
 	out := map[uint64]connector.RejectedEvent{}
 	items, err := d.api.pages(ctx, path("rejected"), url.Values{}, &paging{limit: 1000, all: true})
 	for _, raw := range items {

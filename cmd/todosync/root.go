@@ -13,7 +13,7 @@ import (
 // run executes one command line and gives its exit code.
 func (c *cli) run(ctx context.Context, args []string) int {
 	c.lang = langOf(args, c.lookup)
-	root := c.root()
+	root := c.root() //nolint:contextcheck // commands get the context from cobra
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {

@@ -44,7 +44,7 @@ func (c *cli) simulateCmd() *cobra.Command {
 			return &usageError{fmt.Sprintf(c.t("--listen %s: want an address such as 127.0.0.1:18081", "--listen %s:应为 127.0.0.1:18081 这样的地址"), listen), ""}
 		}
 		var sims oas
-		defer sims.close()
+		defer func() { sims.close() }()
 		for i, v := range vendors {
 			if !slices.Contains(oasim.Vendors(), v) {
 				return &usageError{fmt.Sprintf(c.t("--vendor %s: want some of %s", "--vendor %s:只能是 %s"), v, strings.Join(oasim.Vendors(), ", ")), ""}

@@ -121,7 +121,7 @@ func (c *cli) wrongValue(where, value string, why error) string {
 // reason cuts Go's own prefixes off the complaint about a number or truth value.
 func reason(err error) string {
 	s := err.Error()
-	if i := strings.LastIndex(s, "invalid syntax"); i >= 0 {
+	if strings.Contains(s, "invalid syntax") {
 		return "not a number, or not true or false"
 	}
 	return s

@@ -72,8 +72,7 @@ func readYAML(src string) (n *node, fault *syntaxError) {
 func notYAML(err error) *syntaxError {
 	at := place{1, 1}
 	text := err.Error()
-	var syntax *yaml.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*yaml.SyntaxError](err); ok {
 		text = syntax.Message
 		if t := syntax.Token; t != nil && t.Position != nil {
 			at = place{t.Position.Line, max(t.Position.Column, 1)}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,9 +44,7 @@ func connection(t *testing.T, name string, more map[string]string) *connector.Co
 			variables[v.Name] = answers()[v.Name]
 		}
 	}
-	for k, v := range more {
-		variables[k] = v
-	}
+	maps.Copy(variables, more)
 	src, err := json.Marshal(map[string]any{
 		"apiVersion": connector.APIVersion, "kind": "Connection", "tenant": "714439", "name": "oa", "preset": name, "variables": variables,
 	})
@@ -192,8 +191,10 @@ func TestUnboundSender(t *testing.T) {
 func TestLandrayPassword(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, form, want string }{
-		{"landray", "", "${secret:landray-password|md5}"}, {"landray", "plain", "${secret:landray-password}"},
-		{"landray-rest", "", "${secret:landray-password}"}, {"landray-rest", "md5", "${secret:landray-password|md5}"},
+		{"landray", "", "${secret:landray-password|md5}"},
+		{"landray", "plain", "${secret:landray-password}"},
+		{"landray-rest", "", "${secret:landray-password}"},
+		{"landray-rest", "md5", "${secret:landray-password|md5}"},
 	} {
 		more := map[string]string{}
 		if tt.form != "" {

@@ -129,8 +129,8 @@ func constant(e ast.Expr) bool {
 			return false
 		}
 		switch e.Fun.(type) {
-		case *ast.Ident, *ast.FuncLit:
-			return true // a table that a function of the package computes
+		case *ast.Ident, *ast.FuncLit, *ast.ArrayType:
+			return true // a table that a function of the package computes, or a conversion
 		}
 		return false
 	case *ast.CompositeLit:

@@ -74,10 +74,9 @@ func (a *attempter) scope(ctx context.Context, w *Work, scene Scene, m *masker) 
 	s.Tries = w.Tries + 1
 	s.TryTime = a.memory.tryTime(a.worker.cfg.Now())
 	s.Secret = func(name string) (string, error) {
-		v, err := a.worker.cfg.Registry.Secret(ctx, w.Key.Tenant, name)
-		m.add(v)
-		return v, err
+		return a.worker.cfg.Registry.Secret(ctx, w.Key.Tenant, name)
 	}
+	s.Told = m.add
 	one := uuid.NewString() // one for the whole try, as sent and as kept
 	s.UUID = func() string { return one }
 	return s, nil

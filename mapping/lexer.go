@@ -215,7 +215,7 @@ func (l *lexer) variable(h *hole, text string, filters []string) error {
 		if len(c.names()) > 0 {
 			h.kind, h.secret = secretHole, c
 		} else {
-			h.text, _ = c.value(nil)
+			h.text, _ = c.value(nil, nil)
 		}
 		l.hole(h)
 		return nil

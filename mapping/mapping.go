@@ -78,5 +78,6 @@ type Scope struct {
 	Receivers    []Person                          // one with Each; all of the delivery with List and Joined
 	Frozen       map[string]string                 // code (F055) to the value it keeps
 	Secret       func(name string) (string, error) // value of ${secret:name}; required in mode Wire where one is used
+	Told         func(value string)                // told of each value that was made of a secret or an environment variable; optional
 	UUID         func() string                     // ${uuid}
 }

@@ -124,7 +124,7 @@ func (r *run) secret(dst []byte, h *hole) ([]byte, error) {
 	if r.mode == Stored {
 		return append(dst, h.secret.mark(h.place.chain)...), nil
 	}
-	v, err := h.secret.value(r.s.Secret)
+	v, err := h.secret.value(r.s.Secret, r.s.Told)
 	if err != nil {
 		return dst, err
 	}

@@ -27,26 +27,38 @@ type part struct {
 // envPrefix stands in front of the names of environment variables wherever names of secrets are listed or asked for.
 const envPrefix = "env:"
 
-// value puts the parts together and filters them.
-func (c *composed) value(secret func(string) (string, error)) (string, error) {
+// value puts the parts together and filters them. told hears of each part that is secret and of the whole, as they leave:
+// an OA may repeat a hash or a composed credential as well as the secret itself.
+func (c *composed) value(secret func(string) (string, error), told func(string)) (string, error) {
+	if told == nil {
+		told = func(string) {}
+	}
 	var b strings.Builder
 	for _, p := range c.parts {
+		v := p.env
 		switch {
 		case p.secret == "":
 			b.WriteString(p.text)
+			continue
 		case p.env != "":
-			b.WriteString(filter(p.env, p.filters))
 		case secret == nil:
 			return "", mistake("no secrets can be had here")
 		default:
-			v, err := secret(p.secret)
-			if err != nil {
+			var err error
+			if v, err = secret(p.secret); err != nil {
 				return "", err
 			}
-			b.WriteString(filter(v, p.filters))
 		}
+		told(v)
+		v = filter(v, p.filters)
+		told(v)
+		b.WriteString(v)
 	}
-	return filter(b.String(), c.filters), nil
+	whole := filter(b.String(), c.filters)
+	if len(c.filters) > 0 {
+		told(whole)
+	}
+	return whole, nil
 }
 
 func (c *composed) names() []string {
@@ -133,7 +145,7 @@ func Fill(stored string, secret func(name string) (string, error)) (string, erro
 		if !ok {
 			return "", mistake("the stored request is damaged: the mark of a secret cannot be read")
 		}
-		v, err := c.value(secret)
+		v, err := c.value(secret, nil)
 		if err != nil {
 			return "", err
 		}

@@ -91,6 +91,29 @@ func (p *Publisher) Publish(ctx context.Context, m connector.Incoming) (sequence
 	return ack.Sequence, ack.Duplicate, nil
 }
 
+// Stored gives the message at a sequence of the stream, and the stream's identity as the store keeps it. found is false where
+// the message is gone: purged, or taken out by an operator.
+func (p *Publisher) Stored(ctx context.Context, sequence uint64) (m connector.Incoming, stream string, found bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
+	js, err := p.js.Stream(ctx, p.stream)
+	if err != nil {
+		return m, "", false, publishError(err, p.stream)
+	}
+	info := js.CachedInfo()
+	stream = connector.Stream{Name: info.Config.Name, Created: info.Created}.String()
+	raw, err := js.GetMsg(ctx, sequence)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return m, stream, false, nil
+	case err != nil:
+		return m, stream, false, publishError(err, p.stream)
+	}
+	return connector.Incoming{
+		Sequence: raw.Sequence, Subject: raw.Subject, Header: raw.Header, Data: raw.Data, Time: raw.Time,
+	}, stream, true, nil
+}
+
 // fitsHeader reports whether a header keeps s as it is. Line breaks and outer blanks get lost in one, and two ids that differ
 // in those alone would be taken for the same; without the header the store finds repeats by the event's own id.
 func fitsHeader(s string) bool {

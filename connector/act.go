@@ -165,7 +165,7 @@ func (l *planner) recreate(lane *Lane, who []Recipient, st standing) *Delivery {
 // nothing to begin with.
 func (l *planner) end(lane *Lane, a act, who []Recipient, st standing) {
 	never := !lane.Left && lane.Presence == Absent && l.program.On(SceneCreate) &&
-		!slices.ContainsFunc(lane.Waiting, func(d *Delivery) bool { return d.State == Sending || d.Attempts > 0 })
+		!slices.ContainsFunc(lane.Waiting, func(d *Delivery) bool { return d.State == Sending || d.Unanswered })
 	switch {
 	case !never:
 		l.put(lane, a.scene, 0, who, st)

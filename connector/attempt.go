@@ -204,10 +204,17 @@ func (a *attempter) call(ctx context.Context, sp *sceneProgram, r *rendering, s 
 		t.place(&sent, token)
 		kept, v := a.once(ctx, sp, &sent, m, account)
 		attempts = append(attempts, kept)
-		if replay || !t.stale(kept.Response.Status, v.code) {
+		if !t.stale(kept.Response.Status, v.code) {
 			return attempts, v
 		}
-		a.memory.token.drop(token)
+		now := a.worker.cfg.Now()
+		if replay {
+			a.memory.token.doubt(now)
+			return attempts, v
+		}
+		if !a.memory.token.drop(token, now) {
+			return attempts, v
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func (r *runner) take(o outcome) {
 	now := r.worker.cfg.Now()
 	r.settling = append(r.settling, o)
 	if o.hint > 0 {
-		r.holdUntil = now.Add(o.hint)
+		r.memory.holdUntil = later(r.memory.holdUntil, now.Add(o.hint))
 	}
 	if o.change.Class == retry.TokenRefused || o.verdict.class == retry.TokenRefused {
 		r.refuse(o.verdict.message, now)
@@ -81,10 +81,18 @@ func spare(o *outcome, p *Program, now time.Time) {
 	}
 }
 
-// tokenWaits are the waits between questions for a token that is refused. They keep the log-ins of the first hour to four,
-// so that a wrong password does not lock the account.
-func tokenWaits() []time.Duration {
-	return []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 40 * time.Minute}
+// nextAsk is when a token that was first refused at a time is asked for again: after 1 minute, 5 more, 15 more, then every
+// 40. That keeps the log-ins of the first hour to four, so that a wrong password does not lock the account, and it depends
+// on nothing but the clock, so that a pause or a restart asks no sooner.
+func nextAsk(refused, now time.Time) time.Time {
+	at := refused
+	for _, wait := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute} {
+		if at = at.Add(wait); at.After(now) {
+			return at
+		}
+	}
+	const then = 40 * time.Minute
+	return at.Add((now.Sub(at)/then + 1) * then)
 }
 
 // refuse stores that the OA gives no token; the whole connection waits.
@@ -93,8 +101,7 @@ func (r *runner) refuse(message string, now time.Time) {
 		return
 	}
 	r.condition.TokenRefused, r.condition.Message, r.unstored = now, message, true
-	r.refusals, r.refusedWith = 0, r.program
-	r.askAt = now.Add(tokenWaits()[0])
+	r.askAt = nextAsk(now, now)
 }
 
 // askToken asks for a token again when it is time.
@@ -120,7 +127,5 @@ func (r *runner) answered(ctx context.Context, err *tokenError) {
 		return
 	}
 	r.worker.cfg.Log.WarnContext(ctx, "token still refused", "connection", r.program.Key.String(), "message", err.msg)
-	waits := tokenWaits()
-	r.refusals = min(r.refusals+1, len(waits)-1)
-	r.askAt = r.worker.cfg.Now().Add(waits[r.refusals])
+	r.askAt = nextAsk(r.condition.TokenRefused, r.worker.cfg.Now())
 }

@@ -78,7 +78,13 @@ func (m *masker) mask(s string) string {
 // at is the length of a secret that s begins with, 0 when it begins with none.
 func (m *masker) at(s string) int {
 	for _, v := range m.values {
-		if n := written(s, v); n > 0 {
+		n := 0
+		if strings.HasPrefix(s, v) {
+			n = len(v) // as it is: a \ in it stands for itself
+		} else {
+			n = written(s, v)
+		}
+		if n > 0 {
 			for strings.HasPrefix(s[n:], "=") || strings.HasPrefix(s[n:], "%3D") {
 				n += len("=") // the padding of Base64
 				if s[n-1] == '%' {

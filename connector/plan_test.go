@@ -247,6 +247,24 @@ func TestPlan(t *testing.T) {
 			},
 			want: [][]string{{"planned", "delete a superseded"}, {"create superseded by d3", "edit superseded by d3"}},
 		},
+		"tried and never left, then ended: nothing is sent": {
+			play: func(p *plannerTest) [][]string {
+				p.play(ActionCreate, nil, "a")
+				w := p.lane("a").Waiting[0]
+				w.State, w.Attempts, w.Tries = Retrying, 3, 3 // the OA's port was closed
+				return [][]string{planned(p.play(ActionDelete, nil)), {string(w.State)}}
+			},
+			want: [][]string{{"planned", "delete a superseded"}, {"superseded"}},
+		},
+		"sent without an answer, then ended: the end is sent": {
+			play: func(p *plannerTest) [][]string {
+				p.play(ActionCreate, nil, "a")
+				w := p.lane("a").Waiting[0]
+				w.State, w.Attempts, w.Unanswered = Retrying, 1, true
+				return [][]string{planned(p.play(ActionDelete, nil))}
+			},
+			want: [][]string{{"planned", "delete a pending"}},
+		},
 		"sent and refused, then ended: nothing is there": {
 			play: func(p *plannerTest) [][]string {
 				p.play(ActionCreate, nil, "a")

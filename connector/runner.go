@@ -22,23 +22,19 @@ type runner struct {
 	program *Program
 	sender  Sender
 	opened  *Connection // the settings that sender was opened with
-	limiter *rate.Limiter
 
 	inFlight  int
 	settling  []outcome // ended, their outcomes not committed yet; they keep their places till then
 	look      bool      // something may be claimable
 	next      time.Time // when the next delivery is due; zero: none is
-	holdUntil time.Time // the OA asked to wait
 	trouble   backoff
 	retryAt   time.Time // the store did not answer: not before this
 	condition Condition // as we last stored or read it
 	unstored  bool      // condition is newer than what is stored
 
-	refusals    int
-	refusedWith *Program // the program under which the token was refused
-	askAt       time.Time
-	asking      bool
-	asked       chan *tokenError
+	askAt  time.Time // while the token is refused: when it is asked for again
+	asking bool
+	asked  chan *tokenError
 }
 
 // An outcome is an ended attempt, or a delivery that ended without one.
@@ -107,7 +103,7 @@ func (r *runner) refresh(ctx context.Context, now time.Time) bool {
 	if p == r.program {
 		return true
 	}
-	first := r.program == nil
+	first, changed := r.program == nil, r.opened != nil && r.opened != p.Settings
 	r.program = p
 	if !r.unstored {
 		r.condition = p.Condition
@@ -120,8 +116,13 @@ func (r *runner) refresh(ctx context.Context, now time.Time) bool {
 	if first || r.memory.breaker == nil {
 		r.restoreBreaker()
 	}
-	if !r.condition.TokenRefused.IsZero() && r.refusedWith != p {
-		r.askAt, r.refusedWith = now, p // a change of the connection or its secrets: ask at once
+	if refused := r.condition.TokenRefused; !refused.IsZero() {
+		switch {
+		case changed: // the connection or its secrets: ask at once
+			r.askAt = now
+		case r.askAt.IsZero():
+			r.askAt = nextAsk(refused, now)
+		}
 	}
 	r.look = true
 	return true
@@ -152,10 +153,11 @@ func (r *runner) open(ctx context.Context, p *Program) {
 			r.memory.breaker.SetDown(since.Since())
 		}
 	}
-	if rt := c.Limits.Rate; rt.IsZero() {
-		r.limiter = nil
-	} else if r.opened == nil || r.opened.Limits.Rate != rt || r.limiter == nil {
-		r.limiter = rate.NewLimiter(rate.Every(rt.Per/time.Duration(rt.N)), max(1, min(rt.N, c.Limits.Concurrency)))
+	if m := r.memory; m.limit != c.Limits.Rate {
+		m.limit, m.limiter = c.Limits.Rate, nil
+		if n, per := m.limit.N, m.limit.Per; !m.limit.IsZero() {
+			m.limiter = rate.NewLimiter(rate.Every(per/time.Duration(n)), max(1, min(n, c.Limits.Concurrency)))
+		}
 	}
 	if r.opened != nil {
 		r.memory.token.clear() // another address or user may be meant now
@@ -192,17 +194,19 @@ func (r *runner) room(now time.Time) (want int, probe bool) {
 	}
 	b := r.memory.breaker
 	switch reason := r.condition.Reason(); {
-	case reason == ReasonDown || b.Down():
-		if r.condition.Paused || r.condition.Disabled || r.inFlight > 0 || now.Before(b.ProbeDue(now)) {
+	case now.Before(r.memory.holdUntil):
+		return 0, false
+	case reason == ReasonDown || reason == "" && b.Down():
+		if r.inFlight > 0 || now.Before(b.ProbeDue(now)) {
 			return 0, false
 		}
 		return 1, true
-	case reason != "", now.Before(r.holdUntil):
+	case reason != "":
 		return 0, false
 	}
 	want = max(1, r.program.Settings.Limits.Concurrency) - r.inFlight
-	if r.limiter != nil {
-		want = min(want, int(r.limiter.TokensAt(now)))
+	if r.memory.limiter != nil {
+		want = min(want, int(r.memory.limiter.TokensAt(now)))
 	}
 	return max(want, 0), false
 }
@@ -252,8 +256,8 @@ func (r *runner) turn(ctx context.Context, now time.Time, stopping bool) {
 	r.settling = r.settling[:0]
 	r.next = got.Next
 	r.look = !got.Next.IsZero() && !got.Next.After(now)
-	if r.limiter != nil {
-		r.limiter.ReserveN(now, len(got.Work))
+	if r.memory.limiter != nil {
+		r.memory.limiter.ReserveN(now, len(got.Work))
 	}
 	r.send(ctx, got.Work)
 }
@@ -351,7 +355,7 @@ func (r *runner) wakeAt(now time.Time, stopping bool) time.Time {
 	case reason == ReasonTokenRefused && !r.asking:
 		return r.askAt
 	case reason == ReasonDown && waiting && r.inFlight == 0:
-		return r.memory.breaker.ProbeDue(now)
+		return later(r.memory.breaker.ProbeDue(now), r.memory.holdUntil)
 	case reason != "" || !waiting || !free:
 		return time.Time{}
 	}
@@ -359,16 +363,19 @@ func (r *runner) wakeAt(now time.Time, stopping bool) time.Time {
 	if r.look {
 		at = now
 	}
-	if r.holdUntil.After(at) {
-		at = r.holdUntil
-	}
-	if r.limiter != nil && r.limiter.TokensAt(now) < 1 {
-		per := time.Duration(float64(time.Second) * (1 - r.limiter.TokensAt(now)) / float64(r.limiter.Limit()))
-		if t := now.Add(per + time.Millisecond); t.After(at) {
-			at = t
-		}
+	at = later(at, r.memory.holdUntil)
+	if r.memory.limiter != nil && r.memory.limiter.TokensAt(now) < 1 {
+		per := time.Duration(float64(time.Second) * (1 - r.memory.limiter.TokensAt(now)) / float64(r.memory.limiter.Limit()))
+		at = later(at, now.Add(per+time.Millisecond))
 	}
 	return at
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // stumble waits, longer each time, after trouble with the store.

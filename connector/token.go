@@ -118,6 +118,7 @@ type tokenCache struct {
 	fetched time.Time
 	flight  *tokenFlight
 	refused *tokenError // the OA said no; nobody asks again until clear
+	doubted time.Time   // until then a token that the OA does not take is not replaced: a fresh one was not taken either
 }
 
 // A tokenFlight is a fetch under way that others wait for.
@@ -166,20 +167,32 @@ func (c *tokenCache) get(ctx context.Context, now time.Time, ttl time.Duration, 
 	return f.value, f.err
 }
 
-// drop forgets a token that the OA no longer takes, unless a newer one stands there already.
-func (c *tokenCache) drop(value string) {
+// drop forgets a token that the OA no longer takes, unless a newer one stands there already. It reports false when fetching
+// another is of no use now.
+func (c *tokenCache) drop(value string, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if now.Before(c.doubted) {
+		return false
+	}
 	if c.value == value {
 		c.value = ""
 	}
+	return true
+}
+
+// doubt notes that the OA did not take a token that had just been fetched: for a minute no other is fetched.
+func (c *tokenCache) doubt(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.doubted = now.Add(time.Minute)
 }
 
 // clear forgets the token and a refusal.
 func (c *tokenCache) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.value, c.refused = "", nil
+	c.value, c.refused, c.doubted = "", nil, time.Time{}
 }
 
 func headerOf(hs []retry.Header, name string) string {

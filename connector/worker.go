@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"todosync/retry"
 )
 
@@ -43,12 +45,16 @@ type Worker struct {
 	memory  map[int64]*memory
 }
 
-// memory is what outlives a connection's runner while the worker lives.
+// memory is what outlives a connection's runner while the worker lives. One runner at a time uses it.
 type memory struct {
-	token   tokenCache
-	breaker *retry.Breaker
-	lastTry time.Time // guarded by tryMu
-	tryMu   sync.Mutex
+	token     tokenCache
+	breaker   *retry.Breaker
+	limiter   *rate.Limiter
+	limit     Rate      // what limiter was made of
+	holdUntil time.Time // the OA asked to wait until then
+
+	tryMu   sync.Mutex // guards lastTry: attempts share it
+	lastTry time.Time
 }
 
 // NewWorker makes a Worker.

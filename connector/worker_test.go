@@ -412,3 +412,138 @@ func TestFrozenFields(t *testing.T) {
 		})
 	}
 }
+
+// script answers the nth request by the nth reply, and what follows with success.
+func script(replies ...func() (retry.Receipt, error)) func(*bench, retry.Request) (retry.Receipt, error) {
+	return func(b *bench, r retry.Request) (retry.Receipt, error) {
+		b.callsMu.Lock()
+		n := len(b.calls) - 1
+		b.callsMu.Unlock()
+		if n < len(replies) {
+			return replies[n]()
+		}
+		return ok(b, r)
+	}
+}
+
+// asks is an answer of a status with a Retry-After.
+func asks(code int, wait time.Duration) func() (retry.Receipt, error) {
+	return func() (retry.Receipt, error) {
+		return retry.Receipt{Status: code}, &retry.Error{Class: retry.ClassOfStatus(code), Status: code, RetryAfter: wait, Msg: "wait"}
+	}
+}
+
+func TestRetryAfterHoldsTheConnection(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		settings func(*Connection)
+		replies  []func() (retry.Receipt, error)
+		want     int // calls within 50 s, of ten todos
+	}{
+		"one at a time": {func(c *Connection) { c.Limits.Concurrency = 1 }, []func() (retry.Receipt, error){asks(429, time.Minute)}, 1},
+		"the delivery is over": {
+			func(c *Connection) { c.Limits.Concurrency, c.Retry.Enabled = 1, false },
+			[]func() (retry.Receipt, error){asks(429, time.Minute)}, 1,
+		},
+		"the longest counts": {
+			func(c *Connection) { c.Limits.Concurrency = 2 },
+			[]func() (retry.Receipt, error){asks(429, time.Minute), asks(429, time.Second)}, 2,
+		},
+		"probes wait too": {
+			func(c *Connection) { c.Limits.Concurrency, c.Down.After = 2, 2 },
+			[]func() (retry.Receipt, error){asks(503, time.Minute), asks(503, time.Minute)}, 2,
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := play(t, restConnection(tt.settings), func(b *bench) {
+					for i := range 10 {
+						b.owe(fmt.Sprintf("t%02d", i), time.Now(), SceneCreate)
+					}
+				}, 50*time.Second, script(tt.replies...))
+				if len(b.calls) != tt.want {
+					t.Errorf("%d calls within 50 s, want %d", len(b.calls), tt.want)
+				}
+			})
+		})
+	}
+}
+
+func TestRateHoldsAcrossIdleTimes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := play(t, restConnection(func(c *Connection) {
+			c.Limits = Limits{Concurrency: 4, Rate: Rate{N: 12, Per: time.Minute}}
+		}), func(b *bench) {
+			go func() {
+				for i := range 20 { // one every 700 ms: nothing waits when the next comes, as long as the burst lasts
+					b.mu.Lock()
+					b.owe(fmt.Sprintf("t%02d", i), time.Now(), SceneCreate)
+					b.mu.Unlock()
+					b.worker.Wake([]int64{1})
+					time.Sleep(700 * time.Millisecond)
+				}
+			}()
+		}, 15*time.Second, ok)
+		if n := len(b.calls); n < 5 || n > 7 {
+			t.Errorf("%d calls in 15 s at 12 a minute with a burst of 4, want 5 to 7", n)
+		}
+	})
+}
+
+func TestATokenThatIsNeverTakenIsNotFetchedForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		logins := 0
+		play(t, restConnection(func(c *Connection) {
+			c.Limits.Concurrency = 1
+			c.Token = &TokenSettings{
+				Request: RequestSettings{Method: "POST", Address: "http://oa.example.com/token"}, Value: "id",
+				Send: TokenSend{Header: "token"}, RefreshOn: RefreshOn{Status: []int{401}},
+			}
+		}), func(b *bench) {
+			for i := range 50 {
+				b.owe(fmt.Sprintf("t%02d", i), time.Now(), SceneCreate)
+			}
+		}, 30*time.Second, func(_ *bench, r retry.Request) (retry.Receipt, error) {
+			if strings.HasSuffix(r.Address, "/token") {
+				logins++
+				return answer(fmt.Sprintf(`{"id":"token-%d-abcdef"}`, logins))
+			}
+			return status(401)
+		})
+		if logins != 2 {
+			t.Errorf("%d log-ins for 50 todos whose token is never taken, want 2", logins)
+		}
+	})
+}
+
+func TestARefusedTokenIsNotAskedForAfterAPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := play(t, restConnection(func(c *Connection) {
+			c.Token = &TokenSettings{
+				Request: RequestSettings{Method: "POST", Address: "http://oa.example.com/token"}, Value: "id",
+				Refuse: Texts{"-1"}, Send: TokenSend{Header: "token"},
+			}
+		}), func(b *bench) {
+			b.owe("t", time.Now(), SceneCreate)
+			go func() {
+				for i := range 10 {
+					time.Sleep(4 * time.Second)
+					b.mu.Lock()
+					c := b.program.Condition
+					c.Paused = i%2 == 0
+					b.program = b.program.WithCondition(c)
+					b.mu.Unlock()
+					b.worker.Wake([]int64{1})
+				}
+			}()
+		}, 50*time.Second, func(*bench, retry.Request) (retry.Receipt, error) { return answer(`{"id":"-1"}`) })
+		if len(b.calls) != 1 {
+			t.Errorf("%d log-ins in 50 s with five pauses, want 1", len(b.calls))
+		}
+	})
+}

@@ -80,6 +80,36 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+func TestStored(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p, err := intake.NewPublisher(intake.PublisherConfig{Conn: r.conn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := r.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "CRM", Subjects: []string{"crm.>"}, AllowDirect: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := map[string][]string{"Nats-Msg-Id": {"t1/a"}, "ce-id": {"a"}}
+	sequence, _, err := p.Publish(t.Context(), connector.Incoming{Subject: "crm.t1.todo.edit", Header: header, Data: []byte("{}")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, id, found, err := p.Stored(t.Context(), sequence)
+	want := connector.Stream{Name: "CRM", Created: stream.CachedInfo().Created}.String()
+	if err != nil || !found || id != want || m.Subject != "crm.t1.todo.edit" || string(m.Data) != "{}" || m.Sequence != sequence ||
+		len(m.Header["ce-id"]) != 1 {
+		t.Errorf("want the message of %s, got %+v %s %t %v", want, m, id, found, err)
+	}
+	if err := stream.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, id, found, err := p.Stored(t.Context(), sequence); err != nil || found || id != want {
+		t.Errorf("want it said that the message is gone, got %s %t %v", id, found, err)
+	}
+}
+
 func TestDial(t *testing.T) {
 	t.Parallel()
 	_, err := intake.Dial(intake.DialConfig{URLs: "nats://user:hunter22@nowhere.invalid:4222", CA: "/does/not/exist", Log: discard()})

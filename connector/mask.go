@@ -78,11 +78,9 @@ func (m *masker) mask(s string) string {
 // at is the length of a secret that s begins with, 0 when it begins with none.
 func (m *masker) at(s string) int {
 	for _, v := range m.values {
-		n := 0
+		n := written(s, v)
 		if strings.HasPrefix(s, v) {
-			n = len(v) // as it is: a \ in it stands for itself
-		} else {
-			n = written(s, v)
+			n = max(n, len(v)) // as it is, a \ or & in it stands for itself
 		}
 		if n > 0 {
 			for strings.HasPrefix(s[n:], "=") || strings.HasPrefix(s[n:], "%3D") {

@@ -78,9 +78,13 @@ func (m *masker) mask(s string) string {
 // at is the length of a secret that s begins with, 0 when it begins with none.
 func (m *masker) at(s string) int {
 	for _, v := range m.values {
-		n := written(s, v)
-		if strings.HasPrefix(s, v) {
-			n = max(n, len(v)) // as it is, a \ or & in it stands for itself
+		first, _ := utf8.DecodeRuneInString(v)
+		if s[0] != v[0] && spelled(s, first, `\&%+`) == 0 {
+			continue // nearly always: the rest is for what begins rightly
+		}
+		n := 0
+		for _, escapes := range []string{"", `\`, "&", "%+", `\&%+`} {
+			n = max(n, written(s, v, escapes)) // what is no escape where it stands, is itself
 		}
 		if n > 0 {
 			for strings.HasPrefix(s[n:], "=") || strings.HasPrefix(s[n:], "%3D") {
@@ -95,11 +99,12 @@ func (m *masker) at(s string) int {
 	return 0
 }
 
-// written is the length of the text at the beginning of s that spells v, 0 where it spells something else.
-func written(s, v string) int {
+// written is the length of the text at the beginning of s that spells v, 0 where it spells something else. escapes are the
+// characters that may begin an escape there.
+func written(s, v, escapes string) int {
 	i := 0
 	for _, want := range v {
-		n := spelled(s[i:], want)
+		n := spelled(s[i:], want, escapes)
 		if n == 0 {
 			return 0
 		}
@@ -109,26 +114,26 @@ func written(s, v string) int {
 }
 
 // spelled is the length of one spelling of a character at the beginning of s, 0 when there is none.
-func spelled(s string, want rune) int {
+func spelled(s string, want rune, escapes string) int {
 	if s == "" {
 		return 0
 	}
-	switch s[0] {
-	case '\\':
-		if n := spelledJSON(s, want); n > 0 {
-			return n
+	if strings.IndexByte(escapes, s[0]) >= 0 {
+		n := 0
+		switch s[0] {
+		case '\\':
+			n = spelledJSON(s, want)
+		case '&':
+			n = spelledXML(s, want)
+		case '%':
+			n = spelledURL(s, want)
+		case '+':
+			if want == ' ' {
+				n = 1
+			}
 		}
-	case '&':
-		if n := spelledXML(s, want); n > 0 {
+		if n > 0 {
 			return n
-		}
-	case '%':
-		if n := spelledURL(s, want); n > 0 {
-			return n
-		}
-	case '+':
-		if want == ' ' {
-			return 1
 		}
 	}
 	if got, n := utf8.DecodeRuneInString(s); got == want && (got != utf8.RuneError || n > 1) {
@@ -184,12 +189,13 @@ func spelledXML(s string, want rune) int {
 		}
 		return 0
 	}
-	digits, base := strings.TrimPrefix(name, "#"), 10
-	if digits == name {
+	digits, isNumber := strings.CutPrefix(name, "#")
+	if !isNumber {
 		return 0
 	}
-	if digits[0] == 'x' || digits[0] == 'X' {
-		digits, base = digits[1:], 16
+	base := 10
+	if hex, ok := strings.CutPrefix(strings.ToLower(digits), "x"); ok {
+		digits, base = hex, 16
 	}
 	if n, err := strconv.ParseUint(digits, base, 32); err == nil && rune(n) == want { //nolint:gosec // 32 bits are asked for
 		return end + 1

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 )
@@ -56,6 +57,19 @@ func TestMaskAnySecretInAnySpelling(t *testing.T) {
 			if got != "before *** after" && got != `before "***" after` {
 				t.Fatalf("mask of %q as %q = %q", secret, s, got)
 			}
+		}
+	})
+}
+
+func FuzzMask(f *testing.F) {
+	f.Add("passw0rd", `bad passw0rd &#; \u00 %`)
+	f.Fuzz(func(t *testing.T, secret, text string) {
+		m := &masker{}
+		m.add(secret)
+		if got := m.mask(text); utf8.RuneCountInString(strings.TrimSpace(secret)) >= MinSecret && !strings.Contains("***", secret) &&
+			utf8.ValidString(secret) && strings.Contains(strings.ReplaceAll(got, "***", ""), secret) && !strings.Contains(secret, "*") &&
+			!strings.Contains(strings.ReplaceAll(text, secret, ""), secret) {
+			t.Errorf("mask(%q) = %q holds %q", text, got, secret)
 		}
 	})
 }

@@ -86,6 +86,22 @@ func Parse(name string, src []byte, o Options) ([]Document, Problems) {
 	return r.finish()
 }
 
+// A Source is one file that is not on a disk.
+type Source struct {
+	Name string // stands in the problems
+	Text string // YAML or JSON, one or more documents
+}
+
+// ParseAll reads files that belong together as Parse does each: a connection may use the fields of a tenant that another file
+// describes. It also tells of two documents that describe the same connection or tenant.
+func ParseAll(sources []Source, o Options) ([]Document, Problems) {
+	r := newReader(o)
+	for _, s := range sources {
+		r.load(s.Name, []byte(s.Text))
+	}
+	return r.finish()
+}
+
 // ReadFiles reads files and folders (their *.yaml, *.yml and *.json at any depth, hidden ones left out) as Parse does, and also tells of
 // two documents that describe the same connection or tenant.
 func ReadFiles(paths []string, o Options) ([]Document, Problems) {

@@ -100,30 +100,31 @@ func (p *parser) event(created string) *Event {
 		return nil
 	}
 	e.Doc, e.Payload = doc, doc.Raw()
-	id, at := p.text(doc.Value("id"), "id", true), p.text(doc.Value("time"), "time", false)
-	if p.cloudEvent(doc) {
-		data := doc
-		if p.header("ce-specversion") == "" {
-			id, at = p.text(doc.Value("id"), "id", true), p.text(doc.Value("time"), "time", false)
-			data = p.structured(doc)
-		} else {
-			id, at = p.decoded("ce-id"), p.decoded("ce-time")
-		}
+	p.agreement(e, doc)
+	var id, at string
+	switch {
+	case p.header("ce-specversion") != "":
+		id, at = p.decoded("ce-id"), p.decoded("ce-time")
+	case p.structuredEvent(doc):
+		data := p.structured(doc)
 		if data == nil {
 			return nil
 		}
 		e.Doc, e.Payload = data, data.Raw()
+		p.agreement(e, data)
+		fallthrough
+	default:
+		id, at = p.text(doc.Value("id"), "id", true), p.text(doc.Value("time"), "time", false)
 	}
-	p.agreement(e)
 	e.ID = p.eventID(id, e.Tenant, created)
 	e.Time = p.time(at, "time")
 	p.object(e)
 	return e
 }
 
-// cloudEvent reports whether the message is a CloudEvent, structured or binary.
-func (p *parser) cloudEvent(doc *mapping.Doc) bool {
-	return p.header("ce-specversion") != "" || doc.Value("specversion").Exists() ||
+// structuredEvent reports whether the message is a CloudEvent in structured mode.
+func (p *parser) structuredEvent(doc *mapping.Doc) bool {
+	return doc.Value("specversion").Exists() ||
 		strings.HasPrefix(strings.ToLower(p.header("Content-Type")), "application/cloudevents+json")
 }
 
@@ -145,12 +146,12 @@ func (p *parser) structured(doc *mapping.Doc) *mapping.Doc {
 	return inner
 }
 
-// agreement rejects a payload that contradicts its subject, which alone says tenant, kind and action.
-func (p *parser) agreement(e *Event) {
+// agreement rejects a payload, or an envelope, that contradicts its subject, which alone says tenant, kind and action.
+func (p *parser) agreement(e *Event, doc *mapping.Doc) {
 	for _, m := range []struct{ name, want string }{
 		{"tenant", e.Tenant}, {"kind", string(e.Kind)}, {"action", string(e.Action)},
 	} {
-		v := e.Doc.Value(m.name)
+		v := doc.Value(m.name)
 		if v.Exists() && v.Text() != m.want && v.Text() != "" {
 			p.reject(m.name, "%s is %q in the payload and %q in the subject", m.name, clip(v.Text()), m.want)
 		}
@@ -353,11 +354,26 @@ func (p *parser) time(s, path string) time.Time {
 	if s == "" {
 		return time.Time{}
 	}
-	t, err := time.Parse(time.RFC3339, s)
+	t, err := ParseTime(s)
 	if err != nil {
 		p.reject(path, "%q is not a time as RFC 3339 writes it, such as 2024-11-05T09:30:00+08:00", clip(s))
 	}
 	return t
+}
+
+// ParseTime reads a time as RFC 3339 writes it, to the letter: t and z may be small, a second may be the 60th, and nothing
+// else that time.Parse lets pass, such as an hour of one digit, does.
+func ParseTime(s string) (time.Time, error) {
+	upper := strings.ToUpper(s)
+	if len(s) < len("2006-01-02T15:04:05Z") || upper[10] != 'T' || upper[13] != ':' || strings.Contains(s, ",") {
+		return time.Time{}, fmt.Errorf("%q is not a time as RFC 3339 writes it", clip(s))
+	}
+	leap := time.Duration(0)
+	if upper[17:19] == "60" {
+		upper, leap = upper[:17]+"59"+upper[19:], time.Second
+	}
+	t, err := time.Parse(time.RFC3339, upper)
+	return t.Add(leap), err
 }
 
 func (p *parser) decoded(name string) string {

@@ -186,7 +186,7 @@ func (l *planner) changes(receivers []Receiver) []act {
 			}
 			a.ends = SceneDone
 			a.scene = l.finalScene()
-		case before == nil || e.Action == ActionCreate:
+		case before == nil:
 			a.scene = SceneCreate
 			a.newID = l.again(r.ID)
 		case before.Finished || t.Finished:

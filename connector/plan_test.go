@@ -280,6 +280,14 @@ func TestPlan(t *testing.T) {
 			},
 			want: [][]string{{"no_receiver"}, {"planned", "delete a skipped nothing_there"}},
 		},
+		"created again: who stays gets the edit": {
+			play: func(p *plannerTest) [][]string {
+				p.play(ActionCreate, nil, "a")
+				p.arrived("a")
+				return [][]string{planned(p.play(ActionCreate, nil, "a", "b"))}
+			},
+			want: [][]string{{"planned", "edit a pending due", "create b pending due"}},
+		},
 		"what is being sent is not superseded": {
 			play: func(p *plannerTest) [][]string {
 				p.play(ActionCreate, nil, "a")

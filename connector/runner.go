@@ -90,11 +90,12 @@ func (r *runner) idle() bool {
 		r.retryAt.IsZero()
 }
 
-// refresh takes the connection's current revision. It reports false when the connection is gone.
+// refresh takes the connection's current revision. It reports false when the connection is gone, or can't be used until it
+// is saved again: then somebody wakes us.
 func (r *runner) refresh(ctx context.Context, now time.Time) bool {
 	p, err := r.worker.cfg.Registry.Program(ctx, r.conn)
 	if err != nil {
-		if KindOf(err) == NotFound {
+		if k := KindOf(err); k == NotFound || k == Invalid { // deleted, or not usable as this server was started
 			return r.inFlight > 0 || len(r.settling) > 0
 		}
 		r.stumble(ctx, "read connection", err, now)

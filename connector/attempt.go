@@ -12,8 +12,20 @@ import (
 	"todosync/retry"
 )
 
-// maxKeptBody is how much of an answer is kept.
-const maxKeptBody = 64 << 10
+// How much of an answer is kept, in bytes. Lists of records show codes and messages.
+const (
+	maxKeptBody    = 64 << 10
+	maxKeptCode    = 256
+	maxKeptMessage = 2000
+)
+
+// cut shortens a text, never within a character.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
+}
 
 // An attempter makes attempts of one revision of a connection.
 type attempter struct {
@@ -21,6 +33,7 @@ type attempter struct {
 	memory  *memory
 	program *Program
 	sender  Sender
+	secrets *masker // all that the connection's requests may hold, also those of other scenes and of the token
 }
 
 // attempt makes one try of a claimed delivery and decides what follows. ctx ends when the worker must stop at once.
@@ -30,7 +43,7 @@ func (a *attempter) attempt(ctx context.Context, w Work) outcome {
 		return outcome{work: w, change: *ended}
 	}
 	o := outcome{work: w, sent: scene}
-	m := &masker{}
+	m := a.secrets.clone()
 	sp := a.program.scenes[scene]
 	scope, err := a.scope(ctx, &w, scene, m)
 	if err != nil {
@@ -197,7 +210,7 @@ func (a *attempter) call(ctx context.Context, sp *sceneProgram, r *rendering, s 
 		if terr != nil {
 			return tokenFailure(attempts, terr, m)
 		}
-		m.add(token)
+		m.addToken(token)
 		sent := rendering{wire: r.wire, stored: r.stored}
 		sent.wire.Headers = append([]retry.Header(nil), r.wire.Headers...)
 		sent.stored.Headers = append([]retry.Header(nil), r.stored.Headers...)
@@ -227,12 +240,8 @@ func (a *attempter) token(ctx context.Context, s *mapping.Scope) (string, *token
 
 // tryToken asks for a token outside of any delivery.
 func (a *attempter) tryToken(ctx context.Context) *tokenError {
-	doc, err := mapping.ParseDoc([]byte("{}"))
-	if err != nil {
-		return &tokenError{class: retry.Mapping, msg: err.Error()}
-	}
 	w := &Work{Delivery: Delivery{Key: a.program.Key}}
-	s := a.program.scope(&w.Delivery, "", &StoredEvent{}, doc, &Lane{}, nil)
+	s := a.program.scope(&w.Delivery, "", &StoredEvent{}, nothing(), &Lane{}, nil)
 	s.TryTime = a.worker.cfg.Now()
 	s.UUID = uuid.NewString
 	s.Secret = func(name string) (string, error) {
@@ -258,7 +267,7 @@ func tokenFailure(attempts []Attempt, e *tokenError, m *masker) ([]Attempt, verd
 func (a *attempter) once(ctx context.Context, sp *sceneProgram, r *rendering, m *masker, account string) (Attempt, verdict) {
 	receipt, err := a.sender.Post(ctx, r.wire)
 	v := judge(sp.answer, &receipt, err, account)
-	v.code, v.message, v.remoteID = m.mask(v.code), m.mask(v.message), m.mask(v.remoteID)
+	v.code, v.message, v.remoteID = cut(m.mask(v.code), maxKeptCode), cut(m.mask(v.message), maxKeptMessage), m.mask(v.remoteID)
 	kept := Attempt{
 		Started: receipt.Started, Duration: receipt.Duration, Request: r.stored,
 		Response: ReceivedAnswer{Status: receipt.Status}, Class: v.class, Code: v.code, Message: v.message,

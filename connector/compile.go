@@ -48,6 +48,7 @@ func Compile(conn, revision int64, c *Connection, t *Tenant, o CompileOptions) (
 		p.freeze[code] = k.template("freeze", "#"+code, mapping.Body, "", mapping.Each)
 	}
 	p.signOnURL = signOnURL(o.PublicURL, c)
+	p.named, p.env = k.named, k.env
 	k.unsupported()
 	if len(k.mistakes) > 0 {
 		return nil, &Error{
@@ -65,6 +66,8 @@ type compiler struct {
 	fields    *mapping.Fields
 	variables map[string]string
 	mistakes  []Detail
+	named     []string
+	env       []string
 }
 
 func (k *compiler) mistake(path string, err error) {
@@ -98,10 +101,28 @@ func (k *compiler) template(path, src string, place mapping.Place, contentType s
 		Place: place, Variables: k.variables, Fields: k.fields, Receivers: r, Env: k.o.Env, ContentType: contentType,
 	})
 	k.mistake(path, err)
+	if err == nil {
+		k.note(t.Secrets())
+	}
 	if err == nil && k.o.PublicURL == "" && (t.Uses("F117") || t.Uses("F118")) {
 		k.mistake(path, fmt.Errorf("#F117 and #F118 are addresses of this server: start it with --public-url"))
 	}
 	return t
+}
+
+// note keeps which secrets and environment variables a template names.
+func (k *compiler) note(names []string) {
+	for _, name := range names {
+		variable, isEnv := strings.CutPrefix(name, "env:")
+		switch {
+		case !isEnv && !slices.Contains(k.named, name):
+			k.named = append(k.named, name)
+		case isEnv && k.o.Env != nil:
+			if v, ok := k.o.Env(variable); ok && !slices.Contains(k.env, v) {
+				k.env = append(k.env, v)
+			}
+		}
+	}
 }
 
 func (k *compiler) scene(s Scene, settings *SceneSettings) *sceneProgram {

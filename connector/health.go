@@ -114,7 +114,7 @@ func (r *runner) askToken(ctx context.Context) {
 		return
 	}
 	r.asking = true
-	a := attempter{worker: r.worker, memory: r.memory, program: r.program, sender: r.sender}
+	a := attempter{worker: r.worker, memory: r.memory, program: r.program, sender: r.sender, secrets: r.secrets}
 	go func() { r.asked <- a.tryToken(ctx) }()
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/base64"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,208 +12,163 @@ import (
 const MinSecret = 6
 
 // A masker takes secrets out of what an OA answers and of error texts, however they are written there: as they are, escaped
-// as JSON, XML and URLs allow it, character by character in any of its spellings, and in Base64.
+// as JSON, XML or URLs escape, in two such layers (a web service's answer is JSON inside XML), and in Base64, also within a
+// longer one.
 type masker struct {
-	values []string  // the longest first: of two that begin alike, the shorter must not leave the other's rest behind
-	starts [256]bool // the bytes that a spelling of a secret may begin with; most of an answer needs no second look
+	values map[string]bool
+}
+
+// clone is a masker of its own with the same secrets.
+func (m *masker) clone() *masker {
+	c := &masker{values: make(map[string]bool, len(m.values)+4)}
+	for v := range m.values {
+		c.values[v] = true
+	}
+	return c
 }
 
 // add makes a value a secret, also without the blanks around it, which some headers lose on their way.
 func (m *masker) add(value string) {
-	trimmed := strings.TrimSpace(value)
-	for _, v := range []string{value, trimmed} {
-		if utf8.RuneCountInString(v) < MinSecret {
-			continue
-		}
-		m.keep(v)
-		m.keep(strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(v)), "="))
-		m.keep(base64.RawURLEncoding.EncodeToString([]byte(v)))
+	if utf8.RuneCountInString(value) >= MinSecret {
+		m.keep(value)
+	}
+	if trimmed := strings.TrimSpace(value); trimmed != value && utf8.RuneCountInString(trimmed) >= MinSecret {
+		m.keep(trimmed)
+	}
+}
+
+// addToken makes a token a secret. Tokens are never shown, so a shorter one counts too.
+func (m *masker) addToken(value string) {
+	if len(value) >= MinSecret/2 {
+		m.keep(value)
 	}
 }
 
 func (m *masker) keep(v string) {
-	at, found := slices.BinarySearchFunc(m.values, v, func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b))
-	})
-	if found {
+	if m.values[v] {
 		return
 	}
-	m.values = slices.Insert(m.values, at, v)
-	m.starts[v[0]] = true
-	for _, b := range []byte(`\&%+`) {
-		m.starts[b] = true
+	if m.values == nil {
+		m.values = map[string]bool{}
+	}
+	m.values[v] = true
+	for _, form := range base64Forms(v) {
+		m.values[form] = true
 	}
 }
+
+// base64Forms are the value in Base64, whole, and the part of it that shows in the Base64 of a longer text, whichever of the
+// three ways it is aligned there; in the standard alphabet and in that of URLs.
+func base64Forms(v string) []string {
+	var out []string
+	for _, e := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		out = append(out, e.EncodeToString([]byte(v)))
+		for before := range 3 {
+			b := append(make([]byte, before), v...)
+			// Characters that the neighbours have a share in are left out.
+			from, to := (before*8+5)/6, len(b)*8/6
+			if inner := e.EncodeToString(b)[from:to]; len(inner) >= MinSecret {
+				out = append(out, inner)
+			}
+		}
+	}
+	return out
+}
+
+// A span is a piece of a text, in bytes.
+type span struct{ from, to int }
 
 // mask replaces every secret in s by ***.
 func (m *masker) mask(s string) string {
 	if len(m.values) == 0 || s == "" {
 		return s
 	}
-	var b strings.Builder
-	from := 0
-	for i := 0; i < len(s); {
-		if !m.starts[s[i]] {
-			i++
-			continue
-		}
-		n := m.at(s[i:])
-		if n == 0 {
-			i++
-			continue
-		}
-		b.WriteString(s[from:i])
-		b.WriteString("***")
-		i += n
-		from = i
-	}
-	if from == 0 {
+	spans := m.find(s)
+	if len(spans) == 0 {
 		return s
 	}
-	b.WriteString(s[from:])
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to)) })
+	var b strings.Builder
+	at := 0
+	for _, x := range spans {
+		for x.to < len(s) && s[x.to] == '=' {
+			x.to++ // the padding of Base64
+		}
+		if x.from >= at {
+			b.WriteString(s[at:x.from])
+			b.WriteString("***")
+		}
+		at = max(at, x.to)
+	}
+	b.WriteString(s[at:])
 	return b.String()
 }
 
-// at is the length of a secret that s begins with, 0 when it begins with none.
-func (m *masker) at(s string) int {
-	for _, v := range m.values {
-		first, _ := utf8.DecodeRuneInString(v)
-		if s[0] != v[0] && spelled(s, first, `\&%+`) == 0 {
-			continue // nearly always: the rest is for what begins rightly
-		}
-		n := 0
-		for _, escapes := range []string{"", `\`, "&", "%+", `\&%+`} {
-			n = max(n, written(s, v, escapes)) // what is no escape where it stands, is itself
-		}
-		if n > 0 {
-			for strings.HasPrefix(s[n:], "=") || strings.HasPrefix(s[n:], "%3D") {
-				n += len("=") // the padding of Base64
-				if s[n-1] == '%' {
-					n += len("3D")
-				}
+// find looks for every secret, as it is and beneath the escapes that s may hold.
+func (m *masker) find(s string) []span {
+	var out []span
+	for v := range m.values {
+		for from := 0; ; {
+			i := strings.Index(s[from:], v)
+			if i < 0 {
+				break
 			}
-			return n
+			out = append(out, span{from + i, from + i + len(v)})
+			from += i + len(v)
 		}
 	}
-	return 0
-}
-
-// written is the length of the text at the beginning of s that spells v, 0 where it spells something else. escapes are the
-// characters that may begin an escape there.
-func written(s, v, escapes string) int {
-	i := 0
-	for _, want := range v {
-		n := spelled(s[i:], want, escapes)
-		if n == 0 {
-			return 0
-		}
-		i += n
+	var layers []layer
+	if strings.IndexByte(s, '\\') >= 0 {
+		layers = append(layers, unescapeJSON)
 	}
-	return i
-}
-
-// spelled is the length of one spelling of a character at the beginning of s, 0 when there is none.
-func spelled(s string, want rune, escapes string) int {
-	if s == "" {
-		return 0
+	if strings.IndexByte(s, '&') >= 0 {
+		layers = append(layers, unescapeXML)
 	}
-	if strings.IndexByte(escapes, s[0]) >= 0 {
-		n := 0
-		switch s[0] {
-		case '\\':
-			n = spelledJSON(s, want)
-		case '&':
-			n = spelledXML(s, want)
-		case '%':
-			n = spelledURL(s, want)
-		case '+':
-			if want == ' ' {
-				n = 1
+	if strings.IndexByte(s, '%') >= 0 {
+		layers = append(layers, unescapePath)
+	}
+	if strings.IndexByte(s, '+') >= 0 {
+		layers = append(layers, unescapeForm)
+	}
+	if len(layers) == 0 {
+		return out
+	}
+	plain := lettersOf(s)
+	for _, outer := range layers {
+		once := outer(plain)
+		out = append(out, m.findIn(once)...)
+		for _, inner := range []layer{unescapeJSON, unescapeXML, unescapePath} {
+			if twice := inner(once); len(twice) < len(once) {
+				out = append(out, m.findIn(twice)...)
 			}
 		}
-		if n > 0 {
-			return n
-		}
 	}
-	if got, n := utf8.DecodeRuneInString(s); got == want && (got != utf8.RuneError || n > 1) {
-		return n
-	}
-	return 0
+	return out
 }
 
-// spelledJSON reads \", \u0022, and two of the latter for what is beyond the basic plane.
-func spelledJSON(s string, want rune) int {
-	if len(s) < 2 {
-		return 0
-	}
-	short := map[byte]rune{'"': '"', '\\': '\\', '/': '/', '\'': '\'', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
-	if r, ok := short[s[1]]; ok {
-		if r == want {
-			return 2
-		}
-		return 0
-	}
-	unit := func(s string) (uint64, bool) {
-		if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
-			return 0, false
-		}
-		n, err := strconv.ParseUint(s[2:6], 16, 32)
-		return n, err == nil
-	}
-	first, ok := unit(s)
-	switch {
-	case !ok:
-		return 0
-	case rune(first) == want:
-		return 6
-	case first >= 0xD800 && first < 0xDC00:
-		if second, ok := unit(s[6:]); ok && (rune(first)-0xD800)<<10+(rune(second)-0xDC00)+0x10000 == want {
-			return 12
+// findIn looks for every secret among letters.
+func (m *masker) findIn(letters []letter) []span {
+	text := make([]byte, 0, len(letters))
+	starts := make([]int, 0, len(letters)) // of each byte of text: the letter that it belongs to
+	for i, l := range letters {
+		n := len(text)
+		text = utf8.AppendRune(text, l.is)
+		for range len(text) - n {
+			starts = append(starts, i)
 		}
 	}
-	return 0
-}
-
-// spelledXML reads &quot;, &#34; and &#x22;.
-func spelledXML(s string, want rune) int {
-	end := strings.IndexByte(s[:min(len(s), 12)], ';')
-	if end < 2 {
-		return 0
-	}
-	name := s[1:end]
-	named := map[string]rune{"amp": '&', "lt": '<', "gt": '>', "quot": '"', "apos": '\''}
-	if r, ok := named[name]; ok {
-		if r == want {
-			return end + 1
+	var out []span
+	read := string(text)
+	for v := range m.values {
+		for from := 0; ; {
+			i := strings.Index(read[from:], v)
+			if i < 0 {
+				break
+			}
+			first, last := letters[starts[from+i]], letters[starts[from+i+len(v)-1]]
+			out = append(out, span{first.from, last.to})
+			from += i + len(v)
 		}
-		return 0
 	}
-	digits, isNumber := strings.CutPrefix(name, "#")
-	if !isNumber {
-		return 0
-	}
-	base := 10
-	if hex, ok := strings.CutPrefix(strings.ToLower(digits), "x"); ok {
-		digits, base = hex, 16
-	}
-	if n, err := strconv.ParseUint(digits, base, 32); err == nil && rune(n) == want { //nolint:gosec // 32 bits are asked for
-		return end + 1
-	}
-	return 0
-}
-
-// spelledURL reads the bytes of a character percent-encoded, in either case.
-func spelledURL(s string, want rune) int {
-	i := 0
-	for _, b := range []byte(string(want)) {
-		if len(s) < i+3 || s[i] != '%' {
-			return 0
-		}
-		n, err := strconv.ParseUint(s[i+1:i+3], 16, 8)
-		if err != nil || byte(n) != b {
-			return 0
-		}
-		i += 3
-	}
-	return i
+	return out
 }

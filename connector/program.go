@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strings"
@@ -23,7 +24,9 @@ type Program struct {
 	basic     *basicProgram
 	policy    retry.Policy
 	freeze    map[string]*mapping.Template
-	signOnURL string // up to the connection's name
+	named     []string // the secrets that its templates name
+	env       []string // the values of the environment variables that they name
+	signOnURL string   // up to the connection's name
 }
 
 // A sceneProgram is the request and the answer rules of one scene.
@@ -58,6 +61,36 @@ func (p *Program) WithCondition(c Condition) *Program {
 	q.Condition = c
 	q.Condition.Disabled = !p.Settings.Enabled
 	return &q
+}
+
+// secrets is a masker that knows all secrets of the connection, those of the token's request too: an OA may repeat in one
+// answer what it was given in another.
+func (p *Program) secrets(ctx context.Context, from Registry) *masker {
+	m := &masker{}
+	for _, v := range p.env {
+		m.add(v)
+	}
+	for _, name := range p.named {
+		if v, err := from.Secret(ctx, p.Key.Tenant, name); err == nil { // else the rendering says so
+			m.add(v)
+		}
+	}
+	if p.token != nil {
+		s := p.scope(&Delivery{}, "", &StoredEvent{}, nothing(), &Lane{}, nil)
+		s.Secret = func(name string) (string, error) { return from.Secret(ctx, p.Key.Tenant, name) }
+		s.Told, s.UUID = m.add, func() string { return "" }
+		_, _ = p.token.request.render(s) // what it makes of them is a secret too: a hash, a composed credential
+	}
+	return m
+}
+
+// nothing is an event without members.
+func nothing() *mapping.Doc {
+	doc, err := mapping.ParseDoc([]byte("{}"))
+	if err != nil {
+		panic(err) // an empty object is JSON
+	}
+	return doc
 }
 
 // On reports whether a scene is pushed.

@@ -52,12 +52,27 @@ func (r *requestProgram) render(s *mapping.Scope) (rendering, error) {
 		if err != nil {
 			return out, err
 		}
-		out.stored.Body = stored
-		if out.wire.Body, err = mapping.Encode(headerOf(out.wire.Headers, "Content-Type"), r.body.Kind(), []byte(wire)); err != nil {
+		if out.wire.Body, out.stored.Body, err = encoded(headerOf(out.wire.Headers, "Content-Type"), r.body.Kind(), wire, stored); err != nil {
 			return out, err
 		}
 	}
 	return out, nil
+}
+
+// encoded gives a body the charset that its header names. What is kept is that read back, so that it shows what the charset
+// lacks as it was sent.
+func encoded(contentType, kind, wire, stored string) ([]byte, string, error) {
+	sent, err := mapping.Encode(contentType, kind, []byte(wire))
+	if err != nil || string(sent) == wire {
+		return sent, stored, err
+	}
+	if stored == wire {
+		return sent, string(mapping.Decode(contentType, sent)), nil
+	}
+	if kept, err := mapping.Encode(contentType, kind, []byte(stored)); err == nil {
+		stored = string(mapping.Decode(contentType, kept))
+	}
+	return sent, stored, nil
 }
 
 // both renders a template as sent and as kept; the second rendering is spared where no secret is used.
@@ -82,10 +97,18 @@ func (r *rendering) add(name, value, kept string) {
 
 // addQuery appends a query parameter to both forms' addresses.
 func (r *rendering) addQuery(name, value, kept string) {
-	join := "?"
-	if strings.Contains(r.wire.Address, "?") {
-		join = "&"
+	extend := func(address, value string) string {
+		address, fragment, found := strings.Cut(address, "#") // what follows a # never leaves
+		join := "?"
+		if strings.Contains(address, "?") {
+			join = "&"
+		}
+		address += join + url.QueryEscape(name) + "=" + value
+		if found {
+			address += "#" + fragment
+		}
+		return address
 	}
-	r.wire.Address += join + url.QueryEscape(name) + "=" + url.QueryEscape(value)
-	r.stored.Address += join + url.QueryEscape(name) + "=" + kept
+	r.wire.Address = extend(r.wire.Address, url.QueryEscape(value))
+	r.stored.Address = extend(r.stored.Address, kept)
 }

@@ -22,6 +22,7 @@ type runner struct {
 	program *Program
 	sender  Sender
 	opened  *Connection // the settings that sender was opened with
+	secrets *masker     // what they name, see Program.secrets
 
 	inFlight  int
 	settling  []outcome // ended, their outcomes not committed yet; they keep their places till then
@@ -163,7 +164,7 @@ func (r *runner) open(ctx context.Context, p *Program) {
 	if r.opened != nil {
 		r.memory.token.clear() // another address or user may be meant now
 	}
-	r.sender, r.opened = s, c
+	r.sender, r.opened, r.secrets = s, c, p.secrets(ctx, r.worker.cfg.Registry)
 }
 
 func equal[T comparable](a, b []T) bool {
@@ -291,7 +292,7 @@ func (r *runner) observe(ctx context.Context) {
 
 // send starts an attempt for each claimed delivery.
 func (r *runner) send(ctx context.Context, work []Work) {
-	a := attempter{worker: r.worker, memory: r.memory, program: r.program, sender: r.sender}
+	a := attempter{worker: r.worker, memory: r.memory, program: r.program, sender: r.sender, secrets: r.secrets}
 	for i := range work {
 		w := work[i]
 		r.inFlight++

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"todosync/mapping"
 	"todosync/retry"
@@ -99,10 +100,19 @@ func (t *tokenProgram) fetch(ctx context.Context, s Sender, scope *mapping.Scope
 	switch {
 	case !ok || value == "":
 		return fail(retry.TokenRefused, "the OA's answer holds no token at "+t.value, 0)
+	case !usableToken(value):
+		return fail(retry.TokenRefused, "the OA's answer holds no token at "+t.value+" but something else, perhaps a page", 0)
 	case slices.Contains(t.refuse, value):
 		return fail(retry.TokenRefused, "the OA refuses a token: it answered "+value+"; look at the user and password of the token's request", 0)
 	}
 	return value, nil
+}
+
+// usableToken reports whether a value can be a token: not a page, an object or a text that no header could bear.
+func usableToken(s string) bool {
+	const most = 8 << 10
+	return len(s) <= most && !strings.HasPrefix(s, "<") && !strings.HasPrefix(s, "{") && !strings.HasPrefix(s, "[") &&
+		!strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // plainToken reports whether an answer is the bare token: Seeyon answers so when it does not see the Accept header.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"todosync/mapping"
@@ -42,12 +43,12 @@ func judge(rules *mapping.Result, receipt *retry.Receipt, err error, account str
 			left: e.Unanswered || e.Status != 0,
 		}
 		// A SOAP fault is the web service's own word, whatever the HTTP status.
-		if e.Status >= 400 && !e.Unanswered {
+		if e.Status != 0 {
 			if a := rules.Read(contentType, receipt.Body); a.Fault {
-				v.class, v.code, v.message = retry.Business, a.Code, a.Message
+				v = verdict{class: retry.Business, code: a.Code, message: a.Message, left: true}
 			}
 		}
-		return v
+		return v.worded()
 	}
 	a := rules.Read(contentType, receipt.Body)
 	v := verdict{code: a.Code, message: a.Message, remoteID: a.Data, left: true}
@@ -60,12 +61,21 @@ func judge(rules *mapping.Result, receipt *retry.Receipt, err error, account str
 		v.duplicate = true
 	case a.Gone:
 		v.gone = true
-	case a.Partial && slices.Contains(a.Accounts, account):
-		v.class = retry.Business
-	case a.Partial, a.Success:
+	case a.Partial:
+		// Who got it and who did not can be told apart only where the request was for one.
+		if len(a.Accounts) == 0 || strings.Contains(account, ",") || slices.Contains(a.Accounts, account) {
+			v.class = retry.Business
+			v.message = strings.TrimSpace(a.Message + " (failed: " + strings.Join(a.Accounts, ", ") + ")")
+		}
+	case a.Success:
 	default:
 		v.class = retry.Business
 	}
+	return v.worded()
+}
+
+// worded gives a refusal without a message one.
+func (v verdict) worded() verdict {
 	if v.class == retry.Business && v.message == "" {
 		v.message = "the OA refused it without a message"
 	}

@@ -74,7 +74,8 @@ func adviceOn(status int) string {
 	return ""
 }
 
-// whereTo tells a redirect's target without its query, which may hold a ticket.
+// whereTo tells a redirect's target without its query, which may hold a ticket. It is whole: whoever keeps it takes secrets
+// out first and cuts it then.
 func whereTo(res *http.Response) string {
 	target, err := res.Location()
 	if errors.Is(err, http.ErrNoLocation) {
@@ -84,10 +85,6 @@ func whereTo(res *http.Response) string {
 		return " to an address that cannot be read"
 	}
 	shown := (&url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path}).String()
-	const most = 200
-	if len(shown) > most {
-		shown = shown[:most] + "..."
-	}
 	return " to " + shown + ", which is not followed; write the address that answers itself"
 }
 

@@ -50,6 +50,7 @@ type view struct {
 	reading  bool
 	since    time.Time
 	why      string
+	fit      bool // the stream was looked at and has lost nothing
 	position uint64
 	stream   jetstream.Stream
 	consumer jetstream.Consumer

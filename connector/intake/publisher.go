@@ -30,6 +30,8 @@ const (
 type PublisherConfig struct {
 	Conn   *nats.Conn // required
 	Stream string     // DefaultStream
+	// Ready says why no event can be kept now, so that it is refused at once; nil: it is always tried.
+	Ready func() error
 }
 
 // A Publisher puts events into the stream. Its methods may be called from many goroutines; JetStream keeps the order in which
@@ -38,6 +40,7 @@ type Publisher struct {
 	js     jetstream.JetStream
 	nc     *nats.Conn
 	stream string
+	ready  func() error
 }
 
 // NewPublisher makes a Publisher.
@@ -52,7 +55,7 @@ func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Publisher{js: js, nc: cfg.Conn, stream: cfg.Stream}, nil
+	return &Publisher{js: js, nc: cfg.Conn, stream: cfg.Stream, ready: cfg.Ready}, nil
 }
 
 // MessageID is the value of the header Nats-Msg-Id for an event: JetStream ignores a second message with the same one, so it
@@ -74,11 +77,18 @@ func (p *Publisher) Publish(ctx context.Context, m connector.Incoming) (sequence
 			Hint: fmt.Sprintf("an event may have %d bytes", connector.MaxPayload),
 		}
 	}
+	if p.ready != nil {
+		if err := p.ready(); err != nil {
+			return 0, false, err
+		}
+	}
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, publishLimit)
 		defer cancel()
 	}
+	ctx, done := p.whileConnected(ctx)
+	defer done()
 	header := maps.Clone(m.Header) // the client library adds to it
 	if id := m.Header[jetstream.MsgIDHeader]; len(id) > 0 && !fitsHeader(id[0]) {
 		delete(header, jetstream.MsgIDHeader)
@@ -86,7 +96,7 @@ func (p *Publisher) Publish(ctx context.Context, m connector.Incoming) (sequence
 	msg := &nats.Msg{Subject: m.Subject, Header: header, Data: m.Data}
 	ack, err := p.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(p.stream))
 	if err != nil {
-		return 0, false, publishError(err, p.stream)
+		return 0, false, p.refusal(ctx, err)
 	}
 	return ack.Sequence, ack.Duplicate, nil
 }
@@ -114,20 +124,54 @@ func (p *Publisher) Stored(ctx context.Context, sequence uint64) (m connector.In
 	}, stream, true, nil
 }
 
+// whileConnected ends the wait for an answer when the connection is lost: the answer is, too.
+func (p *Publisher) whileConnected(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	lost := p.nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)
+	go func() {
+		select {
+		case <-lost:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		cancel()
+		p.nc.RemoveStatusListener(lost)
+	}
+}
+
 // fitsHeader reports whether a header keeps s as it is. Line breaks and outer blanks get lost in one, and two ids that differ
 // in those alone would be taken for the same; without the header the store finds repeats by the event's own id.
 func fitsHeader(s string) bool {
 	return s == strings.TrimSpace(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
+// refusal puts into words why an event was not stored. What helps a full stream depends on whose it is.
+func (p *Publisher) refusal(ctx context.Context, err error) error {
+	e := publishError(err, p.stream)
+	if api, known := errors.AsType[*jetstream.APIError](err); !known || api.ErrorCode != codeStreamFull {
+		return e
+	}
+	js, err := p.js.Stream(ctx, p.stream)
+	if err == nil && js.CachedInfo().Config.Metadata[ownedKey] != ownedValue {
+		e.Hint = "raise the limits of that stream, or have it let go what was read: todosync never changes a stream that it did not make"
+	}
+	return e
+}
+
 // publishError puts JetStream's refusals into words.
-func publishError(err error, stream string) error {
+func publishError(err error, stream string) *connector.Error {
 	e := &connector.Error{Kind: connector.Unavailable, Op: "publish an event", Err: err}
 	api, known := errors.AsType[*jetstream.APIError](err)
 	switch {
-	case known && (api.ErrorCode == codeStreamFull || api.ErrorCode == codeNoResources):
+	case known && api.ErrorCode == codeStreamFull:
 		e.Msg = "stream " + stream + " is full, so JetStream refuses new events"
-		e.Hint = "see why nothing is read (/readyz), or raise --stream-max-bytes"
+		e.Hint = "send it again in a moment: events that are planned make room; if they do not, see why nothing is read (/readyz), " +
+			"or raise --stream-max-bytes"
+	case known && api.ErrorCode == codeNoResources:
+		e.Msg = "JetStream has no room for more, so it refuses new events"
+		e.Hint = "make room on the disk of NATS, or give JetStream more there (max_file_store)"
 	case known && api.ErrorCode == codeOtherStream:
 		e.Msg = "the subject belongs to another stream than " + stream
 		e.Hint = "name that stream by --stream, or take crm.> out of it"

@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -66,6 +67,9 @@ func TestPublish(t *testing.T) {
 	_, _, err = p.Publish(t.Context(), full)
 	if connector.KindOf(err) != connector.Unavailable || !strings.Contains(err.Error(), "full") {
 		t.Errorf("want it said that the stream is full, got %v", err)
+	}
+	if e, _ := errors.AsType[*connector.Error](err); e == nil || !strings.Contains(e.Hint, "did not make") {
+		t.Errorf("want a hint for the stream's operator, got %+v", e)
 	}
 	full.Data = make([]byte, 3<<20)
 	if _, _, err = p.Publish(t.Context(), full); connector.KindOf(err) != connector.TooLarge {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"todosync/connector"
 	"todosync/connector/intake"
 )
@@ -55,6 +57,23 @@ func TestPurge(t *testing.T) {
 			if d := int64(state.FirstSeq) - int64(c.first); d < -2 || d > 2 || (c.bytes == 0 && d != 0) {
 				t.Errorf("want sequence %d to be the first, got %d (%d bytes)", c.first, state.FirstSeq, state.Bytes)
 			}
+		})
+	}
+}
+
+// A burst that fills the stream several times over is not refused longer than it takes to plan it: planned events make room at once.
+func TestPurgeUnderPressure(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	reader, _ := r.read(intake.ReaderConfig{Inbox: newInbox(), MaxBytes: 50_000})
+	eventually(t, "reading", func() bool { return reader.Health(t.Context()).Reading })
+	for i := range 1000 { // some 240 bytes each
+		eventually(t, "room", func() bool {
+			_, err := r.js.Publish(t.Context(), "crm.t1.todo.create", make([]byte, 200))
+			if _, full := errors.AsType[*jetstream.APIError](err); err != nil && !full {
+				t.Fatalf("event %d: %v", i, err)
+			}
+			return err == nil
 		})
 	}
 }

@@ -51,6 +51,8 @@ type ReaderConfig struct {
 	MaxAge     time.Duration // DefaultMaxAge: planned events are purged when they are older
 	Duplicates time.Duration // DefaultDuplicates
 
+	// Mark remembers how far the stream has come; without one only this Reader does.
+	Mark *Mark
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
 }
@@ -92,6 +94,9 @@ func (c *ReaderConfig) defaults() {
 	if c.Duplicates == 0 {
 		c.Duplicates = DefaultDuplicates
 	}
+	if c.Mark == nil {
+		c.Mark = &Mark{}
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -106,9 +111,6 @@ type Reader struct {
 	mu   sync.Mutex // guards view and seen
 	view view
 	seen cachedHealth
-
-	// rolledBack is the stream that was found to end before the position; only the session reads and writes it.
-	rolledBack string
 }
 
 // NewReader makes a Reader.

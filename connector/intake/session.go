@@ -63,6 +63,7 @@ func (r *Reader) session(ctx context.Context) error {
 		children.Wait()
 	}()
 	children.Go(func() { s.stream.keepSmall(ctx, r) })
+	children.Go(func() { s.watchEnd(ctx) })
 	r.set(func(v *view) {
 		v.reading, v.why, v.position, v.stream, v.consumer = true, "", s.position, s.stream.js, consumer
 	})
@@ -99,11 +100,14 @@ func (s *session) open(ctx context.Context) error {
 	if s.stream, err = s.r.openStream(request); err != nil {
 		return err
 	}
+	if err := s.r.checkEnd(s.stream, s.stream.last); err != nil {
+		return err
+	}
 	if s.position, err = s.r.cfg.Inbox.Open(ctx, s.stream.id); err != nil {
 		return fmt.Errorf("read the position in the stream: %w", err)
 	}
 	s.stream.planned.Store(s.position)
-	return s.r.checkPosition(s.stream, s.position)
+	return s.r.checkEnd(s.stream, s.position)
 }
 
 // consumer makes the durable consumer anew, so that it begins right after the position, whatever it has handed out to
@@ -174,6 +178,9 @@ func (s *session) batch(ctx context.Context) error {
 	}
 	s.position = last
 	s.stream.planned.Store(last)
+	if s.stream.owned {
+		s.stream.fill.add(msgs)
+	}
 	s.r.set(func(v *view) { v.reading, v.why, v.position = true, "", last })
 	return errors.Join(gap, s.acknowledge(taken))
 }

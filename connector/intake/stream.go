@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +38,57 @@ type stream struct {
 	plain     bool   // it holds events only
 	workQueue bool
 	planned   atomic.Uint64 // the position, as the session moves it
+	fill      fill
+}
+
+// A fill is how full the stream is, as far as this is known without asking for each batch.
+type fill struct {
+	mu    sync.Mutex // guards what follows
+	limit int64      // of the stream, in bytes; 0 or less: none
+	bytes int64      // at the last look, and of what came after it
+	last  uint64     // the newest sequence that bytes counts
+	fresh int64      // bytes that were planned since the last look
+
+	press chan struct{} // holds a token when the stream is to be looked at
+}
+
+// freshShare is the share of the limit that must have been planned since the last look before another one can be worth a request.
+const freshShare = 0.05
+
+// look takes over what JetStream says.
+func (f *fill) look(info *jetstream.StreamInfo) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.limit, f.fresh = info.Config.MaxBytes, 0
+	f.bytes, f.last = int64(min(info.State.Bytes, math.MaxInt64)), info.State.LastSeq //nolint:gosec // bounded
+}
+
+// add counts planned messages, and asks for a purge when they fill the stream.
+func (f *fill) add(msgs []connector.Incoming) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range msgs {
+		size := stored(&msgs[i])
+		f.fresh += size
+		if msgs[i].Sequence > f.last {
+			f.bytes, f.last = f.bytes+size, msgs[i].Sequence
+		}
+	}
+	if f.limit > 0 && float64(f.bytes) > pressed*float64(f.limit) && float64(f.fresh) > freshShare*float64(f.limit) {
+		f.fresh = 0
+		signal(f.press)
+	}
+}
+
+// stored is about how many bytes a message takes up in a stream.
+func stored(m *connector.Incoming) int64 {
+	size := 40 + len(m.Subject) + len(m.Data)
+	for name, values := range m.Header {
+		for _, v := range values {
+			size += len(name) + len(v) + 4
+		}
+	}
+	return int64(size)
 }
 
 // openStream finds the stream, or makes it.
@@ -53,6 +106,7 @@ func (r *Reader) openStream(ctx context.Context) (*stream, error) {
 		owned: info.Config.Metadata[ownedKey] == ownedValue,
 		plain: slices.Equal(info.Config.Subjects, []string{subjects}), workQueue: info.Config.Retention == jetstream.WorkQueuePolicy,
 	}
+	s.fill.press = make(chan struct{}, 1)
 	if s.owned {
 		return s, r.refit(ctx, info.Config)
 	}
@@ -146,26 +200,7 @@ func (r *Reader) streamError(err error) error {
 	return e
 }
 
-// checkPosition refuses to read a stream that ends before the position: it was taken back to an older copy, and what it
-// gets from now on would bear numbers that count as accepted.
-func (r *Reader) checkPosition(s *stream, position uint64) error {
-	id := s.id.String()
-	if position > s.last {
-		r.rolledBack = id
-	}
-	if r.rolledBack != id {
-		return nil
-	}
-	return &connector.Error{
-		Kind: connector.Conflict, Op: "open the stream " + s.id.Name,
-		Msg: fmt.Sprintf("events up to sequence %d were accepted, but the stream had only %d: it was restored from an older copy",
-			position, s.last),
-		Hint: "make a new stream that takes its messages from this one (sources), and name it by --stream; " +
-			"events that are known already are recognised by their ids",
-	}
-}
-
-// keepSmall purges the stream now and then, if it is ours, until ctx ends.
+// keepSmall purges the stream now and then and when it gets full, if it is ours, until ctx ends.
 func (s *stream) keepSmall(ctx context.Context, r *Reader) {
 	if !s.owned {
 		return
@@ -180,6 +215,7 @@ func (s *stream) keepSmall(ctx context.Context, r *Reader) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-s.fill.press:
 		}
 	}
 }
@@ -193,6 +229,7 @@ func (s *stream) purge(ctx context.Context, r *Reader) error {
 	if err != nil {
 		return fmt.Errorf("ask for the state of the stream: %w", err)
 	}
+	s.fill.look(info)
 	state, planned := info.State, s.planned.Load()
 	if state.Msgs == 0 || planned < state.FirstSeq {
 		return nil
@@ -214,6 +251,10 @@ func (s *stream) purge(ctx context.Context, r *Reader) error {
 		return fmt.Errorf("purge the stream: %w", err)
 	}
 	r.cfg.Log.DebugContext(ctx, "purged the stream", "stream", s.id.Name, "before_sequence", keep)
+	if info, err = s.js.Info(ctx); err != nil {
+		return fmt.Errorf("ask for the state of the stream: %w", err)
+	}
+	s.fill.look(info)
 	return nil
 }
 

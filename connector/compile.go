@@ -53,7 +53,7 @@ func Compile(conn, revision int64, c *Connection, t *Tenant, o CompileOptions) (
 	if len(k.mistakes) > 0 {
 		return nil, &Error{
 			Kind: Invalid, Op: "compile connection " + c.Key().String(),
-			Msg: fmt.Sprintf("%d mistakes", len(k.mistakes)), Details: k.mistakes,
+			Msg: "its settings have mistakes", Details: k.mistakes,
 		}
 	}
 	return p, nil

@@ -224,10 +224,10 @@ func (p *parser) required(e *Event, root string) {
 		return
 	}
 	if o.Title == "" {
-		p.reject(root+".title", "missing: a %s of a %s needs a title", e.Action, root)
+		p.reject(root+".title", "missing: the %s of a %s needs a title", e.Action, root)
 	}
 	if len(o.Receivers) == 0 {
-		p.reject(root+".receivers", "missing: a %s of a %s needs at least one receiver", e.Action, root)
+		p.reject(root+".receivers", "missing: the %s of a %s needs at least one receiver", e.Action, root)
 	}
 }
 

@@ -12,34 +12,81 @@ import (
 )
 
 // Decode makes UTF-8 text of an answer. The encoding is what the Content-Type says, else a byte order mark, else an XML
-// declaration; where none says it and the bytes are not UTF-8, it is GB18030 if they are that without a fault. Bytes
-// that are nothing become U+FFFD. An answer in UTF-8 is given back as it is.
+// declaration. Where none says it, or says what many servers say of everything (UTF-8, ISO-8859-1) and the bytes are not
+// UTF-8, it is what the XML declaration says after all, else GB18030 if they are that without a fault. Bytes that are
+// nothing become U+FFFD. An answer in UTF-8 is given back as it is.
 func Decode(contentType string, body []byte) []byte {
-	name := charsetOf(contentType)
-	if name == "" {
-		name = xmlEncoding(body)
-	}
-	valid := utf8.Valid(body)
-	switch {
-	case bytes.HasPrefix(body, []byte(byteOrderMark)):
+	if bytes.HasPrefix(body, []byte(byteOrderMark)) {
 		return bytes.ToValidUTF8(body[len(byteOrderMark):], replacement)
-	case valid && (name == "" || name == "utf-8" || name == "iso-8859-1"): // which many servers say by default
+	}
+	name, declared, valid := charsetOf(contentType), xmlEncoding(body), utf8.Valid(body)
+	if !valid && saidByDefault(name) {
+		if out, ok := undeclared(name, declared, body); ok {
+			return out
+		}
+	}
+	if name == "" {
+		name = declared
+	}
+	if valid && saidByDefault(name) {
 		return body
 	}
-	if e := charset(name, body); e != nil {
-		if out, err := e.NewDecoder().Bytes(body); err == nil {
-			return out
-		}
-	}
-	if name == "" {
-		if out, ok := guessed(body); ok {
-			return out
-		}
+	if out, ok := decoded(name, body); ok {
+		return out
 	}
 	if valid {
 		return body
 	}
 	return bytes.ToValidUTF8(body, replacement)
+}
+
+// saidByDefault reports whether a charset says little about what the bytes are.
+func saidByDefault(name string) bool {
+	return name == "" || name == "utf-8" || name == "utf8" || name == "iso-8859-1"
+}
+
+// undeclared reads bytes that are not UTF-8 as something else than the Content-Type says.
+func undeclared(name, declared string, body []byte) ([]byte, bool) {
+	if out, marked := decoded("", body); marked {
+		return out, true
+	}
+	if !saidByDefault(declared) {
+		if out, ok := decoded(declared, body); ok {
+			return out, true
+		}
+	}
+	if (name == "iso-8859-1" || declared == "iso-8859-1") && !pairs(body) {
+		return nil, false
+	}
+	return guessed(body)
+}
+
+// decoded reads bytes in the charset of that name, or in UTF-16 where they say so; not ok for UTF-8.
+func decoded(name string, body []byte) ([]byte, bool) {
+	e := charset(name, body)
+	if e == nil {
+		return nil, false
+	}
+	out, err := e.NewDecoder().Bytes(body)
+	return out, err == nil
+}
+
+// pairs reports whether bytes beyond ASCII come mostly in even numbers, as in Chinese, not alone, as in European texts.
+func pairs(body []byte) bool {
+	even, odd := 0, 0
+	for n, i := 0, 0; i <= len(body); i++ {
+		switch {
+		case i < len(body) && body[i] >= utf8.RuneSelf:
+			n++
+			continue
+		case n%2 == 1:
+			odd++
+		case n > 0:
+			even++
+		}
+		n = 0
+	}
+	return even > odd
 }
 
 // replacement stands for bytes that are no text.

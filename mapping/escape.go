@@ -46,6 +46,7 @@ type escaper struct {
 	rep     [256]string
 	nonchar [2]string // replacements of U+FFFE and U+FFFF
 	split   string    // what ends a CDATA section and begins the next
+	widest  int       // bytes that one byte may become
 }
 
 // commonEscapers hold the chains that most templates need, so that templates share them. It is never changed.
@@ -104,6 +105,13 @@ func newEscaper(chain string) *escaper {
 				e.nonchar[i], _ = escapeByte(chain[:inner], fmt.Sprintf(`\ufff%x`, 0xe+i))
 			}
 		}
+	}
+	e.widest = len(e.split) + 1
+	for _, rep := range e.rep {
+		e.widest = max(e.widest, len(rep))
+	}
+	for _, rep := range e.nonchar {
+		e.widest = max(e.widest, len(rep)) // of three bytes
 	}
 	return e
 }

@@ -89,10 +89,14 @@ func (r *run) explain(e *Explained, s source) {
 	if s.receiver() {
 		n = max(1, len(r.s.Receivers))
 	}
-	values := make([]string, n)
+	values, size := make([]string, n), 0
 	for i := range n {
 		var v value
-		if err := r.source(&v, s, i); err != nil {
+		err := r.source(&v, s, i)
+		if size += len(v.text) + 1; err == nil && size > MaxRendered {
+			err = tooLarge(size)
+		}
+		if err != nil {
 			e.Error = named(err, "").Error()
 			continue
 		}

@@ -29,7 +29,14 @@ type ownField struct {
 	isTime      bool
 	receiver    bool
 	checked     state
+	weight      int     // sources that are read for one value, those of other own fields with it
+	heavy       bool    // it, or a field that it reads, weighs too much, which has been told
+	reads       codeSet // all codes that it reads, by itself or through others
 }
+
+// maxWeight is how many sources one value may be made of. Fields that read fields twice each would double with every
+// level.
+const maxWeight = 1000
 
 // A source is what a placeholder or a field reads: a built-in, or an own field.
 type source struct {
@@ -60,14 +67,15 @@ func (s source) code() string {
 
 // uses reports whether the source is, or reads, a code.
 func (s source) uses(code string) bool {
-	if s.code() == code {
-		return true
-	}
+	return s.code() == code || s.own != nil && s.own.reads.has(code)
+}
+
+// weight is how many sources are read for one value of the source.
+func (s source) weight() int {
 	if s.own == nil {
-		return false
+		return 1
 	}
-	return s.own.from != nil && s.own.from.uses(code) ||
-		slices.ContainsFunc(slices.Concat(s.own.join, s.own.first), func(part source) bool { return part.uses(code) })
+	return s.own.weight
 }
 
 // state is how far the check of a field has come; it finds fields that read themselves.
@@ -173,6 +181,28 @@ func (p *fieldParser) check(f *ownField) {
 		p.bad(f.code, "max", mistake("want a number of characters, not %d", d.Max))
 	}
 	p.times(f)
+	p.weigh(f)
+}
+
+// weigh adds up what a field reads. A field of many fields is told once, not again where others read it.
+func (p *fieldParser) weigh(f *ownField) {
+	f.weight = 1
+	sources := slices.Concat(f.join, f.first)
+	if f.from != nil {
+		sources = append(sources, *f.from)
+	}
+	for _, s := range sources {
+		f.weight = min(f.weight+s.weight(), 2*maxWeight)
+		f.reads.add(s.code())
+		if s.own != nil {
+			f.heavy = f.heavy || s.own.heavy
+			f.reads.addAll(&s.own.reads)
+		}
+	}
+	if f.weight > maxWeight && !f.heavy {
+		f.heavy = true
+		p.bad(f.code, "", mistake("it is made of more than %d values, since the fields that it reads read others in turn: join fewer", maxWeight))
+	}
 }
 
 func (p *fieldParser) origins(d *Field) (given []string) {

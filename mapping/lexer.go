@@ -45,6 +45,7 @@ type lexer struct {
 	fields *Fields
 	pieces []piece
 	errs   Errors
+	filled int // bytes of variables
 }
 
 func (l *lexer) run() {
@@ -206,6 +207,12 @@ func (l *lexer) secret(kind, name string) (part, error) {
 
 // variable adds the pieces of a variable's text. Only secrets are looked for in it; all else is text.
 func (l *lexer) variable(h *hole, text string, filters []string) error {
+	if l.filled += len(text); l.filled > maxFilled {
+		if l.filled-len(text) <= maxFilled { // told once
+			return errManyVariables
+		}
+		text = ""
+	}
 	parts, err := l.parts(text)
 	if err != nil {
 		return err

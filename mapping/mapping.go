@@ -16,7 +16,7 @@ const (
 type Place uint8
 
 // The places of a template. A Body is JSON, XML or plain text, whichever its literal text is; a Form is a body in
-// application/x-www-form-urlencoded.
+// application/x-www-form-urlencoded, and so is a Body that looks like one (a=#F012&b=#F055) and has no Content-Type.
 const (
 	Body Place = iota + 1
 	Form
@@ -76,8 +76,9 @@ type Scope struct {
 	SignOnMobile string    // #F118
 	Sender       Person
 	Receivers    []Person                          // one with Each; all of the delivery with List and Joined
-	Frozen       map[string]string                 // code (F055) to the value it keeps
+	Frozen       map[string]string                 // code (F055) to the value it keeps, as Freeze gave it
 	Secret       func(name string) (string, error) // value of ${secret:name}; required in mode Wire where one is used
 	Told         func(value string)                // told of each value that was made of a secret or an environment variable; optional
 	UUID         func() string                     // ${uuid}
+	Sample       bool                              // a made-up event, to try a template with: see sample.go
 }

@@ -31,7 +31,7 @@ func (r *run) own(v *value, f *ownField, receiver int) error {
 			*v = value{kind: textual, text: short}
 		}
 	}
-	if f.def.Required && v.absent() {
+	if f.def.Required && v.absent() && !r.s.Sample {
 		return &Error{Placeholder: "#" + f.code, Err: mistake("%srequired, and there is no value: %s", f.said(), f.whence())}
 	}
 	return nil
@@ -70,7 +70,7 @@ func (r *run) first(v *value, f *ownField, receiver int) error {
 
 // join puts parts together; what has no value is empty. Without any value there is none.
 func (r *run) join(v *value, f *ownField, receiver int) error {
-	parts := make([]string, len(f.join))
+	parts, size := make([]string, len(f.join)), 0
 	for i, s := range f.join {
 		var one value
 		if err := r.source(&one, s, receiver); err != nil {
@@ -78,6 +78,9 @@ func (r *run) join(v *value, f *ownField, receiver int) error {
 		}
 		if parts[i] = one.string(); parts[i] != "" {
 			v.kind = textual
+		}
+		if size += len(parts[i]) + len(f.def.With); size > MaxRendered {
+			return tooLarge(size)
 		}
 	}
 	if v.kind == textual {

@@ -7,9 +7,10 @@ import (
 )
 
 // Append renders the template and appends it to dst. In mode Stored marks stand in place of secrets. An error is an
-// *Error that names the placeholder with its label; dst is given back as it was then.
+// *Error that names the placeholder with its label; dst is given back as it was then. A text of more than MaxRendered
+// bytes is such an error.
 func (t *Template) Append(dst []byte, s *Scope, m Mode) ([]byte, error) {
-	r := run{t: t, s: s, mode: m, object: s.Event.root().child(s.Object)}
+	r := run{t: t, s: s, mode: m, object: s.Event.root().child(s.Object), base: len(dst)}
 	out, err := r.ops(slices.Grow(dst, t.size+len(t.ops)*32), span{end: int32(len(t.ops))}, outside)
 	if err == nil && t.addressed && !isAddress(out[len(dst):]) {
 		err = &Error{Placeholder: t.holes[0].name, Err: errors.New("the address does not begin with http:// or https://")}
@@ -35,6 +36,7 @@ type run struct {
 	s      *Scope
 	mode   Mode
 	object Value
+	base   int // bytes in front of what is rendered
 }
 
 // ops writes a span of ops for one receiver, or for all.
@@ -42,9 +44,15 @@ func (r *run) ops(dst []byte, s span, receiver int) (_ []byte, err error) {
 	for i := s.at; i < s.end; i++ {
 		o := &r.t.ops[i]
 		dst = append(dst, o.lit...)
+		if len(dst)-r.base > MaxRendered {
+			return dst, tooLarge(len(dst) - r.base)
+		}
 		switch {
 		case o.hole != nil:
-			if dst, err = r.hole(dst, o.hole, receiver); err != nil {
+			if dst, err = r.hole(dst, o.hole, receiver); err == nil && len(dst)-r.base > MaxRendered {
+				err = tooLarge(len(dst) - r.base)
+			}
+			if err != nil {
 				return dst, named(err, o.hole.name)
 			}
 		case o.end > 0:
@@ -83,7 +91,12 @@ func (r *run) hole(dst []byte, h *hole, receiver int) ([]byte, error) {
 	case placeholderHole:
 		if receiver == outside && h.source.receiver() {
 			if len(r.s.Receivers) > 0 && (r.t.receivers == List || r.t.receivers == Joined) {
-				return r.joined(dst, h)
+				text, err := r.everyone(h.source)
+				if err != nil {
+					return dst, err
+				}
+				v = value{kind: textual, text: text}
+				break
 			}
 			receiver = 0
 		}
@@ -103,24 +116,38 @@ func (r *run) hole(dst []byte, h *hole, receiver int) ([]byte, error) {
 	if len(h.filter) > 0 {
 		v = value{kind: textual, text: filter(v.string(), h.filter)}
 	}
+	if r.s.Sample {
+		r.standIn(&v, h, len(dst) == r.base)
+	}
+	if err := h.place.room(len(dst)-r.base, &v); err != nil {
+		return dst, err
+	}
 	return h.place.append(dst, &v)
 }
 
-// joined writes the values of all receivers, joined by a comma.
-func (r *run) joined(dst []byte, h *hole) ([]byte, error) {
-	all := make([]string, len(r.s.Receivers))
+// everyone gives the values of all receivers, joined by a comma.
+func (r *run) everyone(s source) (string, error) {
+	all, size := make([]string, len(r.s.Receivers)), 0
 	for i := range r.s.Receivers {
 		var v value
-		if err := r.source(&v, h.source, i); err != nil {
-			return dst, err
+		if err := r.source(&v, s, i); err != nil {
+			return "", err
 		}
 		all[i] = v.string()
+		if size += len(all[i]) + 1; size > MaxRendered {
+			return "", tooLarge(size)
+		}
 	}
-	return h.place.append(dst, &value{kind: textual, text: strings.Join(all, ",")})
+	return strings.Join(all, ","), nil
 }
 
 // secret writes a secret or its mark.
 func (r *run) secret(dst []byte, h *hole) ([]byte, error) {
+	if r.s.Sample {
+		if v := (value{}); r.standIn(&v, h, len(dst) == r.base) {
+			return h.place.append(dst, &v)
+		}
+	}
 	if r.mode == Stored {
 		return append(dst, h.secret.mark(h.place.chain)...), nil
 	}
@@ -145,14 +172,11 @@ func (r *run) source(v *value, s source, receiver int) error {
 
 // frozen finds the value that a placeholder keeps. One frozen value cannot stand for several receivers.
 func (r *run) frozen(v *value, s source) bool {
-	text, ok := r.s.Frozen[s.code()]
+	kept, ok := r.s.Frozen[s.code()]
 	if !ok || len(r.s.Receivers) > 1 && s.receiver() {
 		return false
 	}
-	v.kind, v.text = textual, clean(text)
-	if s.own != nil { // it may have been JSON
-		v.kind = configured
-	}
+	v.thaw(kept)
 	return true
 }
 

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,9 +87,10 @@ func (a *analysis) read(p Place, contentType string) string {
 	return a.body(contentType)
 }
 
-// body reads a body: JSON, XML, or else plain text. What looks like JSON or XML and is not well-formed is a mistake.
+// body reads a body: JSON, XML, or else plain text, or a form where no Content-Type says what it is. What looks like JSON
+// or XML and is not well-formed is a mistake.
 func (a *analysis) body(contentType string) string {
-	declared := strings.ToLower(contentType)
+	declared := strings.ToLower(strings.TrimSpace(contentType))
 	json, xml := strings.Contains(declared, "json"), strings.Contains(declared, "xml")
 	var wrong *textError
 	for _, text := range [][]unit{a.flat, a.fill(a.flat, nil)} {
@@ -118,6 +120,10 @@ func (a *analysis) body(contentType string) string {
 		}
 		a.errs = append(a.errs, wrong)
 		return "text"
+	}
+	if declared == "" && looksLikeForm(a.fill(a.flat, nil)) {
+		a.form(a.flat)
+		return "form"
 	}
 	a.pushAll(a.flat, inText)
 	if isURL(a.fill(a.flat, nil)) {
@@ -168,6 +174,7 @@ type builder struct {
 	t        *Template
 	escapers map[string]*escaper
 	lit      []byte
+	newLine  bool // nothing but blanks since a line break of a form
 	errs     Errors
 }
 
@@ -226,8 +233,15 @@ func (b *builder) flush(o op) {
 // literal adds a byte of the source. Addresses and forms hold no character that must be percent-encoded.
 func (b *builder) literal(c byte) {
 	if b.t.kind == "url" || b.t.kind == "form" {
-		if b.t.kind == "form" && (c == '\n' || c == '\r') {
-			return // a form written over several lines
+		if b.t.kind == "form" { // which may be written over several lines, with an indent
+			if c == '\n' || c == '\r' {
+				b.newLine = true
+				return
+			}
+			if b.newLine && (c == ' ' || c == '\t') && bytes.HasSuffix(b.lit, []byte("&")) {
+				return
+			}
+			b.newLine = false
 		}
 		b.lit = append(b.lit, escapeOne(inAddress, c)...)
 		return

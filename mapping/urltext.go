@@ -157,6 +157,24 @@ func (a *analysis) form(text []unit) {
 	}
 }
 
+// looksLikeForm reports whether a text with holes is written as a form is: name=value, joined by &. A pair does not go on
+// over a line break, as plain text would.
+func looksLikeForm(text []unit) bool {
+	if !slices.ContainsFunc(text, func(u unit) bool { return u.hole != 0 }) {
+		return false
+	}
+	for pair := range splitUnits(trim(text), '&') {
+		pair = trim(pair)
+		named := slices.IndexFunc(pair, func(u unit) bool {
+			return u.hole > 0 || !isLetter(u.c) && !isDigit(u.c) && strings.IndexByte("_-.[]%", u.c) < 0
+		})
+		if named <= 0 || !pair[named].is('=') || slices.ContainsFunc(pair, func(u unit) bool { return u.is('\n') || u.is('\r') }) {
+			return false
+		}
+	}
+	return true
+}
+
 // splitUnits gives the parts of a text between literal separators.
 func splitUnits(text []unit, separator byte) func(yield func([]unit) bool) {
 	return func(yield func([]unit) bool) {

@@ -2,10 +2,10 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"todosync/connector"
@@ -256,13 +256,28 @@ type connectionOutcome struct {
 	Outcome connector.Outcome `json:"outcome"`
 }
 
-func outcomeOf(p *connector.Planned) (string, error) {
-	o := outcomeJSON{Outcome: p.Outcome, Connections: make([]connectionOutcome, len(p.Outcomes))}
-	for i := range p.Outcomes {
-		o.Connections[i] = connectionOutcome{Conn: p.Outcomes[i].Conn, Outcome: p.Outcomes[i].Outcome}
+func outcomeOf(p *connector.Planned) string {
+	b := make([]byte, 0, 64+48*len(p.Outcomes))
+	b = append(b, '{')
+	if p.Outcome != "" {
+		b = appendJSON(append(b, `"outcome":`...), string(p.Outcome))
 	}
-	b, err := json.Marshal(o)
-	return string(b), err
+	for i := range p.Outcomes {
+		switch {
+		case i > 0:
+			b = append(b, ',')
+		case p.Outcome != "":
+			b = append(b, `,"connections":[`...)
+		default:
+			b = append(b, `"connections":[`...)
+		}
+		b = strconv.AppendInt(append(b, `{"conn":`...), p.Outcomes[i].Conn, 10)
+		b = append(appendJSON(append(b, `,"outcome":`...), string(p.Outcomes[i].Outcome)), '}')
+	}
+	if len(p.Outcomes) > 0 {
+		b = append(b, ']')
+	}
+	return string(append(b, '}'))
 }
 
 // brokenReason is the reason of rejects while a connection does not compile.

@@ -24,7 +24,34 @@ func (a *acceptance) write() error {
 	if err := a.writeDuplicates(); err != nil {
 		return err
 	}
+	a.keepHot()
 	return a.writeRejected()
+}
+
+// keepHot remembers what was planned, for the turns that follow in a moment.
+func (a *acceptance) keepHot() {
+	h := a.db.hot
+	for _, w := range a.waiting {
+		if lane := a.known.Todos[connector.TodoKey{Conn: w.delivery.Conn, Kind: w.delivery.Kind, ID: w.delivery.Todo}].Lanes[w.delivery.Lane]; len(lane.Waiting) > 1 {
+			h.joined(w.delivery.N)
+		}
+	}
+	a.tx.done(func() {
+		for _, f := range a.fresh {
+			for i := range f.planned.Outcomes {
+				for _, d := range f.planned.Outcomes[i].Deliveries {
+					if h.full() {
+						return
+					}
+					if d.Due.IsZero() || d.Due.After(a.batch.Now) {
+						continue
+					}
+					lane := a.known.Todos[connector.TodoKey{Conn: d.Conn, Kind: d.Kind, ID: d.Todo}].Lanes[d.Lane]
+					h.keep(d, len(lane.Waiting) == 1, f.event)
+				}
+			}
+		}
+	})
 }
 
 // writeEvents stores the accepted events, gives their deliveries numbers of the events, and says which event number stands
@@ -46,12 +73,8 @@ func (a *acceptance) writeEvents() (made []*connector.Delivery, bySequence map[u
 		f.n = n
 		n++
 		bySequence[e.Sequence] = f.n
-		outcome, err := outcomeOf(&f.planned)
-		if err != nil {
-			return nil, nil, err
-		}
 		err = a.tx.run(query, f.n, e.Tenant, e.ID, e.Sequence, string(e.Kind), string(e.Action), e.Object.ID, e.Object.SenderID,
-			millisOrNull(e.Time), millis(e.Received), e.Trace, f.known.duplicates, outcome, e.Payload)
+			millisOrNull(e.Time), millis(e.Received), e.Trace, f.known.duplicates, outcomeOf(&f.planned), e.Payload)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -67,16 +90,16 @@ func (a *acceptance) writeEvents() (made []*connector.Delivery, bySequence map[u
 
 func (a *acceptance) writeDeliveries(made []*connector.Delivery) error {
 	a.result.Deliveries = len(made)
-	if len(made) == 0 {
-		return nil
-	}
-	n, err := a.tx.numbers("deliveries", len(made))
-	if err != nil {
-		return err
-	}
+	next := map[int64]int64{}
 	for _, d := range made {
-		d.N = n
-		n++
+		n, ok := next[d.Conn]
+		if !ok {
+			var err error
+			if n, err = a.tx.nextNumber(d.Conn); err != nil {
+				return err
+			}
+		}
+		d.N, next[d.Conn] = n, n+1
 		if err := a.tx.insertDelivery(d); err != nil {
 			return err
 		}
@@ -95,9 +118,10 @@ func (a *acceptance) writeWaiting() error {
 		if d.State == w.state && d.Due.IsZero() != w.due {
 			continue
 		}
+		a.db.hot.forget(d.N)
 		const query = `UPDATE deliveries SET state = ?, class = ?, due_ms = ?, superseded_by = ?, updated_ms = ?
 			WHERE n = ? AND state = ?`
-		err := a.tx.run(query, string(d.State), string(d.Class), millisOrNull(d.Due), d.SupersededBy, millis(a.batch.Now),
+		err := a.tx.run(query, string(d.State), string(d.Class), dueOf(d.State, d.Due), d.SupersededBy, millis(a.batch.Now),
 			d.N, string(w.state))
 		if err != nil {
 			return err
@@ -118,19 +142,12 @@ func (a *acceptance) writeTodos(bySequence map[uint64]int64) error {
 		newest_event = excluded.newest_event, keyed = excluded.keyed, receivers = excluded.receivers, updated_ms = excluded.updated_ms`
 	for _, t := range a.known.Todos {
 		if t.Dirty {
-			who := []byte("[]")
-			if len(t.Receivers) > 0 {
-				var err error
-				if who, err = json.Marshal(t.Receivers); err != nil {
-					return err
-				}
-			}
 			var version any
 			if t.Versioned {
 				version = t.Version
 			}
 			err := a.tx.run(query, t.Key.Conn, string(t.Key.Kind), t.Key.ID, version, t.Finished, t.Deleted, t.Newest,
-				bySequence[t.Newest], string(t.Keyed), string(who), millis(a.batch.Now))
+				bySequence[t.Newest], string(t.Keyed), todoReceiversJSON(t.Receivers), millis(a.batch.Now))
 			if err != nil {
 				return err
 			}

@@ -21,6 +21,7 @@ func open(t testing.TB, change func(*store.Config)) *store.DB {
 	t.Helper()
 	c := store.Config{
 		Path: filepath.Join(t.TempDir(), "todosync.db"), Key: []byte(strings.Repeat("k", 32)), Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return storetest.Start },
 	}
 	if change != nil {
 		change(&c)
@@ -73,7 +74,7 @@ func benchBatch(after uint64, size int) connector.Batch {
 	for i := range items {
 		seq := after + uint64(i) + 1
 		items[i] = storetest.Todo{
-			Tenant: fmt.Sprintf("T%d", seq%benchConnections), Todo: fmt.Sprintf("67298f0c9b3c1a00%08d", seq), Title: pad,
+			Tenant: fmt.Sprintf("T%d", seq%benchConnections), Todo: fmt.Sprintf("67298f0c9b3c1a00%08d", seq), Title: "待审批:报价单 Q-2024-118", Content: pad,
 			Sender: "user1", Receivers: []string{fmt.Sprintf("user%d", seq%100)},
 		}.Item(seq)
 	}

@@ -72,8 +72,7 @@ func (d *DB) Bindings(ctx context.Context, f BindingFilter, p connector.PageOf) 
 	if p.Cursor != "" {
 		conn, user, ok := readBindingCursor(p.Cursor)
 		if !ok {
-			_, _, err := pageOf(op, connector.PageOf{Cursor: "!"})
-			return out, err
+			return out, badCursor(op)
 		}
 		w.add(`(b.conn > ? OR b.conn = ? AND b.crm_user > ?)`, conn, conn, user)
 	}
@@ -128,7 +127,7 @@ func readBindingCursor(s string) (conn int64, user string, ok bool) {
 type BindingChange struct {
 	Before   connector.Binding // empty: there was none
 	Released int               // deliveries that had been held for want of it
-	Moved    int               // open todos that stand in another account's inbox
+	Moved    int               // open todos that stand in another account's inbox and are taken out of it now
 }
 
 // SetBinding binds a user to an account, in place of another account that he may have. An account that is another user's is an
@@ -146,11 +145,8 @@ func (d *DB) SetBinding(ctx context.Context, tenant string, b connector.Binding,
 		}
 	}
 	var out BindingChange
-	err = d.writer.write(ctx, op, func(t *tx) error {
-		k, err := d.binder(t, s, who)
-		if err != nil {
-			return err
-		}
+	r := rebinding{user: b.User, account: b.Account}
+	err = d.bindInSteps(ctx, op, s, who, &r, func(k *binder) error {
 		holder, err := k.holder(b.Account)
 		if err != nil {
 			return err
@@ -164,15 +160,13 @@ func (d *DB) SetBinding(ctx context.Context, tenant string, b connector.Binding,
 		if out, err = k.set(b); err != nil {
 			return err
 		}
-		return t.audit(k.now, who, "binding set", tenant, b.Connection, b.User+" -> "+b.Account)
+		return k.tx.audit(k.now, who, "binding set", tenant, b.Connection, b.User+" -> "+b.Account)
 	})
-	if err == nil && out.Released > 0 {
-		d.wake(s.conn)
-	}
+	out.Moved = r.moved
 	return out, err
 }
 
-// RemoveBinding takes a user's binding away.
+// RemoveBinding takes a user's binding away. His open todos are taken out of the account's inbox.
 func (d *DB) RemoveBinding(ctx context.Context, key connector.ConnectionKey, user, who string) (BindingChange, error) {
 	const op = "remove binding"
 	s, err := d.connection(op, key)
@@ -180,11 +174,8 @@ func (d *DB) RemoveBinding(ctx context.Context, key connector.ConnectionKey, use
 		return BindingChange{}, err
 	}
 	var out BindingChange
-	err = d.writer.write(ctx, op, func(t *tx) error {
-		k, err := d.binder(t, s, who)
-		if err != nil {
-			return err
-		}
+	r := rebinding{user: user}
+	err = d.bindInSteps(ctx, op, s, who, &r, func(k *binder) error {
 		out = BindingChange{}
 		if out.Before, err = k.find(user); err != nil {
 			return err
@@ -192,15 +183,43 @@ func (d *DB) RemoveBinding(ctx context.Context, key connector.ConnectionKey, use
 		if out.Before.User == "" {
 			return notFound(op, fmt.Sprintf("a binding of user %s in connection %s", user, key))
 		}
-		if out.Moved, err = k.open(user, ""); err != nil {
+		d.rebinding(k.tx, s.conn, user)
+		if err := k.tx.run(`DELETE FROM bindings WHERE conn = ? AND crm_user = ?`, s.conn, user); err != nil {
 			return err
 		}
-		if err := t.run(`DELETE FROM bindings WHERE conn = ? AND crm_user = ?`, s.conn, user); err != nil {
-			return err
-		}
-		return t.audit(k.now, who, "binding removed", key.Tenant, key.Name, user+" -> "+out.Before.Account)
+		return k.tx.audit(k.now, who, "binding removed", key.Tenant, key.Name, user+" -> "+out.Before.Account)
 	})
+	out.Moved = r.moved
 	return out, err
+}
+
+// bindInSteps changes a binding and, in the same transaction as far as they are few, plans the user's open todos anew. Where a step
+// fails after the first, the same change may be made again: it goes on with the rest.
+func (d *DB) bindInSteps(ctx context.Context, op string, s *slot, who string, r *rebinding, change func(k *binder) error) error {
+	begin := *r
+	for first, more := true, true; more; first = false {
+		err := d.writer.write(ctx, op, func(t *tx) error {
+			*r = begin
+			k, err := d.binder(t, s, who)
+			if err != nil {
+				return err
+			}
+			if first {
+				if err := change(k); err != nil {
+					return err
+				}
+			}
+			more, err = k.rebind(r)
+			t.done(func() { d.feed.publish(k.changed) })
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		begin = *r
+	}
+	d.wake(s.conn)
+	return nil
 }
 
 // incomplete says what a binding lacks, and in which column.
@@ -220,11 +239,13 @@ func incomplete(b connector.Binding) (column, why string) {
 
 // A binder changes the bindings of one connection within a write.
 type binder struct {
+	db         *DB
 	tx         *tx
 	slot       *slot
 	who        string
 	now        int64
 	ignoreCase bool
+	changed    []int64 // deliveries
 }
 
 func (d *DB) binder(t *tx, s *slot, who string) (*binder, error) {
@@ -232,7 +253,7 @@ func (d *DB) binder(t *tx, s *slot, who string) (*binder, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &binder{tx: t, slot: s, who: who, now: millis(d.cfg.Now())}
+	k := &binder{db: d, tx: t, slot: s, who: who, now: millis(d.cfg.Now())}
 	if st.planning != nil {
 		k.ignoreCase = st.planning.Settings.Bindings.IgnoreCase
 	}
@@ -251,7 +272,7 @@ func (k *binder) holder(account string) (user string, err error) {
 
 // find is a user's binding, empty when he has none.
 func (k *binder) find(user string) (connector.Binding, error) {
-	b, ok, err := k.tx.binding(k.slot.conn, user)
+	b, ok, err := k.db.binding(k.tx, k.slot.conn, user)
 	if ok {
 		b.Connection = k.slot.key.Name
 	}
@@ -265,15 +286,11 @@ func (k *binder) set(b connector.Binding) (BindingChange, error) {
 	if out.Before, err = k.find(b.User); err != nil {
 		return out, err
 	}
-	if out.Before.Account != "" && out.Before.Account != b.Account {
-		if out.Moved, err = k.open(b.User, b.Account); err != nil {
-			return out, err
-		}
-	}
 	const query = `INSERT INTO bindings (conn, crm_user, crm_user_name, account, account_key, account_name, made_by, automatic, updated_ms)
 		VALUES (?, ?, ?, ?, ?, ?, ?, FALSE, ?) ON CONFLICT (conn, crm_user) DO UPDATE SET crm_user_name = excluded.crm_user_name,
 		account = excluded.account, account_key = excluded.account_key, account_name = excluded.account_name,
 		made_by = excluded.made_by, automatic = excluded.automatic, updated_ms = excluded.updated_ms`
+	k.db.rebinding(k.tx, k.slot.conn, b.User)
 	err = k.tx.run(query, k.slot.conn, b.User, b.UserName, b.Account, accountKey(b.Account, k.ignoreCase), b.AccountName, k.who, k.now)
 	if err != nil {
 		return out, err
@@ -289,11 +306,14 @@ func (k *binder) release(user string) (int, error) {
 		lane string
 	}
 	lanes := map[lane]bool{}
+	low, high := span(k.slot.conn)
 	count := 0
 	const query = `UPDATE deliveries SET state = 'pending', class = '', message = '', updated_ms = ?
-		WHERE conn = ? AND receiver = ? AND state = 'held' AND class = 'unbound' RETURNING kind, todo, lane`
-	err := k.tx.change(query, []any{k.now, k.slot.conn, user}, func(r row) error {
+		WHERE receiver = ? AND state = 'held' AND class = 'unbound' AND n >= ? AND n < ? RETURNING kind, todo, lane, n`
+	err := k.tx.change(query, []any{k.now, user, low, high}, func(r row) error {
 		count++
+		k.db.hot.forget(r.num(3))
+		k.changed = append(k.changed, r.num(3))
 		lanes[lane{connector.TodoKey{Conn: k.slot.conn, Kind: connector.Kind(r.text(0)), ID: r.text(1)}, r.text(2)}] = true
 		return nil
 	})
@@ -306,17 +326,4 @@ func (k *binder) release(user string) (int, error) {
 		}
 	}
 	return count, nil
-}
-
-// open counts a user's open todos that the OA has under another account than this one.
-func (k *binder) open(user, account string) (count int, err error) {
-	const query = `SELECT COUNT(*) FROM lanes l JOIN (
-			SELECT DISTINCT kind, todo FROM deliveries WHERE conn = ? AND receiver = ? AND receiver <> ''
-		) d ON l.conn = ? AND l.kind = d.kind AND l.todo = d.todo AND l.receiver = ?
-		WHERE l.presence <> '' AND l.ended = '' AND l.account <> ?`
-	err = k.tx.read(query, []any{k.slot.conn, user, k.slot.conn, user, account}, func(r row) error {
-		count = int(r.num(0))
-		return nil
-	})
-	return count, err
 }

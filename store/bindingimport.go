@@ -51,7 +51,7 @@ type BindingReport struct {
 	Added      int         `json:"added"`
 	Changed    int         `json:"changed"`
 	Same       int         `json:"same"`
-	Moved      int         `json:"moved"`      // open todos that stand in another account's inbox
+	Moved      int         `json:"moved"`      // open todos that stand in another account's inbox and are taken out of it
 	Released   int         `json:"released"`   // deliveries that were held for want of a binding, and go now
 	Errors     []RowError  `json:"errors"`     // with any, nothing was changed
 	Rebindings []Rebinding `json:"rebindings"` // the first 1,000
@@ -165,12 +165,12 @@ func (m *importing) steps(ctx context.Context, op string, rows []importRow, repo
 				if err != nil {
 					return err
 				}
-				released := sum.Released
 				if err := m.one(k, &step[i], &sum); err != nil {
 					return err
 				}
-				if sum.Released > released {
+				if len(k.changed) > 0 {
 					wake = append(wake, step[i].slot.conn)
+					t.done(func() { m.db.feed.publish(k.changed) })
 				}
 			}
 			if dry {
@@ -182,7 +182,9 @@ func (m *importing) steps(ctx context.Context, op string, rows []importRow, repo
 			return err
 		}
 		report.add(&sum)
-		m.wake = append(m.wake, wake...)
+		if !dry {
+			m.wake = append(m.wake, wake...)
+		}
 		done += len(step)
 		if m.in.Progress != nil && dry == m.in.DryRun {
 			m.in.Progress(done, len(rows))
@@ -225,7 +227,13 @@ func (m *importing) one(k *binder, r *importRow, sum *BindingReport) error {
 	if err != nil {
 		return err
 	}
-	sum.Moved += change.Moved
+	moves := rebinding{user: r.User, account: r.Account}
+	for more := true; more; {
+		if more, err = k.rebind(&moves); err != nil {
+			return err
+		}
+	}
+	sum.Moved += moves.moved
 	sum.Released += change.Released
 	switch {
 	case before.User == "":

@@ -74,8 +74,9 @@ func (d *DB) connectionInfos(ctx context.Context, op string, w where) ([]Connect
 	query := `SELECT c.n, c.tenant, c.name, c.enabled, c.paused, c.down_since_ms, c.token_refused_ms, c.condition_message,
 		c.revision, c.saved_how, c.created_ms, COALESCE(r.settings ->> 'title', '') AS title,
 		COALESCE(r.settings ->> 'preset', '') AS preset, COALESCE(r.settings ->> 'protocol', '') AS protocol,
-		(SELECT COUNT(*) FROM ` + waiting + ` WHERE conn = c.n AND ` + waits + `) AS waiting,
-		(SELECT COUNT(*) FROM deliveries WHERE conn = c.n AND state = 'failed' AND ` + ended + `) AS failed
+		(SELECT COUNT(*) FROM deliveries WHERE conn = c.n AND ` + waits + `) AS waiting,
+		(SELECT COUNT(*) FROM deliveries WHERE state = 'failed' AND ` + ended + `
+			AND n >= c.n * 68719476736 AND n < (c.n + 1) * 68719476736) AS failed
 		FROM connections c JOIN revisions r ON r.conn = c.n AND r.revision = c.revision ` + w.text() + ` ORDER BY c.tenant, c.name`
 	var rows []stored
 	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
@@ -95,17 +96,12 @@ func (d *DB) connectionInfos(ctx context.Context, op string, w where) ([]Connect
 				Message: r.Message,
 			},
 		}
-		if s := current.byNumber[r.N]; s != nil {
-			if err := s.state.Load().err; err != nil {
-				out[i].Problem = err.Error()
-			}
+		if s := current.byNumber[r.N]; s != nil && err == nil {
+			out[i].Problem, err = d.problem(ctx, s)
 		}
 	}
 	return out, err
 }
-
-// ended is what the index deliveries_conn_state holds.
-const ended = `state <> 'pending' AND state <> 'sending' AND state <> 'succeeded'`
 
 func instantOf(ms *int64) time.Time {
 	if ms == nil {
@@ -182,7 +178,7 @@ func (d *DB) deleteStep(t *tx, op string, s *slot, del Deletion) (more bool, err
 	now := millis(d.cfg.Now())
 	if !del.CancelWaiting {
 		left := int64(0)
-		err := t.read(`SELECT COUNT(*) FROM `+waiting+` WHERE conn = ? AND `+waits, []any{s.conn}, func(r row) error {
+		err := t.read(`SELECT COUNT(*) FROM deliveries WHERE conn = ? AND `+waits, []any{s.conn}, func(r row) error {
 			left = r.num(0)
 			return nil
 		})
@@ -191,17 +187,18 @@ func (d *DB) deleteStep(t *tx, op string, s *slot, del Deletion) (more bool, err
 		}
 		if left > 0 {
 			return false, &connector.Error{
-				Kind: connector.Conflict, Op: op, Msg: fmt.Sprintf("%d deliveries wait in connection %s", left, del.Key),
+				Kind: connector.Conflict, Op: op, Msg: fmt.Sprintf("connection %s has deliveries that wait: %d", del.Key, left),
 				Hint: "wait until they are sent, or cancel them with cancelWaiting",
 			}
 		}
 	} else {
 		var some []int64
-		const query = `SELECT n FROM ` + waiting + ` WHERE conn = ? AND ` + waits + ` AND state <> 'sending' LIMIT 1000`
+		const query = `SELECT n FROM deliveries d WHERE conn = ? AND due_ms >= 0 AND NOT ` + sends + ` LIMIT 1000`
 		if err := t.read(query, []any{s.conn}, func(r row) error { some = append(some, r.num(0)); return nil }); err != nil {
 			return false, err
 		}
 		for _, n := range some {
+			d.hot.forget(n)
 			const query = `UPDATE deliveries SET state = 'canceled', class = '', due_ms = NULL, updated_ms = ? WHERE n = ?`
 			if err := t.run(query, now, n); err != nil {
 				return false, err
@@ -215,6 +212,7 @@ func (d *DB) deleteStep(t *tx, op string, s *slot, del Deletion) (more bool, err
 	if err := t.run(`UPDATE connections SET deleted_ms = ? WHERE n = ?`, now, s.conn); err != nil {
 		return false, err
 	}
+	d.rebinding(t, s.conn, "")
 	if err := t.run(`DELETE FROM bindings WHERE conn = ?`, s.conn); err != nil {
 		return false, err
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"todosync/connector"
 	"todosync/retry"
@@ -13,14 +14,49 @@ const deliveryColumns = `d.n, d.id, d.conn, d.kind, d.todo, d.lane, d.scene, d.s
 	d.account, d.external, d.state, d.class, d.code, d.message, d.tries, d.attempts, d.first_try_ms, d.due_ms, d.created_ms,
 	d.updated_ms, d.revision, d.sent_twice, d.unanswered, d.superseded_by, d.split_from, d.remote_id`
 
-// waits is what the index deliveries_waiting holds; queries that are to use it name it in the same words.
-const waits = `(state = 'pending' OR state = 'sending' OR state = 'retrying' OR state = 'held')`
-
-// waiting is where queries look that would not find deliveries_waiting by themselves.
-const waiting = `deliveries INDEXED BY deliveries_waiting`
-
 // deliveryWidth is the number of deliveryColumns.
 const deliveryWidth = 30
+
+// The number of a delivery is that of its connection and its place within the connection.
+const (
+	placeBits   = 36 // 68,719,476,735 deliveries of one connection
+	attemptBits = 10 // 1,023 attempts of one delivery
+	connBits    = 63 - placeBits - attemptBits
+	connMost    = 1<<connBits - 1 // 131,071 connections, deleted ones among them
+)
+
+// span gives the numbers that deliveries of a connection may have: from low on and below high.
+func span(conn int64) (low, high int64) { return conn << placeBits, (conn + 1) << placeBits }
+
+// dueLater is the due time of what is held, or waits until others of its lane have gone.
+const dueLater = 9_000_000_000_000_000
+
+// Conditions on deliveries, d where they are joined with others.
+const (
+	waits     = `due_ms IS NOT NULL`                               // what the indexes deliveries_due and deliveries_waiting hold
+	claimable = `due_ms BETWEEN 0 AND 8999999999999999`            // it heads its lane
+	ended     = `state <> 'pending' AND state <> 'succeeded'`      // what the indexes by state hold, but for what is held or to be retried
+	sends     = `EXISTS (SELECT 1 FROM sending s WHERE s.n = d.n)` // it is on its way
+)
+
+// dueOf is the stored due time of a delivery in a state.
+func dueOf(s connector.State, due time.Time) any {
+	switch {
+	case s.Final():
+		return nil
+	case s == connector.Held || due.IsZero():
+		return int64(dueLater)
+	}
+	return millis(due)
+}
+
+// dueTime is the time in a stored due time, zero where it holds none.
+func dueTime(ms int64) time.Time {
+	if ms >= dueLater {
+		return time.Time{}
+	}
+	return instant(ms)
+}
 
 // deliveryOf reads a row that begins with deliveryColumns. The delivery's Key is left empty.
 func deliveryOf(r row) (*connector.Delivery, error) {
@@ -29,8 +65,11 @@ func deliveryOf(r row) (*connector.Delivery, error) {
 		Scene: connector.Scene(r.text(6)), Step: int(r.num(7)), EventN: r.num(8), EventID: r.text(9), Title: r.text(10),
 		Account: r.text(12), External: int(r.num(13)), State: connector.State(r.text(14)), Class: retry.Class(r.text(15)),
 		Code: r.text(16), Message: r.text(17), Tries: int(r.num(18)), Attempts: int(r.num(19)), FirstTry: r.time(20),
-		Due: r.time(21), Created: r.time(22), Updated: r.time(23), Revision: r.num(24), SentTwice: r.flag(25),
+		Created: r.time(22), Updated: r.time(23), Revision: r.num(24), SentTwice: r.flag(25),
 		Unanswered: r.flag(26), SupersededBy: r.text(27), SplitFrom: r.text(28), RemoteID: r.text(29),
+	}
+	if !r.null(21) {
+		d.Due = dueTime(r.num(21))
 	}
 	var err error
 	if d.Recipients, err = recipientsOf(r.text(11)); err != nil {
@@ -39,7 +78,7 @@ func deliveryOf(r row) (*connector.Delivery, error) {
 	return d, nil
 }
 
-// recipientsOf reads stored receivers. The usual one receiver with a plain id and no name is read without the JSON package.
+// recipientsOf reads stored receivers.
 func recipientsOf(s string) ([]connector.Recipient, error) {
 	if s == "" || s == "[]" {
 		return nil, nil
@@ -51,10 +90,6 @@ func recipientsOf(s string) ([]connector.Recipient, error) {
 
 // insertDelivery stores a planned delivery under its number.
 func (t *tx) insertDelivery(d *connector.Delivery) error {
-	who, err := json.Marshal(d.Recipients)
-	if err != nil {
-		return err
-	}
 	receiver := ""
 	if len(d.Recipients) == 1 {
 		receiver = d.Recipients[0].ID
@@ -63,16 +98,16 @@ func (t *tx) insertDelivery(d *connector.Delivery) error {
 		receivers, account, external, state, class, code, message, tries, attempts, first_try_ms, due_ms, created_ms, updated_ms,
 		revision, sent_twice, unanswered, superseded_by, split_from, remote_id)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	err = t.run(query, d.N, d.ID, d.Conn, string(d.Kind), d.Todo, d.Lane, string(d.Scene), d.Step, d.EventN, d.EventID, d.Title,
-		receiver, string(who), d.Account, d.External, string(d.State), string(d.Class), d.Code, d.Message, d.Tries, d.Attempts,
-		millisOrNull(d.FirstTry), millisOrNull(d.Due), millis(d.Created), millis(d.Updated), d.Revision, d.SentTwice,
+	err := t.run(query, d.N, d.ID, d.Conn, string(d.Kind), d.Todo, d.Lane, string(d.Scene), d.Step, d.EventN, d.EventID, d.Title,
+		receiver, recipientsJSON(d.Recipients), d.Account, d.External, string(d.State), string(d.Class), d.Code, d.Message, d.Tries, d.Attempts,
+		millisOrNull(d.FirstTry), dueOf(d.State, d.Due), millis(d.Created), millis(d.Updated), d.Revision, d.SentTwice,
 		d.Unanswered, d.SupersededBy, d.SplitFrom, d.RemoteID)
 	if err != nil || len(d.Recipients) < 2 {
 		return err
 	}
 	for _, r := range d.Recipients {
-		const query = `INSERT INTO delivery_receivers (conn, receiver, delivery_n) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`
-		if err := t.run(query, d.Conn, r.ID, d.N); err != nil {
+		const query = `INSERT INTO delivery_receivers (receiver, delivery_n) VALUES (?, ?) ON CONFLICT DO NOTHING`
+		if err := t.run(query, r.ID, d.N); err != nil {
 			return err
 		}
 	}
@@ -121,7 +156,25 @@ func (t *tx) learnLane(key connector.TodoKey, l *connector.Lane) error {
 
 // headLane makes the first waiting delivery of a lane claimable, if it is one that only waited for its turn.
 func (t *tx) headLane(key connector.TodoKey, lane string, now int64) error {
-	const query = `UPDATE deliveries SET due_ms = ? WHERE (state = 'pending' OR state = 'retrying') AND due_ms IS NULL AND n = (
-		SELECT MIN(n) FROM deliveries WHERE conn = +? AND kind = +? AND todo = +? AND lane = +? AND ` + waits + `)`
-	return t.run(query, now, key.Conn, string(key.Kind), key.ID, lane)
+	const query = `UPDATE deliveries SET due_ms = ? WHERE due_ms = 9000000000000000 AND state <> 'held' AND n = (
+		SELECT MIN(n) FROM deliveries WHERE conn = +? AND todo = +? AND kind = +? AND lane = +? AND ` + waits + `)`
+	return t.run(query, now, key.Conn, key.ID, string(key.Kind), lane)
+}
+
+// nextNumber is the number of a connection's next delivery.
+func (t *tx) nextNumber(conn int64) (int64, error) {
+	low, high := span(conn)
+	next := low
+	err := t.read(`SELECT n + 1 FROM deliveries WHERE n >= +? AND n < +? ORDER BY n DESC LIMIT 1`, []any{low, high},
+		func(r row) error {
+			next = r.num(0)
+			return nil
+		})
+	if err == nil && next >= high {
+		err = &connector.Error{
+			Kind: connector.Unavailable, Op: "number deliveries", Msg: "the connection has had as many deliveries as it can number",
+			Hint: "make another connection in its place",
+		}
+	}
+	return next, err
 }

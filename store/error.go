@@ -4,6 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -19,7 +23,7 @@ func failed(op string, err error) error {
 	if _, ok := errors.AsType[*connector.Error](err); ok {
 		return err
 	}
-	e := &connector.Error{Op: op, Err: err}
+	e := &connector.Error{Op: op, Err: printable{err}}
 	code, isDB := errors.AsType[sqlite3.Error](err)
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -61,10 +65,26 @@ func refused(err error) (string, bool) {
 	}
 	switch e.Code {
 	case sqlite3.ErrConstraint, sqlite3.ErrMismatch, sqlite3.ErrTooBig, sqlite3.ErrRange:
-		return e.Error(), true
+		return printable{e}.Error(), true
 	}
 	return "", false
 }
+
+// A printable is an error that a terminal and a log can show: what SQLite says of a damaged database quotes its bytes.
+type printable struct{ error }
+
+// Error gives the text with what does not print as an escape.
+func (p printable) Error() string {
+	text := p.error.Error()
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) && r != '\n' }) {
+		return text
+	}
+	quoted := strconv.Quote(text)
+	return strings.NewReplacer(`\"`, `"`, `\\`, `\`, `\n`, "\n").Replace(quoted[1 : len(quoted)-1])
+}
+
+// Unwrap gives the error itself.
+func (p printable) Unwrap() error { return p.error }
 
 // away reports whether an error says that no other write would do better now.
 func away(err error) bool {

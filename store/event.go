@@ -147,16 +147,12 @@ func storyOf(q *sqlx.Tx, event int64, outcome string, s *connector.EventStory) e
 	for _, c := range names {
 		s.Connections[place[c.N]].Connection = c.Name
 	}
-	var deliveries []struct {
-		Conn int64  `db:"conn"`
-		ID   string `db:"id"`
-	}
-	if err := q.Select(&deliveries, `SELECT conn, id FROM deliveries WHERE event_n = ? ORDER BY n LIMIT ?`, event, storiedMost); err != nil {
-		return err
-	}
-	for _, d := range deliveries {
-		if i, ok := place[d.Conn]; ok {
-			s.Connections[i].Deliveries = append(s.Connections[i].Deliveries, d.ID)
+	for i, c := range o.Connections {
+		low, high := span(c.Conn)
+		err := q.Select(&s.Connections[i].Deliveries, `SELECT id FROM deliveries WHERE todo = ? AND n >= ? AND n < ? AND +event_n = ?
+			ORDER BY n LIMIT ?`, clean(s.Todo), low, high, event, storiedMost)
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"todosync/connector"
 	"todosync/mapping"
@@ -183,12 +184,15 @@ func (a *acceptance) gatherTodo(key connector.TodoKey) (bool, error) {
 
 // gatherWaiting reads the deliveries of one todo that wait, in the order of each lane.
 func (a *acceptance) gatherWaiting(key connector.TodoKey) error {
-	const query = `SELECT ` + deliveryColumns + ` FROM deliveries d WHERE conn = +? AND kind = +? AND todo = +?
-		AND ` + waits + ` ORDER BY lane, n`
-	return a.tx.read(query, []any{key.Conn, string(key.Kind), key.ID}, func(r row) error {
+	const query = `SELECT ` + deliveryColumns + `, ` + sends + ` FROM deliveries d
+		WHERE conn = +? AND todo = +? AND kind = +? AND ` + waits + ` ORDER BY lane, n`
+	return a.tx.read(query, []any{key.Conn, key.ID, string(key.Kind)}, func(r row) error {
 		d, err := deliveryOf(r)
 		if err != nil {
 			return err
+		}
+		if r.flag(deliveryWidth) {
+			d.State, d.Due = connector.Sending, time.Time{}
 		}
 		t := a.todo(key)
 		lane := t.Lanes[d.Lane]
@@ -217,7 +221,7 @@ func (a *acceptance) gatherBindings(s *share) error {
 	users = slices.Compact(users)
 	for _, conn := range s.conns {
 		for _, user := range users {
-			b, ok, err := a.tx.binding(conn, user)
+			b, ok, err := a.db.binding(a.tx, conn, user)
 			if err != nil {
 				return err
 			}
@@ -229,14 +233,36 @@ func (a *acceptance) gatherBindings(s *share) error {
 	return nil
 }
 
-// binding reads a user's binding in a connection; its Connection is left empty.
-func (t *tx) binding(conn int64, user string) (b connector.Binding, ok bool, err error) {
+// binding gives a user's binding in a connection; its Connection is left empty.
+func (d *DB) binding(t *tx, conn int64, user string) (b connector.Binding, ok bool, err error) {
+	key := connector.UserKey{Conn: conn, User: user}
+	if !*t.rebound {
+		if known, hit := d.hot.bindings[key]; hit {
+			return known.binding, known.ok, nil
+		}
+	}
 	const query = `SELECT crm_user, crm_user_name, account, account_name FROM bindings WHERE conn = ? AND crm_user = ?`
 	err = t.read(query, []any{conn, user}, func(r row) error {
 		b, ok = bindingOf(r), true
 		return nil
 	})
+	if err == nil && !*t.rebound {
+		if len(d.hot.bindings) >= hotBindings {
+			clear(d.hot.bindings)
+		}
+		d.hot.bindings[key] = boundUser{b, ok}
+	}
 	return b, ok, err
+}
+
+// rebinding is called before bindings of a connection are written: of one user, or of all where user is empty.
+func (d *DB) rebinding(t *tx, conn int64, user string) {
+	*t.rebound = true
+	if user == "" {
+		clear(d.hot.bindings)
+		return
+	}
+	delete(d.hot.bindings, connector.UserKey{Conn: conn, User: user})
 }
 
 // earlierReceivers are those who have a lane of a known todo: an event that no longer names them leads to their delete.

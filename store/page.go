@@ -3,8 +3,11 @@ package store
 import (
 	"encoding/base64"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/oklog/ulid/v2"
 
 	"todosync/connector"
 )
@@ -32,12 +35,28 @@ func pageOf(op string, p connector.PageOf) (before int64, limit int, err error) 
 	}
 	before, ok := readCursor(p.Cursor)
 	if !ok {
-		return 0, 0, &connector.Error{
-			Kind: connector.Invalid, Op: op, Msg: "the cursor is not one of this list's", Hint: "begin without a cursor",
-			Details: []connector.Detail{{Path: "cursor", Message: "not a cursor of this list"}},
-		}
+		return 0, 0, badCursor(op)
 	}
 	return before, limit, nil
+}
+
+func badCursor(op string) error {
+	return &connector.Error{
+		Kind: connector.Invalid, Op: op, Msg: "the cursor is not one of this list's", Hint: "begin without a cursor",
+		Details: []connector.Detail{{Path: "cursor", Message: "not a cursor of this list"}},
+	}
+}
+
+// idCursor is the cursor of the page of records that follows the one with this id.
+func idCursor(id string) string { return base64.RawURLEncoding.EncodeToString([]byte("r." + id)) }
+
+func readIDCursor(s string) (id string, ok bool) {
+	if s == "" {
+		return "", true
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	id, ok = strings.CutPrefix(string(b), "r.")
+	return id, ok && err == nil && len(id) == ulid.EncodedSize
 }
 
 // cursorPrefix is the version of cursors. Rows never change their number, so a cursor stays right while rows are added.
@@ -87,6 +106,11 @@ func (w *where) text() string {
 		return ""
 	}
 	return "WHERE " + strings.Join(w.conditions, " AND ")
+}
+
+// and is the WHERE clause with one more condition, whose arguments stand last.
+func (w *where) and(condition string) string {
+	return "WHERE " + strings.Join(append(slices.Clone(w.conditions), condition), " AND ")
 }
 
 // with gives the arguments followed by others.

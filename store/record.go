@@ -14,17 +14,13 @@ import (
 	"todosync/retry"
 )
 
-// Limits of a search for records.
-const (
-	searchTime  = 70 * time.Millisecond // after which a search that finds little gives what it has
-	searchStep  = 20_000                // numbers that a sparse search looks at first
-	textDefault = 7 * 24 * time.Hour    // how far back text is looked for unless the filter says from when on
-)
+// textDefault is how far back text is looked for unless the filter says from when on.
+const textDefault = 7 * 24 * time.Hour
 
 // recordColumns are what a storedRecord is read from; deliveries are d, their connections c.
 const recordColumns = `d.n, d.id, d.conn, c.tenant, c.name, d.scene, d.state, d.class, d.code, d.message, d.todo, d.title, d.receivers,
 	d.account, d.event_id, d.revision, d.tries, d.created_ms, d.updated_ms, d.due_ms, d.sent_twice, d.superseded_by,
-	d.split_from, d.remote_id`
+	d.split_from, d.remote_id, (SELECT s.since_ms FROM sending s WHERE s.n = d.n) AS since_ms`
 
 type storedRecord struct {
 	N            int64  `db:"n"`
@@ -51,6 +47,7 @@ type storedRecord struct {
 	SupersededBy string `db:"superseded_by"`
 	SplitFrom    string `db:"split_from"`
 	RemoteID     string `db:"remote_id"`
+	SinceMs      *int64 `db:"since_ms"` // of what is being sent
 }
 
 // record is the row as an admin sees it: what a condition holds is held.
@@ -70,6 +67,10 @@ func (d *DB) record(r *storedRecord) (connector.Record, error) {
 		CreatedAt: instant(r.CreatedMs), UpdatedAt: instant(r.UpdatedMs), PossiblySentTwice: r.SentTwice,
 		SupersededBy: r.SupersededBy, SplitFrom: r.SplitFrom, RemoteID: r.RemoteID,
 	}
+	if r.SinceMs != nil {
+		out.State, out.UpdatedAt = connector.Sending, instant(*r.SinceMs)
+		return out, nil
+	}
 	if out.State == connector.Pending || out.State == connector.Retrying {
 		if s := d.registry.current.Load().byNumber[r.Conn]; s != nil {
 			if c := s.state.Load().condition; c.Reason() != "" {
@@ -81,8 +82,9 @@ func (d *DB) record(r *storedRecord) (connector.Record, error) {
 			}
 		}
 		if r.DueMs != nil {
-			due := instant(*r.DueMs)
-			out.NextTryAt = &due
+			if due := dueTime(*r.DueMs); !due.IsZero() {
+				out.NextTryAt = &due
+			}
 		}
 	}
 	return out, nil
@@ -93,9 +95,13 @@ func (d *DB) record(r *storedRecord) (connector.Record, error) {
 func (d *DB) Records(ctx context.Context, f connector.RecordFilter, p connector.PageOf) (connector.Page[connector.Record], error) {
 	const op = "search records"
 	out := connector.Page[connector.Record]{Items: []connector.Record{}}
-	before, limit, err := pageOf(op, p)
+	_, limit, err := pageOf(op, connector.PageOf{Limit: p.Limit})
 	if err != nil {
 		return out, err
+	}
+	after, ok := readIDCursor(p.Cursor)
+	if !ok {
+		return out, badCursor(op)
 	}
 	if err := checkFilter(op, &f); err != nil {
 		return out, err
@@ -113,17 +119,16 @@ func (d *DB) Records(ctx context.Context, f connector.RecordFilter, p connector.
 		if err != nil || query.none {
 			return err
 		}
-		low, high, err := window(q, f.From, f.To)
-		if err != nil {
-			return err
+		s := recordSearch{tx: q, query: &query, limit: limit}
+		if s.floor, s.below = idsBetween(f.From, f.To); after != "" && (s.below == "" || after < s.below) {
+			s.below = after
 		}
-		s := recordSearch{tx: q, query: &query, low: low, high: min(before, high), limit: limit, until: time.Now().Add(searchTime)}
 		numbers, next, err := s.run()
 		if err != nil {
 			return err
 		}
-		if next > 0 {
-			out.Next = cursor(next)
+		if next != "" {
+			out.Next = idCursor(next)
 		}
 		out.Items, err = d.recordsByNumber(q, numbers)
 		return err
@@ -168,7 +173,7 @@ func (d *DB) recordsByNumber(q *sqlx.Tx, numbers []int64) ([]connector.Record, e
 	}
 	var rows []storedRecord
 	err := q.Select(&rows, `SELECT `+recordColumns+` FROM deliveries d JOIN connections c ON c.n = d.conn
-		WHERE d.n IN (SELECT value FROM json_each(?)) ORDER BY d.n DESC`, numberSet(numbers))
+		WHERE d.n IN (SELECT value FROM json_each(?)) ORDER BY d.id DESC`, numberSet(numbers))
 	if err != nil {
 		return nil, err
 	}
@@ -180,61 +185,6 @@ func (d *DB) recordsByNumber(q *sqlx.Tx, numbers []int64) ([]connector.Record, e
 		out = append(out, r)
 	}
 	return out, nil
-}
-
-// A recordSearch goes down its sources, newest first, a stretch of numbers at a time.
-type recordSearch struct {
-	tx        *sqlx.Tx
-	query     *recordQuery
-	low, high int64 // numbers from low on and below high
-	limit     int
-	until     time.Time
-}
-
-// run gives the numbers of the found rows and, where there may be more, the number below which to go on.
-func (s *recordSearch) run() (found []int64, next int64, err error) {
-	step := int64(searchStep)
-	if !s.query.sparse {
-		step = s.high - s.low
-	}
-	for high := s.high; high > s.low; {
-		low := max(s.low, high-step)
-		stretch, err := s.stretch(low, high, s.limit+1-len(found))
-		if err != nil {
-			return nil, 0, err
-		}
-		if found = append(found, stretch...); len(found) > s.limit {
-			found = found[:s.limit]
-			return found, found[s.limit-1], nil
-		}
-		if high = low; time.Now().After(s.until) && high > s.low {
-			return found, high, nil
-		}
-		step = min(step*2, 1_000_000)
-	}
-	return found, 0, nil
-}
-
-// stretch searches one stretch of numbers in all sources.
-func (s *recordSearch) stretch(low, high int64, limit int) ([]int64, error) {
-	var found []int64
-	for i := range s.query.sources {
-		source := &s.query.sources[i]
-		var w where
-		w.conditions = append(slices.Clone(source.where.conditions), s.query.residual.conditions...)
-		w.args = append(slices.Clone(source.where.args), s.query.residual.args...)
-		w.add(source.number+` >= ?`, low)
-		w.add(source.number+` < ?`, high)
-		var some []int64
-		err := s.tx.Select(&some, `SELECT d.n FROM `+source.from+` `+w.text()+` ORDER BY `+source.number+` DESC LIMIT ?`, w.with(limit)...)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, some...)
-	}
-	slices.SortFunc(found, func(a, b int64) int { return int(b - a) })
-	found = slices.Compact(found)
-	return found[:min(len(found), limit)], nil
 }
 
 // Record gives one sync record with its attempts. Secrets show as ***.
@@ -260,7 +210,7 @@ func (d *DB) Record(ctx context.Context, id string) (connector.Record, error) {
 }
 
 type storedAttempt struct {
-	At              int64  `db:"at"`
+	Number          int    `db:"number"`
 	StartedMs       int64  `db:"started_ms"`
 	DurationMs      int64  `db:"duration_ms"`
 	Method          string `db:"method"`
@@ -281,8 +231,8 @@ const attemptsMost = 200
 
 // attemptsOf reads the last attempts of a delivery, in order.
 func attemptsOf(q *sqlx.Tx, delivery int64) ([]connector.RecordAttempt, error) {
-	const query = `SELECT at, started_ms, duration_ms, method, address, request_headers, request_body, status, response_headers,
-		response_body, class, code, message, worker FROM attempts WHERE at BETWEEN ? AND ? ORDER BY at DESC LIMIT ?`
+	const query = `SELECT number, started_ms, duration_ms, method, address, request_headers, request_body, status, response_headers,
+		response_body, class, code, message, worker FROM attempts WHERE at BETWEEN ? AND ? ORDER BY number DESC LIMIT ?`
 	var rows []storedAttempt
 	if err := q.Select(&rows, query, attemptKey(delivery, 0), attemptKey(delivery+1, 0)-1, attemptsMost); err != nil {
 		return nil, err
@@ -292,7 +242,7 @@ func attemptsOf(q *sqlx.Tx, delivery int64) ([]connector.RecordAttempt, error) {
 	for i := range rows {
 		r := &rows[i]
 		a := connector.RecordAttempt{
-			Number: int(r.At & (1<<attemptBits - 1)), StartedAt: instant(r.StartedMs), DurationMs: r.DurationMs,
+			Number: r.Number, StartedAt: instant(r.StartedMs), DurationMs: r.DurationMs,
 			Request:  connector.SentRequest{Method: r.Method, Address: mapping.Mask(r.Address), Body: mapping.Mask(r.RequestBody)},
 			Response: connector.ReceivedAnswer{Status: r.Status, Body: r.ResponseBody},
 			Class:    retry.Class(r.Class), Code: r.Code, Message: r.Message, Worker: r.Worker,

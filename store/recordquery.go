@@ -3,7 +3,6 @@ package store
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -15,16 +14,16 @@ import (
 type recordQuery struct {
 	sources  []recordSource // each an index to go down; what is wanted is in their union
 	residual where          // what rows must be beside that
-	low      int64          // rows below this number are too old
 	sparse   bool           // rows that fit may be far apart, so that a search must be able to stop early
 	none     bool           // nothing can fit
 }
 
 // A recordSource is a run of rows that one index gives newest first.
 type recordSource struct {
-	from   string // gives d, in the order of number
-	number string
-	where  where
+	from  string // gives d
+	conn  int64  // whose rows they are, by number; 0: those of all connections, by id
+	few   bool   // there are so few that they are looked at together
+	where where
 }
 
 // conditioned sorts connections by what holds them.
@@ -45,7 +44,7 @@ func (d *DB) held() conditioned {
 	return out
 }
 
-// manyConnections is from how many connections on rows are searched by number instead of connection by connection.
+// manyConnections is from how many connections on rows are searched among those of all instead of connection by connection.
 const manyConnections = 40
 
 // recordQuery makes a query of a filter. Conditions of connections are shown on what waits there, so they are part of what
@@ -60,22 +59,23 @@ func (d *DB) recordQuery(q *sqlx.Tx, f *connector.RecordFilter) (recordQuery, er
 		out.none = true
 		return out, nil
 	}
-	held := d.held()
 	if err := out.chooseSources(q, f, conns, all); err != nil || out.none {
 		return out, err
 	}
-	// A + keeps SQLite from an index of its own choice: the sources have chosen.
-	w := &out.residual
 	if !all && len(conns) > manyConnections {
-		w.numbers(`+d.conn`, conns)
+		out.residual.numbers(`+d.conn`, conns)
 		out.sparse = true
 	}
+	out.restrict(f, d.held())
+	return out, nil
+}
+
+// restrict adds what the filter wants of a row, but for what the sources see to. A + keeps SQLite from an index of its own choice.
+func (r *recordQuery) restrict(f *connector.RecordFilter, held conditioned) {
+	w := &r.residual
 	w.in(`+d.scene`, f.Scenes)
-	out.states(f.States, held)
-	out.classes(f.Classes, held)
-	if len(f.Scenes)+len(f.States)+len(f.Classes) > 0 {
-		out.sparse = true
-	}
+	r.states(f.States, held)
+	r.classes(f.Classes, held)
 	if !f.From.IsZero() {
 		w.add(`d.created_ms >= ?`, millis(f.From))
 	}
@@ -85,9 +85,8 @@ func (d *DB) recordQuery(q *sqlx.Tx, f *connector.RecordFilter) (recordQuery, er
 	if f.Text != "" {
 		like := likeText(f.Text)
 		w.add(`(d.title LIKE ? ESCAPE '\' OR d.message LIKE ? ESCAPE '\')`, like, like)
-		out.sparse = true
 	}
-	return out, nil
+	r.sparse = r.sparse || f.Text != "" || len(f.Scenes)+len(f.States)+len(f.Classes) > 0
 }
 
 // filteredConnections gives the connections, deleted ones too, that tenants and names of a filter allow; all where it names none.
@@ -110,30 +109,46 @@ func (r *recordQuery) chooseSources(q *sqlx.Tx, f *connector.RecordFilter, conns
 	case len(f.Todos) > 0 || len(f.Receivers) > 0:
 		return r.byTodoOrReceiver(q, f, conns, all)
 	}
-	waiting, final, classes := splitStates(f)
+	waiting, final := splitStates(f)
+	stored, shown := splitClasses(f)
+	done, err := false, error(nil)
 	switch {
-	case len(f.Classes) > 0 && classes:
-		r.byColumn(`class`, f.Classes, `d.class <> ''`, conns, all)
+	case len(f.States) > 0 && len(final) == 0:
+		done, err = r.byWaiting(q, conns, all)
 	case len(f.States) > 0 && len(waiting) == 0 && !slices.Contains(final, string(connector.Succeeded)):
-		r.byColumn(`state`, final, `d.state <> 'pending' AND d.state <> 'sending' AND d.state <> 'succeeded'`, conns, all)
-	case len(final) == 0 && len(waiting)+len(f.Classes) > 0:
-		few, err := r.byWaiting(q, conns, all)
-		if err != nil || few {
-			return err
+		r.byColumn(`state`, final, `d.state <> 'pending' AND d.state <> 'succeeded'`, conns, all)
+		done = true
+	case len(f.Classes) > 0 && !slices.Contains(f.Classes, ""):
+		// A class that a connection's condition shows may be stored too.
+		if done = true; shown {
+			done, err = r.byWaiting(q, conns, all)
+		}
+		if done {
+			r.byColumn(`class`, stored, `d.class <> ''`, conns, all)
 		}
 	}
-	if len(r.sources) > 0 {
+	if done || err != nil {
+		return err
+	}
+	if !all && len(conns) <= manyConnections {
+		for _, c := range conns {
+			r.add(recordSource{conn: c})
+		}
 		return nil
 	}
-	switch {
-	case !all && len(conns) <= manyConnections:
-		for _, c := range conns {
-			r.source(`deliveries d`, func(w *where) { w.add(`d.conn = +?`, c) })
-		}
-	default:
-		r.source(`deliveries d`, func(*where) {})
-	}
+	r.add(recordSource{})
 	return nil
+}
+
+// add adds a source with conditions, given as column = value.
+func (r *recordQuery) add(s recordSource, equal ...any) {
+	if s.from == "" {
+		s.from = `deliveries d`
+	}
+	for i := 0; i+1 < len(equal); i += 2 {
+		s.where.add(equal[i].(string)+` = +?`, equal[i+1])
+	}
+	r.sources = append(r.sources, s)
 }
 
 // fewWaiting is up to how many waiting deliveries are looked at one by one. Where more wait, those that fit are close together.
@@ -146,20 +161,20 @@ func (r *recordQuery) byWaiting(q *sqlx.Tx, conns []int64, all bool) (bool, erro
 	if !all {
 		w.numbers(`conn`, conns)
 	}
+	const from = `deliveries INDEXED BY deliveries_due `
 	var count int
-	err := q.Get(&count, `SELECT COUNT(*) FROM (SELECT 1 FROM `+waiting+` `+w.text()+` LIMIT ?)`, w.with(fewWaiting+1)...)
+	err := q.Get(&count, `SELECT COUNT(*) FROM (SELECT 1 FROM `+from+w.text()+` LIMIT ?)`, w.with(fewWaiting+1)...)
 	if err != nil || count > fewWaiting {
 		return false, err
 	}
-	s := recordSource{number: `d.n`, from: `(SELECT n AS waiting_n FROM ` + waiting + ` ` + w.text() + `) w CROSS JOIN deliveries d ON d.n = w.waiting_n`}
+	s := recordSource{few: true, from: `(SELECT n AS waiting_n FROM ` + from + w.text() + `) w CROSS JOIN deliveries d ON d.n = w.waiting_n`}
 	s.where.args = w.args
 	r.sources = append(r.sources, s)
 	return true, nil
 }
 
-// splitStates sorts the wanted states into those that wait and final ones, and says whether the wanted classes are all kept with
-// deliveries, none with a connection.
-func splitStates(f *connector.RecordFilter) (waiting, final []string, stored bool) {
+// splitStates sorts the wanted states into those that wait and final ones.
+func splitStates(f *connector.RecordFilter) (waiting, final []string) {
 	for _, s := range f.States {
 		if connector.State(s).Final() {
 			final = append(final, s)
@@ -167,46 +182,59 @@ func splitStates(f *connector.RecordFilter) (waiting, final []string, stored boo
 			waiting = append(waiting, s)
 		}
 	}
+	return waiting, final
+}
+
+// splitClasses gives the wanted classes that may be stored with deliveries, and says whether some may be shown for their connection's sake.
+func splitClasses(f *connector.RecordFilter) (stored []string, shown bool) {
 	for _, c := range f.Classes {
 		switch retry.Class(c) {
-		case "", connector.ReasonPaused, connector.ReasonDisabled, connector.ReasonDown, connector.ReasonTokenRefused:
-			return waiting, final, false
+		case connector.ReasonPaused, connector.ReasonDisabled, connector.ReasonDown:
+			shown = true
+		case connector.ReasonTokenRefused:
+			stored, shown = append(stored, c), true
+		default:
+			stored = append(stored, c)
 		}
 	}
-	return waiting, final, true
+	return stored, shown
 }
 
-func (r *recordQuery) source(from string, f func(w *where)) {
-	s := recordSource{from: from, number: `d.n`}
-	f(&s.where)
-	r.sources = append(r.sources, s)
-}
-
-// byEvent finds the events first: their ids are unique within a tenant.
+// byEvent finds the events first: their ids are unique within a tenant. Their deliveries are among those of their todos.
 func (r *recordQuery) byEvent(q *sqlx.Tx, f *connector.RecordFilter, conns []int64, all bool) error {
+	w := where{}
+	w.in(`id`, f.Events)
 	tenants := f.Tenants
 	if len(tenants) == 0 {
 		if err := q.Select(&tenants, `SELECT name FROM tenants`); err != nil {
 			return err
 		}
 	}
-	found := false
 	for _, tenant := range tenants {
-		for _, id := range f.Events {
-			var ns []int64
-			if err := q.Select(&ns, `SELECT n FROM events WHERE tenant = ? AND id = ?`, clean(tenant), clean(id)); err != nil {
-				return err
-			}
-			for _, n := range ns {
-				found = true
-				r.source(`deliveries d`, func(w *where) { w.add(`d.event_n = +?`, n) })
+		var events []struct {
+			N    int64  `db:"n"`
+			Todo string `db:"todo"`
+		}
+		args := append([]any{clean(tenant)}, w.args...)
+		if err := q.Select(&events, `SELECT n, todo FROM events WHERE tenant = ? AND `+w.conditions[0], args...); err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			continue
+		}
+		var its []int64
+		if err := q.Select(&its, `SELECT n FROM connections WHERE tenant = ?`, clean(tenant)); err != nil {
+			return err
+		}
+		for _, e := range events {
+			for _, c := range its {
+				if all || slices.Contains(conns, c) {
+					r.add(recordSource{conn: c}, `d.todo`, e.Todo, `+d.event_n`, e.N)
+				}
 			}
 		}
 	}
-	r.none = !found
-	if !all {
-		r.residual.numbers(`+d.conn`, conns)
-	}
+	r.none = len(r.sources) == 0
 	r.residual.in(`+d.todo`, f.Todos)
 	r.residual.receivers(f.Receivers)
 	return nil
@@ -222,21 +250,16 @@ func (r *recordQuery) byTodoOrReceiver(q *sqlx.Tx, f *connector.RecordFilter, co
 	for _, c := range conns {
 		if len(f.Todos) > 0 {
 			for _, todo := range f.Todos {
-				r.source(`deliveries d`, func(w *where) { w.add(`d.conn = +?`, c); w.add(`d.todo = +?`, clean(todo)) })
+				r.add(recordSource{conn: c}, `d.todo`, clean(todo))
 			}
 			continue
 		}
 		for _, receiver := range f.Receivers {
-			r.source(`deliveries d`, func(w *where) {
-				w.add(`d.conn = +?`, c)
-				w.add(`d.receiver = +?`, clean(receiver))
-				w.add(`d.receiver <> ''`)
-			})
-			r.source(`delivery_receivers m CROSS JOIN deliveries d ON d.n = m.delivery_n`, func(w *where) {
-				w.add(`m.conn = +?`, c)
-				w.add(`m.receiver = +?`, clean(receiver))
-			})
-			r.sources[len(r.sources)-1].number = `m.delivery_n`
+			alone := recordSource{conn: c}
+			alone.where.add(`d.receiver <> ''`)
+			r.add(alone, `d.receiver`, clean(receiver))
+			among := recordSource{conn: c, from: `delivery_receivers m CROSS JOIN deliveries d ON d.n = m.delivery_n`}
+			r.add(among, `m.receiver`, clean(receiver))
 		}
 	}
 	if len(f.Todos) > 0 {
@@ -247,22 +270,20 @@ func (r *recordQuery) byTodoOrReceiver(q *sqlx.Tx, f *connector.RecordFilter, co
 
 // byColumn goes down an index that holds only some rows, by connection where the filter names a few.
 func (r *recordQuery) byColumn(column string, values []string, only string, conns []int64, all bool) {
-	byConnection := !all && len(conns) <= manyConnections
-	if !byConnection {
+	if all || len(conns) > manyConnections {
 		conns = []int64{0}
 	}
 	for _, c := range conns {
 		for _, v := range values {
-			r.source(`deliveries d`, func(w *where) {
-				if byConnection {
-					w.add(`d.conn = +?`, c)
-				}
-				w.add(`d.`+column+` = +?`, clean(v))
-				w.add(only)
-			})
+			s := recordSource{conn: c}
+			s.where.add(only)
+			r.add(s, `d.`+column, clean(v))
 		}
 	}
 }
+
+// notSent is what only waits: a condition of its connection is shown on it.
+const notSent = `(+d.state = 'pending' OR +d.state = 'retrying') AND NOT ` + sends
 
 // states wants rows in one of some states, as they are shown.
 func (r *recordQuery) states(states []string, held conditioned) {
@@ -271,25 +292,28 @@ func (r *recordQuery) states(states []string, held conditioned) {
 	}
 	var either where
 	for _, s := range states {
+		inner := where{}
 		switch connector.State(s) {
+		case connector.Sending:
+			inner.add(sends)
 		case connector.Held:
-			either.add(`+d.state = 'held'`)
+			inner.add(`+d.state = 'held'`)
 			if len(held.all) > 0 {
-				inner := where{}
-				inner.add(`(+d.state = 'pending' OR +d.state = 'retrying')`)
-				inner.numbers(`+d.conn`, held.all)
-				either.add(inner.all(), inner.args...)
+				shown := where{}
+				shown.add(notSent)
+				shown.numbers(`+d.conn`, held.all)
+				either.add(shown.all(), shown.args...)
 			}
 		case connector.Pending, connector.Retrying:
-			inner := where{}
 			inner.add(`+d.state = ?`, s)
+			inner.add(`NOT ` + sends)
 			if len(held.all) > 0 {
 				inner.notNumbers(`+d.conn`, held.all)
 			}
-			either.add(inner.all(), inner.args...)
-		default:
-			either.add(`+d.state = ?`, clean(s))
+		case connector.Succeeded, connector.Failed, connector.Skipped, connector.Superseded, connector.Canceled:
+			inner.add(`+d.state = ?`, s)
 		}
+		either.add(inner.all(), inner.args...)
 	}
 	r.residual.add(either.any(), either.args...)
 }
@@ -306,75 +330,27 @@ func (r *recordQuery) classes(classes []string, held conditioned) {
 		if len(held.all) > 0 { // there another class is shown on what waits
 			free := where{}
 			free.notNumbers(`+d.conn`, held.all)
-			inner.add(`((+d.state <> 'pending' AND +d.state <> 'retrying') OR `+free.all()+`)`, free.args...)
+			inner.add(`(NOT (`+notSent+`) OR `+free.all()+`)`, free.args...)
 		}
 		either.add(inner.all(), inner.args...)
 		if conns := held.by[retry.Class(c)]; len(conns) > 0 {
-			inner := where{}
-			inner.add(`(+d.state = 'pending' OR +d.state = 'retrying')`)
-			inner.numbers(`+d.conn`, conns)
-			either.add(inner.all(), inner.args...)
+			shown := where{}
+			shown.add(notSent)
+			shown.numbers(`+d.conn`, conns)
+			either.add(shown.all(), shown.args...)
 		}
 	}
 	r.residual.add(either.any(), either.args...)
 }
 
-// window finds the numbers between which rows of a span of time are. Rows are numbered as they are made, but for jumps of the
-// clock, so the span is widened by an hour and rows are looked at one by one all the same.
-func window(q *sqlx.Tx, from, to time.Time) (low, high int64, err error) {
-	var ends struct {
-		Low  *int64 `db:"low"`
-		High *int64 `db:"high"`
-	}
-	if err := q.Get(&ends, `SELECT (SELECT MIN(n) FROM deliveries) AS low, (SELECT MAX(n) FROM deliveries) AS high`); err != nil {
-		return 0, 0, err
-	}
-	if ends.Low == nil || ends.High == nil {
-		return 0, 0, nil
-	}
-	low, high = *ends.Low, *ends.High+1
-	if !from.IsZero() {
-		if low, err = firstAfter(q, low, high, millis(from.Add(-time.Hour))); err != nil {
-			return 0, 0, err
-		}
-	}
-	if !to.IsZero() {
-		high, err = firstAfter(q, low, high, millis(to.Add(time.Hour)))
-	}
-	return low, high, err
-}
-
-// firstAfter is the lowest number from low on whose row was made at ms or later, high when there is none.
-func firstAfter(q *sqlx.Tx, low, high, ms int64) (int64, error) {
-	for low < high {
-		middle := low + (high-low)/2
-		var row struct {
-			N         int64 `db:"n"`
-			CreatedMs int64 `db:"created_ms"`
-		}
-		err := q.Get(&row, `SELECT n, created_ms FROM deliveries WHERE n >= ? ORDER BY n LIMIT 1`, middle)
-		if err != nil {
-			return 0, err
-		}
-		if row.CreatedMs >= ms {
-			high = middle
-		} else {
-			low = row.N + 1
-		}
-	}
-	return low, nil
-}
-
 // numbers wants a column to be one of some numbers.
 func (w *where) numbers(column string, values []int64) {
-	w.conditions = append(w.conditions, column+` IN (SELECT value FROM json_each(?))`)
-	w.args = append(w.args, numberSet(values))
+	w.add(column+` IN (SELECT value FROM json_each(?))`, numberSet(values))
 }
 
 // notNumbers wants a column to be none of some numbers.
 func (w *where) notNumbers(column string, values []int64) {
-	w.conditions = append(w.conditions, column+` NOT IN (SELECT value FROM json_each(?))`)
-	w.args = append(w.args, numberSet(values))
+	w.add(column+` NOT IN (SELECT value FROM json_each(?))`, numberSet(values))
 }
 
 // receivers wants a delivery to have one of some receivers.
@@ -385,8 +361,7 @@ func (w *where) receivers(values []string) {
 	var either where
 	for _, v := range values {
 		either.add(`+d.receiver = ?`, clean(v))
-		either.add(`+d.receiver = '' AND EXISTS (SELECT 1 FROM delivery_receivers x WHERE x.conn = d.conn AND x.receiver = ? AND x.delivery_n = d.n)`,
-			clean(v))
+		either.add(`+d.receiver = '' AND EXISTS (SELECT 1 FROM delivery_receivers x WHERE x.receiver = ? AND x.delivery_n = d.n)`, clean(v))
 	}
 	w.add(either.any(), either.args...)
 }

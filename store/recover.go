@@ -31,9 +31,8 @@ func (d *DB) Recover(ctx context.Context) (int, error) {
 }
 
 func (d *DB) recoverSome(t *tx) (int, error) {
-	const query = `SELECT ` + deliveryColumns + `, ` + laneColumns + ` FROM deliveries d
-		LEFT JOIN lanes l ON l.conn = d.conn AND l.kind = d.kind AND l.todo = d.todo AND l.receiver = d.lane
-		WHERE d.state = 'sending' LIMIT ?`
+	const query = `SELECT ` + deliveryColumns + `, ` + laneColumns + ` FROM sending s JOIN deliveries d ON d.n = s.n
+		LEFT JOIN lanes l ON l.conn = d.conn AND l.kind = d.kind AND l.todo = d.todo AND l.receiver = d.lane LIMIT ?`
 	type lost struct {
 		delivery *connector.Delivery
 		lane     connector.Lane
@@ -58,6 +57,7 @@ func (d *DB) recoverSome(t *tx) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	clear(d.hot.flights)
 	var changed []int64
 	for _, l := range all {
 		holds := d.holdsUnanswered(t, l.delivery.Conn)
@@ -92,8 +92,12 @@ func (d *DB) recoverOne(t *tx, l *connector.Delivery, hold bool) error {
 	}
 	state, class, message, due := connector.Pending, retry.OK, "", any(millis(now))
 	if hold {
-		state, class, message, due = connector.Held, retry.Network, lostMessage, nil
+		state, class, message, due = connector.Held, retry.Network, lostMessage, any(int64(dueLater))
 	}
+	if err := t.run(`DELETE FROM sending WHERE n = ?`, l.N); err != nil {
+		return err
+	}
+	d.hot.forget(l.N)
 	const query = `UPDATE deliveries SET state = ?, class = ?, message = ?, due_ms = ?, attempts = attempts + 1,
 		first_try_ms = COALESCE(first_try_ms, ?), sent_twice = TRUE, unanswered = TRUE, updated_ms = ? WHERE n = ?`
 	return t.run(query, string(state), string(class), message, due, millis(l.Updated), millis(now), l.N)

@@ -44,6 +44,7 @@ type slotState struct {
 	condition connector.Condition
 	program   *connector.Program // nil until asked for, and while err is there
 	err       error              // why it does not compile
+	checked   bool               // it compiled, and its program was not kept
 	planning  *connector.Program // what events are planned with, also while it does not compile as a whole
 }
 
@@ -143,7 +144,7 @@ func (r *registry) change(conn int64, f func(s *slotState)) {
 // renew has a connection compiled anew: its tenant's fields or secrets have changed.
 func (r *registry) renew(tenant string) {
 	for _, s := range r.current.Load().byTenant[tenant] {
-		r.change(s.conn, func(s *slotState) { s.program, s.planning, s.err = nil, nil, nil })
+		r.change(s.conn, func(s *slotState) { s.program, s.planning, s.err, s.checked = nil, nil, nil, false })
 	}
 }
 
@@ -245,14 +246,17 @@ func (d *DB) Program(ctx context.Context, conn int64) (*connector.Program, error
 	if st := s.state.Load(); st.program != nil {
 		return st.program, nil
 	}
-	st, err := d.registry.state(s, func(conn int64) (settings, tenant []byte, revision int64, err error) {
-		err = d.read.QueryRowxContext(ctx, selectSettings, conn).Scan(&settings, &tenant, &revision)
-		return settings, tenant, revision, err
-	})
+	st, err := d.registry.state(s, func(conn int64) ([]byte, []byte, int64, error) { return d.source(ctx, conn) })
 	if err != nil {
 		return nil, failed(op, err)
 	}
 	return st.program, failed(op, st.err)
+}
+
+// source reads outside of a write.
+func (d *DB) source(ctx context.Context, conn int64) (settings, tenant []byte, revision int64, err error) {
+	err = d.read.QueryRowxContext(ctx, selectSettings, conn).Scan(&settings, &tenant, &revision)
+	return settings, tenant, revision, err
 }
 
 // connection is the slot of a named connection.
@@ -277,7 +281,7 @@ func (d *DB) Lookup(key connector.ConnectionKey) (int64, error) {
 // Waiting implements connector.Ledger.
 func (d *DB) Waiting(ctx context.Context) ([]int64, error) {
 	const query = `SELECT n FROM connections c
-		WHERE deleted_ms IS NULL AND EXISTS (SELECT 1 FROM deliveries WHERE conn = c.n AND due_ms IS NOT NULL)`
+		WHERE deleted_ms IS NULL AND EXISTS (SELECT 1 FROM deliveries WHERE conn = c.n AND ` + claimable + `)`
 	var out []int64
 	err := d.read.SelectContext(ctx, &out, query)
 	return out, failed("read what waits", err)

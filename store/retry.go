@@ -21,7 +21,7 @@ type handled struct {
 // handle finds a delivery by its id.
 func (t *tx) handle(op, id string) (handled, error) {
 	var h handled
-	const query = `SELECT d.n, d.state, d.class, d.conn, d.kind, d.todo, d.lane, c.tenant, c.name, c.deleted_ms IS NOT NULL
+	const query = `SELECT d.n, CASE WHEN ` + sends + ` THEN 'sending' ELSE d.state END, d.class, d.conn, d.kind, d.todo, d.lane, c.tenant, c.name, c.deleted_ms IS NOT NULL
 		FROM deliveries d JOIN connections c ON c.n = d.conn WHERE d.id = ?`
 	err := t.read(query, []any{id}, func(r row) error {
 		h = handled{
@@ -71,11 +71,14 @@ func (d *DB) Retry(ctx context.Context, id, who string) (connector.State, error)
 }
 
 func (d *DB) retry(t *tx, h *handled) (connector.State, error) {
+	d.hot.forget(h.n)
+	d.hot.joinedLane(h.key, h.lane)
 	now := millis(d.cfg.Now())
 	newer := ""
-	const sent = `SELECT id FROM deliveries WHERE conn = ? AND todo = ? AND kind = ? AND lane = ? AND n > ?
-		AND (attempts > 0 OR state = 'sending') ORDER BY n DESC LIMIT 1`
-	err := t.read(sent, []any{h.key.Conn, h.key.ID, string(h.key.Kind), h.lane, h.n}, func(r row) error {
+	_, high := span(h.key.Conn)
+	const sent = `SELECT id FROM deliveries d WHERE todo = ? AND conn = ? AND kind = ? AND lane = ? AND n > ? AND n < ?
+		AND (attempts > 0 OR ` + sends + `) ORDER BY n DESC LIMIT 1`
+	err := t.read(sent, []any{h.key.ID, h.key.Conn, string(h.key.Kind), h.lane, h.n, high}, func(r row) error {
 		newer = r.text(0)
 		return nil
 	})
@@ -89,15 +92,15 @@ func (d *DB) retry(t *tx, h *handled) (connector.State, error) {
 		}
 		return connector.Superseded, t.headLane(h.key, h.lane, now)
 	}
-	const again = `UPDATE deliveries SET state = 'pending', class = '', due_ms = NULL, tries = 0, first_try_ms = NULL,
+	const again = `UPDATE deliveries SET state = 'pending', class = '', due_ms = 9000000000000000, tries = 0, first_try_ms = NULL,
 		superseded_by = '', updated_ms = ? WHERE n = ?`
 	if err := t.run(again, now, h.n); err != nil {
 		return "", err
 	}
 	// It may stand before the one that was the head until now.
-	const behind = `UPDATE deliveries SET due_ms = NULL WHERE conn = ? AND kind = ? AND todo = ? AND lane = ? AND ` + waits + ` AND n > ?
-		AND due_ms IS NOT NULL`
-	if err := t.run(behind, h.key.Conn, string(h.key.Kind), h.key.ID, h.lane, h.n); err != nil {
+	const behind = `UPDATE deliveries SET due_ms = 9000000000000000 WHERE conn = ? AND todo = ? AND kind = ? AND lane = ? AND ` + waits + `
+		AND due_ms >= 0 AND n > ?`
+	if err := t.run(behind, h.key.Conn, h.key.ID, string(h.key.Kind), h.lane, h.n); err != nil {
 		return "", err
 	}
 	return connector.Pending, t.headLane(h.key, h.lane, now)
@@ -120,6 +123,7 @@ func (d *DB) Cancel(ctx context.Context, id, who string) error {
 			return &connector.Error{Kind: connector.Conflict, Op: op, Msg: "it has ended already: " + string(h.state)}
 		}
 		now := millis(d.cfg.Now())
+		d.hot.forget(h.n)
 		const query = `UPDATE deliveries SET state = 'canceled', class = '', due_ms = NULL, updated_ms = ? WHERE n = ?`
 		if err := t.run(query, now, h.n); err != nil {
 			return err

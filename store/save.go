@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"todosync/connector"
@@ -269,6 +268,12 @@ func (s *saving) store(i *SaveItem, before *saved, revision int64) error {
 		if conn, err = s.tx.numbers("connections", 1); err != nil {
 			return err
 		}
+		if conn > connMost {
+			return &connector.Error{
+				Kind: connector.Unavailable, Op: "save " + i.what(), Msg: "the store has had as many connections as it can number",
+				Hint: "begin a new data folder",
+			}
+		}
 		if err := s.tx.run(`INSERT INTO connections (n, tenant, name, enabled, revision, saved_how, created_ms)
 			VALUES (?, ?, ?, ?, ?, ?, ?)`, conn, i.Tenant, i.Name, c.Enabled, revision, string(how), s.now); err != nil {
 			return err
@@ -323,56 +328,6 @@ func (s *saving) rekey(conn int64, ignoreCase bool) error {
 		}
 	}
 	return nil
-}
-
-// compile makes sure that all that was saved can be used, and all connections of tenants whose own settings were saved.
-func (s *saving) compile() error {
-	conns := slices.Clone(s.saved)
-	for tenant := range s.tenants {
-		err := s.tx.read(`SELECT n FROM connections WHERE tenant = ? AND deleted_ms IS NULL`, []any{tenant}, func(r row) error {
-			conns = append(conns, r.num(0))
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	slices.Sort(conns)
-	conns = slices.Compact(conns)
-	for _, conn := range conns {
-		settings, tenant, revision, err := s.tx.settings(conn)
-		if err != nil {
-			return err
-		}
-		c, t, err := settingsOf(settings, tenant)
-		if err != nil {
-			return err
-		}
-		if _, err := connector.Compile(conn, revision, c, t, s.db.cfg.Compile); err != nil {
-			if !slices.Contains(s.saved, conn) && s.brokenBefore(conn) {
-				continue // not this save's fault
-			}
-			return err
-		}
-	}
-	for _, conn := range s.saved {
-		// A token that was refused is asked for again at once with the new settings.
-		err := s.tx.change(`UPDATE connections SET token_refused_ms = NULL WHERE n = ? RETURNING `+connectionState, []any{conn},
-			func(r row) error {
-				s.slots = append(s.slots, slotOf(r))
-				return nil
-			})
-		if err != nil {
-			return err
-		}
-	}
-	s.conns = conns
-	return nil
-}
-
-func (s *saving) brokenBefore(conn int64) bool {
-	slot := s.db.registry.current.Load().byNumber[conn]
-	return slot != nil && slot.state.Load().err != nil
 }
 
 // missingSecrets warns of secrets that the connection names and nobody has set.

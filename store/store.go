@@ -68,12 +68,14 @@ type DB struct {
 	writer   *writer
 	registry *registry
 	feed     *feed
+	hot      *hot
 	box      cipher.AEAD
 	secrets  secretCache
 	closing  sync.Once
 
-	// entropy is used by write operations alone, which never overlap.
+	// What makes ids is used by write operations alone, which never overlap.
 	entropy *ulid.MonotonicEntropy
+	idTime  uint64 // of the newest id
 }
 
 // Open opens the database, brings its schema up to date and checks that the key opens its secrets. Only one process at a time
@@ -87,7 +89,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		return nil, err
 	}
 	d := &DB{
-		cfg: cfg, box: box, feed: newFeed(),
+		cfg: cfg, box: box, feed: newFeed(), hot: newHot(),
 		entropy: ulid.Monotonic(bufio.NewReader(rand.Reader), 0),
 	}
 	if err := d.open(ctx); err != nil {
@@ -122,6 +124,9 @@ func (d *DB) open(ctx context.Context) error {
 		return failed("open store", err)
 	}
 	if err := d.checkKey(ctx); err != nil {
+		return err
+	}
+	if err := d.lastID(ctx); err != nil {
 		return err
 	}
 	d.registry = newRegistry(d.cfg.Compile, d.cfg.Log)
@@ -191,15 +196,32 @@ func (d *DB) wake(conns ...int64) {
 	}
 }
 
-// newID makes the id of a delivery or a reject. Only write operations call it.
+// newID makes the id of a delivery or a reject. Each is greater than all before it, also when the clock is put back: lists are in
+// their order. Only write operations call it.
 func (d *DB) newID(now time.Time) string {
-	id, err := ulid.New(ulid.Timestamp(now), d.entropy)
-	if err != nil {
-		// The clock ran past what a ULID can hold or its random part overflowed within one millisecond.
+	d.idTime = max(d.idTime, ulid.Timestamp(now))
+	id, err := ulid.New(d.idTime, d.entropy)
+	for err != nil {
+		// The random part has overflowed within one millisecond, or the clock is past the year 10889.
 		d.entropy = ulid.Monotonic(bufio.NewReader(rand.Reader), 0)
-		id = ulid.MustNew(ulid.Timestamp(now), d.entropy)
+		d.idTime = min(d.idTime+1, ulid.MaxTime())
+		id, err = ulid.New(d.idTime, d.entropy)
 	}
 	return id.String()
+}
+
+// lastID has new ids follow those that are there.
+func (d *DB) lastID(ctx context.Context) error {
+	return d.writer.write(ctx, "open store", func(t *tx) error {
+		return t.read(`SELECT MAX(id) FROM deliveries`, nil, func(r row) error {
+			if r.null(0) {
+				return nil
+			}
+			last, err := ulid.ParseStrict(r.text(0))
+			d.idTime = last.Time() + 1
+			return err
+		})
+	})
 }
 
 // reading runs a read in one snapshot of the database.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -119,6 +118,9 @@ type Count struct {
 	Oldest time.Time               `json:"oldest"` // since when the oldest that waits does; zero for final states
 }
 
+// triedAgain are those of what is retried that are on their way.
+const triedAgain = connector.State("tried again")
+
 // Counts gives how many deliveries there are by connection and state, in the tenants that are given or in all.
 func (d *DB) Counts(ctx context.Context, tenants []string) ([]Count, error) {
 	const op = "count records"
@@ -153,17 +155,18 @@ func (d *DB) Counts(ctx context.Context, tenants []string) ([]Count, error) {
 		}
 		var only where
 		only.numbers(`conn`, numbers)
-		// What waits is counted in its index alone, without a look at the rows; what is sent, held or to be tried again, in theirs.
+		// What waits is counted in its index alone, without a look at the rows; so is what is being sent.
 		err := q.Select(&lines, `SELECT l.conn, l.count, d.created_ms AS oldest_ms FROM (
-				SELECT conn, COUNT(*) AS count, MIN(n) AS first FROM `+waiting+` WHERE `+waits+` AND `+only.all()+` GROUP BY conn
+				SELECT conn, COUNT(*) AS count, MIN(n) AS first FROM deliveries WHERE `+waits+` AND `+only.all()+` GROUP BY conn
 			) l JOIN deliveries d ON d.n = l.first`, only.args...)
 		if err != nil {
 			return err
 		}
-		return q.Select(&states, `SELECT conn, state, COUNT(*) AS count FROM deliveries WHERE `+ended+` AND `+only.all()+` GROUP BY conn, state
-			UNION ALL SELECT conn, 'sending', COUNT(*) FROM deliveries WHERE state = 'sending' AND `+only.all()+` GROUP BY conn
+		return q.Select(&states, `SELECT n >> 36 AS conn, state, COUNT(*) AS count FROM deliveries WHERE `+ended+` GROUP BY n >> 36, state
+			UNION ALL SELECT conn, 'sending', COUNT(*) FROM sending GROUP BY conn
+			UNION ALL SELECT d.conn, 'tried again', COUNT(*) FROM sending s JOIN deliveries d ON d.n = s.n WHERE d.state = 'retrying' GROUP BY d.conn
 			UNION ALL SELECT conn, 'succeeded', SUM(count) FROM tallies WHERE what = 'succeeded' AND `+only.all()+` GROUP BY conn`,
-			slices.Repeat(only.args, 3)...)
+			only.args...)
 	})
 	if err != nil {
 		return nil, err
@@ -186,6 +189,8 @@ func (d *DB) Counts(ctx context.Context, tenants []string) ([]Count, error) {
 		if n == nil {
 			n = map[connector.State]int64{}
 		}
+		n[connector.Retrying] -= n[triedAgain]
+		delete(n, triedAgain)
 		n[connector.Pending] = line[c.N].Count - n[connector.Sending] - n[connector.Held] - n[connector.Retrying]
 		if s := current.byNumber[c.N]; s != nil && s.state.Load().condition.Reason() != "" {
 			n[connector.Held] += n[connector.Pending] + n[connector.Retrying]

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -19,10 +18,22 @@ func (d *DB) Turn(ctx context.Context, turn connector.Turn) (connector.Turned, e
 			return err
 		}
 		out = m.out
-		t.done(func() { d.feed.publish(m.changed) })
+		t.done(m.committed)
 		return nil
 	})
 	return out, err
+}
+
+// committed brings what is in memory up to date.
+func (m *turning) committed() {
+	for _, n := range m.landed {
+		delete(m.db.hot.flights, n)
+	}
+	for _, f := range m.flown {
+		m.db.hot.forget(f.n)
+		m.db.hot.flights[f.n] = f.flight
+	}
+	m.db.feed.publish(m.changed)
 }
 
 // A turning is one turn under way.
@@ -34,6 +45,13 @@ type turning struct {
 	out     connector.Turned
 	changed []int64
 	tally   tally
+	landed  []int64 // settled: no longer on their way after the commit
+	flown   []flown // claimed: on their way after the commit
+}
+
+type flown struct {
+	n      int64
+	flight flight
 }
 
 func (m *turning) run() error {
@@ -50,9 +68,9 @@ func (m *turning) run() error {
 			return fmt.Errorf("claim deliveries: %w", err)
 		}
 	}
-	const next = `SELECT MIN(due_ms) FROM deliveries WHERE conn = +? AND due_ms IS NOT NULL`
+	const next = `SELECT due_ms FROM deliveries d WHERE conn = +? AND due_ms >= 0 AND NOT ` + sends + ` ORDER BY due_ms LIMIT 1`
 	return m.tx.read(next, []any{m.turn.Conn}, func(r row) error {
-		m.out.Next = r.time(0)
+		m.out.Next = dueTime(r.num(0))
 		return nil
 	})
 }
@@ -69,18 +87,7 @@ func (m *turning) settle(c *connector.Change) error {
 		connector.Canceled:
 		due = time.Time{}
 	}
-	var key connector.TodoKey
-	var lane string
-	var event, step, attempts, created int64
-	applied := false
-	// Two searches of the row are cheaper than RETURNING, for which SQLite makes a table.
-	const find = `SELECT kind, todo, lane, event_n, step, attempts, created_ms FROM deliveries WHERE n = ? AND conn = ? AND state = 'sending'`
-	err := m.tx.read(find, []any{c.N, m.turn.Conn}, func(r row) error {
-		applied = true
-		key = connector.TodoKey{Conn: m.turn.Conn, Kind: connector.Kind(r.text(0)), ID: r.text(1)}
-		lane, event, step, attempts, created = r.text(2), r.num(3), r.num(4), r.num(5), r.num(6)
-		return nil
-	})
+	f, applied, err := m.flight(c.N)
 	if err != nil {
 		return err
 	}
@@ -88,46 +95,72 @@ func (m *turning) settle(c *connector.Change) error {
 		m.out.Lost = append(m.out.Lost, c.N)
 		return nil
 	}
+	if err := m.tx.run(`DELETE FROM sending WHERE n = ?`, c.N); err != nil {
+		return err
+	}
+	m.landed = append(m.landed, c.N)
 	const query = `UPDATE deliveries SET state = ?, class = ?, code = ?, message = ?, due_ms = ?, tries = ?,
 		first_try_ms = COALESCE(?, first_try_ms), account = ?, remote_id = ?, revision = ?, sent_twice = ?, unanswered = ?,
 		attempts = ?, updated_ms = ? WHERE n = ?`
-	err = m.tx.run(query, string(c.To), string(c.Class), c.Code, c.Message, millisOrNull(due), c.Tries, millisOrNull(c.FirstTry),
-		c.Account, c.RemoteID, c.Revision, c.SentTwice, c.Unanswered, attempts+int64(len(c.Attempts)), m.now, c.N)
+	err = m.tx.run(query, string(c.To), string(c.Class), c.Code, c.Message, dueOf(c.To, due), c.Tries, millisOrNull(c.FirstTry),
+		c.Account, c.RemoteID, c.Revision, c.SentTwice, c.Unanswered, f.attempts+int64(len(c.Attempts)), m.now, c.N)
 	if err != nil {
 		return err
 	}
 	m.changed = append(m.changed, c.N)
 	for i := range c.Attempts {
-		if err := m.tx.insertAttempt(c.N, attempts+1+int64(i), &c.Attempts[i]); err != nil {
+		if err := m.tx.insertAttempt(c.N, f.attempts+1+int64(i), &c.Attempts[i]); err != nil {
 			return err
 		}
 	}
 	if c.Lane != nil {
 		l := *c.Lane
-		l.Receiver = lane
-		if err := m.tx.learnLane(key, &l); err != nil {
+		l.Receiver = f.lane
+		if err := m.tx.learnLane(f.key, &l); err != nil {
 			return err
 		}
 	}
 	if c.SkipFollows != "" {
-		if err := m.skipFollowing(key, lane, event, step, c.SkipFollows); err != nil {
+		if err := m.skipFollowing(&f, c.SkipFollows); err != nil {
 			return err
 		}
 	}
 	if !c.To.Final() {
 		return nil
 	}
-	m.tally.add(string(c.To), m.now-created)
-	return m.tx.headLane(key, lane, m.now)
+	m.tally.add(string(c.To), m.now-f.created)
+	if f.alone {
+		return nil
+	}
+	return m.tx.headLane(f.key, f.lane, m.now)
+}
+
+// flight gives what is known of a claimed delivery, and whether it is still on its way.
+func (m *turning) flight(n int64) (f flight, ok bool, err error) {
+	if f, ok = m.db.hot.flights[n]; ok {
+		return f, f.key.Conn == m.turn.Conn, nil
+	}
+	const find = `SELECT d.kind, d.todo, d.lane, d.event_n, d.step, d.attempts, d.created_ms FROM sending s
+		JOIN deliveries d ON d.n = s.n WHERE s.n = +? AND d.conn = +?`
+	err = m.tx.read(find, []any{n, m.turn.Conn}, func(r row) error {
+		ok = true
+		f = flight{
+			key:  connector.TodoKey{Conn: m.turn.Conn, Kind: connector.Kind(r.text(0)), ID: r.text(1)},
+			lane: r.text(2), event: r.num(3), step: r.num(4), attempts: r.num(5), created: r.num(6),
+		}
+		return nil
+	})
+	return f, ok, err
 }
 
 // skipFollowing ends the next step of the same event in the lane.
-func (m *turning) skipFollowing(key connector.TodoKey, lane string, event, step int64, why retry.Class) error {
-	const query = `UPDATE deliveries SET state = 'skipped', class = ?, message = '', due_ms = NULL, updated_ms = ?
-		WHERE conn = ? AND kind = ? AND todo = ? AND lane = ? AND ` + waits + `
-		AND state <> 'sending' AND event_n = ? AND step = ? RETURNING n`
-	return m.tx.change(query, []any{string(why), m.now, key.Conn, string(key.Kind), key.ID, lane, event, step + 1},
+func (m *turning) skipFollowing(f *flight, why retry.Class) error {
+	const query = `UPDATE deliveries AS d SET state = 'skipped', class = ?, message = '', due_ms = NULL, updated_ms = ?
+		WHERE conn = ? AND todo = ? AND kind = ? AND lane = ? AND ` + waits + ` AND NOT ` + sends + `
+		AND event_n = ? AND step = ? RETURNING n`
+	return m.tx.change(query, []any{string(why), m.now, f.key.Conn, f.key.ID, string(f.key.Kind), f.lane, f.event, f.step + 1},
 		func(r row) error {
+			m.db.hot.forget(r.num(0))
 			m.changed = append(m.changed, r.num(0))
 			return nil
 		})
@@ -136,88 +169,99 @@ func (m *turning) skipFollowing(key connector.TodoKey, lane string, event, step 
 // claim takes deliveries that are due and makes them Sending. A probe takes one whenever it is due: what was tried last has the latest
 // due time, so the order of due times is also that of "least recently tried first".
 func (m *turning) claim() error {
-	const query = `SELECT ` + deliveryColumns + `, ` + laneColumns + `, e.stream_seq, e.tenant, e.action, e.event_ms,
-		e.received_ms, e.trace, e.sender, e.payload
-		FROM deliveries d JOIN events e ON e.n = d.event_n
-		LEFT JOIN lanes l ON l.conn = d.conn AND l.kind = d.kind AND l.todo = d.todo AND l.receiver = d.lane
-		WHERE d.conn = +? AND d.due_ms <= +? ORDER BY d.due_ms, d.n LIMIT +?`
 	want, until := m.turn.Want, m.now
 	if m.turn.Probe {
-		want, until = 1, endOfTime
+		want, until = 1, dueLater-1
 	}
-	var senders []string
+	var numbers []int64
+	const query = `SELECT n FROM deliveries d WHERE conn = +? AND due_ms BETWEEN 0 AND +? AND NOT ` + sends + ` ORDER BY due_ms, n LIMIT +?`
 	err := m.tx.read(query, []any{m.turn.Conn, until, want}, func(r row) error {
-		w, sender, err := workOf(r)
-		if err != nil {
-			return err
-		}
-		m.out.Work = append(m.out.Work, w)
-		senders = append(senders, sender)
+		numbers = append(numbers, r.num(0))
 		return nil
 	})
-	if err != nil || len(m.out.Work) == 0 {
+	if err != nil || len(numbers) == 0 {
 		return err
 	}
-	for i := range m.out.Work {
-		w := &m.out.Work[i]
-		const query = `UPDATE deliveries SET state = 'sending', due_ms = NULL, updated_ms = ? WHERE n = ?`
-		if err := m.tx.run(query, m.now, w.N); err != nil {
+	m.out.Work = make([]connector.Work, len(numbers))
+	for i, n := range numbers {
+		if err := m.claimOne(n, &m.out.Work[i]); err != nil {
 			return err
-		}
-		w.State, w.Due, w.Updated = connector.Sending, time.Time{}, instant(m.now)
-		m.changed = append(m.changed, w.N)
-	}
-	return m.bind(senders)
-}
-
-// endOfTime is later than anything that is due.
-const endOfTime = 1<<62 - 1
-
-// workOf reads a row of claim, all but the bindings, and the event's sender.
-func workOf(r row) (connector.Work, string, error) {
-	d, err := deliveryOf(r)
-	if err != nil {
-		return connector.Work{}, "", err
-	}
-	w := connector.Work{Delivery: *d, LaneNow: connector.Lane{Receiver: d.Lane}, Bindings: map[string]connector.Binding{}}
-	if l := r[deliveryWidth:]; !l.null(0) {
-		if w.LaneNow, err = laneOf(l); err != nil {
-			return w, "", err
-		}
-	}
-	e := r[deliveryWidth+9:]
-	w.Event = connector.StoredEvent{
-		N: d.EventN, Sequence: uint64(e.num(0)), Tenant: e.text(1), Kind: d.Kind, //nolint:gosec // stored from a uint64
-		Action: connector.Action(e.text(2)), ID: d.EventID, Time: e.time(3), Received: e.time(4), Trace: e.text(5), Payload: e.blob(7),
-	}
-	return w, e.text(6), nil
-}
-
-// bind gives the claimed deliveries the bindings of their receivers and senders, and their connection's name.
-func (m *turning) bind(senders []string) error {
-	var key connector.ConnectionKey
-	if s := m.db.registry.current.Load().byNumber[m.turn.Conn]; s != nil {
-		key = s.key
-	}
-	for i := range m.out.Work {
-		w := &m.out.Work[i]
-		w.Key = key
-		for _, p := range w.Recipients {
-			if err := m.bindOne(w, p.ID); err != nil {
-				return err
-			}
-		}
-		if senders[i] != "" {
-			if err := m.bindOne(w, senders[i]); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
+// claimOne makes one delivery Sending and gathers what sending it needs.
+func (m *turning) claimOne(n int64, w *connector.Work) error {
+	if err := m.tx.run(`INSERT INTO sending (n, conn, since_ms) VALUES (?, ?, ?)`, n, m.turn.Conn, m.now); err != nil {
+		return err
+	}
+	var sender string
+	alone := false
+	if h := m.db.hot.deliveries[n]; h != nil {
+		e := m.db.hot.events[h.delivery.EventN]
+		w.Delivery, w.Event, sender, alone = *h.delivery, e.event, e.sender, h.alone
+	} else if err := m.read(n, w, &sender); err != nil {
+		return err
+	}
+	key := connector.TodoKey{Conn: w.Conn, Kind: w.Kind, ID: w.Todo}
+	w.LaneNow = connector.Lane{Receiver: w.Lane}
+	const lane = `SELECT ` + laneColumns + ` FROM lanes l WHERE conn = ? AND kind = ? AND todo = ? AND receiver = ?`
+	err := m.tx.read(lane, []any{key.Conn, string(key.Kind), key.ID, w.Lane}, func(r row) (err error) {
+		w.LaneNow, err = laneOf(r)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if s := m.db.registry.current.Load().byNumber[m.turn.Conn]; s != nil {
+		w.Key = s.key
+	}
+	f := flight{
+		key: key, lane: w.Lane, event: w.EventN, step: int64(w.Step), attempts: int64(w.Attempts), created: millis(w.Created), alone: alone,
+	}
+	m.flown = append(m.flown, flown{n, f})
+	m.changed = append(m.changed, n)
+	w.State, w.Due, w.Updated = connector.Sending, time.Time{}, instant(m.now)
+	return m.bind(w, sender)
+}
+
+// read reads a delivery with its event.
+func (m *turning) read(n int64, w *connector.Work, sender *string) error {
+	const query = `SELECT ` + deliveryColumns + `, e.stream_seq, e.tenant, e.action, e.event_ms, e.received_ms, e.trace, e.sender, e.payload
+		FROM deliveries d JOIN events e ON e.n = d.event_n WHERE d.n = +?`
+	return m.tx.read(query, []any{n}, func(r row) error {
+		d, err := deliveryOf(r)
+		if err != nil {
+			return err
+		}
+		e := r[deliveryWidth:]
+		w.Delivery = *d
+		w.Event = connector.StoredEvent{
+			N: d.EventN, Sequence: uint64(e.num(0)), Tenant: e.text(1), Kind: d.Kind, //nolint:gosec // stored from a uint64
+			Action: connector.Action(e.text(2)), ID: d.EventID, Time: e.time(3), Received: e.time(4), Trace: e.text(5), Payload: e.blob(7),
+		}
+		*sender = e.text(6)
+		return nil
+	})
+}
+
+// bind gives a claimed delivery the bindings of its receivers and of the event's sender.
+func (m *turning) bind(w *connector.Work, sender string) error {
+	w.Bindings = make(map[string]connector.Binding, len(w.Recipients)+1)
+	for _, p := range w.Recipients {
+		if err := m.bindOne(w, p.ID); err != nil {
+			return err
+		}
+	}
+	if sender == "" {
+		return nil
+	}
+	return m.bindOne(w, sender)
+}
+
 func (m *turning) bindOne(w *connector.Work, user string) error {
-	b, ok, err := m.tx.binding(m.turn.Conn, user)
+	b, ok, err := m.db.binding(m.tx, m.turn.Conn, user)
 	if ok {
 		b.Connection = w.Key.Name
 		w.Bindings[user] = b
@@ -225,35 +269,20 @@ func (m *turning) bindOne(w *connector.Work, user string) error {
 	return err
 }
 
-// attemptKey is the number of a delivery and of one of its attempts as one key.
-func attemptKey(delivery, number int64) int64 { return delivery<<attemptBits | number }
-
-// attemptBits bounds the attempts of one delivery: 1,048,575, two years of a probe a minute.
-const attemptBits = 20
+// attemptKey is the number of a delivery and the place of one of its attempts as one key.
+func attemptKey(delivery, place int64) int64 { return delivery<<attemptBits | place }
 
 func (t *tx) insertAttempt(delivery, number int64, a *connector.Attempt) error {
-	if number >= 1<<attemptBits {
-		return nil // its outcome stands with the delivery
+	const most = 1<<attemptBits - 1
+	place := (number-1)%most + 1
+	if number > most {
+		if err := t.run(`DELETE FROM attempts WHERE at = ?`, attemptKey(delivery, place)); err != nil {
+			return err
+		}
 	}
-	request, err := headers(a.Request.Headers)
-	if err != nil {
-		return err
-	}
-	response, err := headers(a.Response.Headers)
-	if err != nil {
-		return err
-	}
-	const query = `INSERT INTO attempts (at, started_ms, duration_ms, method, address, request_headers, request_body, status,
-		response_headers, response_body, class, code, message, revision, worker) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	return t.run(query, attemptKey(delivery, number), millis(a.Started), a.Duration.Milliseconds(), a.Request.Method,
-		a.Request.Address, request, a.Request.Body, a.Response.Status, response, a.Response.Body, string(a.Class), a.Code,
+	const query = `INSERT INTO attempts (at, number, started_ms, duration_ms, method, address, request_headers, request_body, status,
+		response_headers, response_body, class, code, message, revision, worker) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	return t.run(query, attemptKey(delivery, place), number, millis(a.Started), a.Duration.Milliseconds(), a.Request.Method,
+		a.Request.Address, headersJSON(a.Request.Headers), a.Request.Body, a.Response.Status, headersJSON(a.Response.Headers), a.Response.Body, string(a.Class), a.Code,
 		a.Message, a.Revision, a.Worker)
-}
-
-func headers(h []retry.Header) (string, error) {
-	if len(h) == 0 {
-		return "[]", nil
-	}
-	b, err := json.Marshal(h)
-	return string(b), err
 }

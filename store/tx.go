@@ -164,6 +164,7 @@ func (r row) time(i int) time.Time {
 type tx struct {
 	session *session
 	wrote   bool     // something was written since the operation began
+	rebound *bool    // bindings were written in this transaction: what is read of them may be taken back
 	after   []func() // run after the commit, before the operation's caller goes on
 	pragmas []string
 }

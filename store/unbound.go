@@ -39,8 +39,7 @@ func (d *DB) Unbound(ctx context.Context, key connector.ConnectionKey, p connect
 	}
 	after, ok := readUserCursor(p.Cursor)
 	if !ok {
-		_, _, err := pageOf(op, connector.PageOf{Cursor: "!"})
-		return out, err
+		return out, badCursor(op)
 	}
 	type stored struct {
 		Receiver  string `db:"receiver"`
@@ -49,12 +48,13 @@ func (d *DB) Unbound(ctx context.Context, key connector.ConnectionKey, p connect
 		CreatedMs int64  `db:"created_ms"`
 	}
 	var rows []stored
+	low, high := span(s.conn)
 	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
 		rows = rows[:0]
 		return q.Select(&rows, `SELECT d.receiver, d.receivers, d.state, d.created_ms FROM deliveries d
-			WHERE d.conn = +? AND d.class = 'unbound' AND d.class <> '' AND d.receiver > ?
+			WHERE d.class = 'unbound' AND d.class <> '' AND d.n >= ? AND d.n < ? AND +d.receiver > ?
 			AND NOT EXISTS (SELECT 1 FROM bindings b WHERE b.conn = d.conn AND b.crm_user = d.receiver)
-			ORDER BY d.n DESC LIMIT ?`, s.conn, after, unboundMost)
+			ORDER BY d.n DESC LIMIT ?`, low, high, after, unboundMost)
 	})
 	if err != nil {
 		return out, err

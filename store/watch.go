@@ -74,19 +74,17 @@ func (d *DB) recordsAmong(q *sqlx.Tx, f *connector.RecordFilter, numbers []int64
 	if err != nil || !all && len(conns) == 0 {
 		return nil, err
 	}
-	held := d.held()
 	r := recordQuery{}
 	w := &r.residual
 	w.numbers(`d.n`, numbers)
 	if !all {
 		w.numbers(`+d.conn`, conns)
 	}
-	w.in(`+d.scene`, f.Scenes)
 	w.in(`+d.todo`, f.Todos)
 	w.in(`+d.event_id`, f.Events)
 	w.receivers(f.Receivers)
-	r.states(f.States, held)
-	r.classes(f.Classes, held)
+	part := connector.RecordFilter{Scenes: f.Scenes, States: f.States, Classes: f.Classes}
+	r.restrict(&part, d.held())
 	var found []int64
 	if err := q.Select(&found, `SELECT d.n FROM deliveries d `+w.text(), w.args...); err != nil {
 		return nil, err

@@ -169,7 +169,7 @@ func (w *writer) trouble() error {
 // together runs operations in one transaction. The count says how many were begun; an error, that none of them took place.
 // An operation that fails before it has written keeps its error to itself.
 func (w *writer) together(batch []*operation) (begun int, err error) {
-	err = w.conn.Raw(func(dc any) error {
+	raw := w.conn.Raw(func(dc any) error {
 		if w.session == nil {
 			c, ok := dc.(*sqlite3.SQLiteConn)
 			if !ok {
@@ -181,9 +181,9 @@ func (w *writer) together(batch []*operation) (begun int, err error) {
 		return nil // never ErrBadConn: the connection stays
 	})
 	if begun == 0 {
-		begun = len(batch)
+		begun = len(batch) // not even the transaction could begin: that concerns all
 	}
-	return begun, err
+	return begun, errors.Join(raw, err)
 }
 
 func (w *writer) transact(s *session, batch []*operation) (begun int, err error) {
@@ -191,7 +191,7 @@ func (w *writer) transact(s *session, batch []*operation) (begun int, err error)
 		return 0, err
 	}
 	started := w.now()
-	t := &tx{session: s}
+	t := &tx{session: s, rebound: new(bool)}
 	for _, o := range batch {
 		begun++
 		o.err, o.after, o.panic = nil, nil, nil

@@ -32,6 +32,22 @@ func (p ports) Events(ctx context.Context, f api.EventFilter, page connector.Pag
 	return p.db.Events(ctx, store.EventFilter{Tenants: f.Tenants, Todos: f.Todos, IDs: f.IDs}, page)
 }
 
+// Recognise implements api.Events.
+func (p ports) Recognise(ctx context.Context, e *connector.Event) (api.KnownEvent, error) {
+	known, err := p.db.Recognise(ctx, e)
+	return api.KnownEvent(known), err
+}
+
+// CountDuplicate implements api.Events.
+func (p ports) CountDuplicate(ctx context.Context, e *connector.Event) error {
+	return p.db.CountDuplicate(ctx, e)
+}
+
+// Position implements api.Events.
+func (p ports) Position(ctx context.Context, stream string) (uint64, error) {
+	return p.db.Position(ctx, stream)
+}
+
 // Rejected implements api.Rejects.
 func (p ports) Rejected(ctx context.Context, tenants []string, page connector.PageOf) (connector.Page[connector.RejectedEvent], error) {
 	return p.db.Rejected(ctx, tenants, page)

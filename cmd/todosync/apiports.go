@@ -123,7 +123,10 @@ func connectionState(c store.ConnectionInfo) api.ConnectionState {
 		out.HeldSince = &c.Condition.DownSince
 	}
 	if c.Problem != "" {
-		out.Message = c.Problem
+		out.Message, out.Problem = c.Problem, c.Problem
+		if c.Condition.Reason() != connector.ReasonDisabled && c.Condition.Reason() != connector.ReasonPaused {
+			out.HeldFor, out.HeldSince = "broken", nil
+		}
 	}
 	return out
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,10 +37,15 @@ type app struct {
 	log    *slog.Logger
 	lookup func(string) (string, bool) // environment
 	token  string                      // of the admin
+	folder *folder
+
+	stopping atomic.Bool // nothing new is taken
+	lost     bool        // run ended because the data folder is gone: nothing more may be written where it was
 
 	store     *store.DB
 	nats      *natsserver.Server // nil where NATS is somebody else's
 	conn      *nats.Conn
+	mark      *intake.Mark // nil: how far the stream has come is not remembered
 	reader    *intake.Reader
 	publisher *intake.Publisher
 	worker    *connector.Worker
@@ -64,21 +70,20 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger, h hooks) (_ *app,
 			err = errors.Join(err, a.close())
 		}
 	}()
-	lock, err := lockFolder(cfg.dataDir, time.Now())
-	if err != nil {
+	if a.folder, err = lockFolder(cfg.dataDir, time.Now()); err != nil {
 		return nil, err
 	}
-	a.undo(lock.Close)
+	a.undo(a.folder.Close)
 	if a.token, err = adminToken(cfg.dataDir, log); err != nil {
 		return nil, err
 	}
 	if err := a.listen(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.openNATS(ctx); err != nil {
+	if err := a.openStore(ctx); err != nil { // before NATS, which asks it what is planned
 		return nil, err
 	}
-	if err := a.openStore(ctx); err != nil {
+	if err := a.openNATS(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.openPipeline(h); err != nil {
@@ -176,10 +181,25 @@ func (a *app) openNATS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var found func(connector.Stream, uint64)
+	if interval == 0 { // else a power cut may take the newest events, which was accepted with the setting
+		if a.mark, err = intake.OpenMark(filepath.Join(a.cfg.dataDir, markFile)); err != nil {
+			return err
+		}
+		found = a.mark.Found
+	}
 	a.nats, err = natsserver.Start(ctx, natsserver.Config{
 		StoreDir: filepath.Join(a.cfg.dataDir, streamFolder), Listen: a.cfg.natsListen, ConfigFile: a.cfg.natsConfig,
 		MaxStore: max(2*int64(a.cfg.streamMaxBytes), natsserver.DefaultMaxStore), SyncInterval: interval,
 		User: a.cfg.natsUser, Password: password, Log: a.log,
+		Found: found,
+		Planned: func(s connector.Stream) uint64 {
+			position, err := a.store.Position(ctx, s.String())
+			if err != nil {
+				return 0 // then all is checked
+			}
+			return position
+		},
 	})
 	if err != nil {
 		return err
@@ -206,7 +226,7 @@ func (a *app) openStore(ctx context.Context) error {
 		return err
 	}
 	a.undo(a.store.Close)
-	return nil
+	return a.folder.keep(path)
 }
 
 // env gives ${env:NAME} the names that --env-allow lists, and no others.
@@ -257,13 +277,31 @@ func (a *app) openPipeline(h hooks) error {
 	}
 	a.reader, err = intake.NewReader(intake.ReaderConfig{
 		Conn: a.conn, Inbox: inbox, Log: a.log, Stream: a.cfg.stream, Consumer: a.cfg.consumer, Replicas: a.cfg.streamReplicas,
-		MaxBytes: int64(a.cfg.streamMaxBytes), MaxAge: time.Duration(a.cfg.streamMaxAge),
+		MaxBytes: int64(a.cfg.streamMaxBytes), MaxAge: time.Duration(a.cfg.streamMaxAge), Mark: a.mark,
 	})
 	if err != nil {
 		return err
 	}
-	a.publisher, err = intake.NewPublisher(intake.PublisherConfig{Conn: a.conn, Stream: a.cfg.stream})
+	a.publisher, err = intake.NewPublisher(intake.PublisherConfig{Conn: a.conn, Stream: a.cfg.stream, Ready: a.takes})
 	return err
+}
+
+// takes says why an event could not be kept now.
+func (a *app) takes() error {
+	if a.stopping.Load() {
+		return &connector.Error{
+			Kind: connector.Unavailable, Op: "publish an event", Msg: "the server is stopping", Hint: "nothing was stored; send it again when it runs",
+		}
+	}
+	if err := a.folder.lost(); err != nil {
+		return err
+	}
+	if a.nats != nil {
+		if err := a.nats.Health(); err != nil {
+			return err
+		}
+	}
+	return a.reader.Fit()
 }
 
 // own names this server's own listeners, which no connection may address.
@@ -290,7 +328,7 @@ func (a *app) run(ctx context.Context) error {
 	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopReading()
 	defer stopSending()
-	failed := make(chan error, 3)
+	failed, gone := make(chan error, 3), make(chan error, 1)
 	var reader, worker, api sync.WaitGroup
 	start := func(wg *sync.WaitGroup, part string, f func() error) {
 		wg.Go(func() {
@@ -307,6 +345,9 @@ func (a *app) run(ctx context.Context) error {
 		}
 		return nil
 	})
+	looking, stopLooking := context.WithCancel(sending)
+	defer stopLooking()
+	go func() { gone <- a.folder.watch(looking) }()
 	a.log.Info("ready", "api", a.address(), "nats", a.natsAddress(), "data_dir", a.cfg.dataDir, "version", version)
 	var err error
 	select {
@@ -314,7 +355,16 @@ func (a *app) run(ctx context.Context) error {
 		a.log.Info("stopping", "drain", time.Duration(a.cfg.drain))
 	case err = <-failed:
 		a.log.Error("a part has ended, stopping", "error", err)
+	case err = <-gone:
+		// At once, and without tidying up: what would be written now is lost, or spoils what was put in the folder's place.
+		a.lost = true
+		a.stopping.Store(true)
+		stopReading()
+		stopSending()
+		return errors.Join(err, a.http.Close())
 	}
+	stopLooking()
+	a.stopping.Store(true)
 	stopReading()
 	reader.Wait()
 	stopSending()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"todosync/connector/file"
+	"todosync/mapping"
 )
 
 // savedColumns are the columns of the list of what was applied.
@@ -44,7 +46,7 @@ type settingsFile struct {
 func (c *cli) applyCmd() *cobra.Command {
 	var prune bool
 	cmd := &cobra.Command{
-		Use: "apply -f PATH", Short: c.t("Load connection and tenant files into the server, all of them or none", "把连接文件和租户文件加载到服务器:全部成功或全部不变"),
+		Use: "apply -f PATH", Short: c.t("Load connection and tenant files into the server, all of them or none", "把连接文件和租户文件加载到服务器：全部成功或全部不变"),
 		Args: c.args(0, 0, ""), Example: "  todosync apply -f connections/",
 	}
 	s := c.serverFlags(cmd)
@@ -54,15 +56,19 @@ func (c *cli) applyCmd() *cobra.Command {
 		if len(*paths) == 0 {
 			return c.missing(cmd, "-f PATH")
 		}
-		docs, problems := file.ReadFiles(*paths, file.Options{Lang: string(c.lang)})
-		if err := problems.Err(); err != nil {
-			return problems
-		}
-		c.tellProblems(c.stderr, problems)
 		a, err := c.connect(s)
 		if err != nil {
 			return err
 		}
+		var unasked error
+		docs, problems := file.ReadFiles(*paths, file.Options{Lang: string(c.lang), TenantFields: a.tenantFields(cmd.Context(), &unasked)})
+		if unasked != nil {
+			return unasked
+		}
+		if err := problems.Err(); err != nil {
+			return problems
+		}
+		c.tellProblems(c.stderr, problems)
 		results, err := a.apply(cmd.Context(), docs)
 		if err == nil && prune {
 			var pruned []saved
@@ -75,6 +81,28 @@ func (c *cli) applyCmd() *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// tenantFields gives a function that asks the server which codes a tenant defines for its connections: no file that is applied need
+// say so again. Where the server cannot be asked, failed says why.
+func (a *client) tenantFields(ctx context.Context, failed *error) func(tenant string) map[string]mapping.Field {
+	known := map[string]map[string]mapping.Field{}
+	return func(tenant string) map[string]mapping.Field {
+		if fields, asked := known[tenant]; asked || *failed != nil || tenant == "" {
+			return fields
+		}
+		var answer struct {
+			Settings struct {
+				Fields map[string]mapping.Field `json:"fields"`
+			} `json:"settings"`
+		}
+		err := a.do(ctx, call{method: http.MethodGet, path: path("tenants", tenant)}, &answer)
+		if e, refused := errors.AsType[*apiError](err); err != nil && (!refused || e.status != http.StatusNotFound) {
+			*failed = err
+		}
+		known[tenant] = answer.Settings.Fields
+		return answer.Settings.Fields
+	}
 }
 
 // apply sends the files of the documents, which the server takes all or not at all.
@@ -160,7 +188,7 @@ func (c *cli) tellSaved(results []saved) error {
 	items := make([]json.RawMessage, len(results))
 	for i, r := range results {
 		for _, w := range r.Warnings {
-			fmt.Fprintf(c.stderr, c.t("warning: %s: %s\n", "警告:%s:%s\n"), strings.TrimSuffix(r.Tenant+"/"+r.Name, "/"), w)
+			fmt.Fprintf(c.stderr, c.t("warning: %s: %s\n", "警告：%s:%s\n"), strings.TrimSuffix(r.Tenant+"/"+r.Name, "/"), oneLine(w))
 		}
 		raw, err := json.Marshal(r)
 		if err != nil {

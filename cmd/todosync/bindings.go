@@ -27,7 +27,7 @@ type scope struct {
 }
 
 func (c *cli) bindingsCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "bindings", Short: c.t("Bindings: which CRM user is which OA account", "账号绑定:CRM 用户与 OA 账号的对应关系")}
+	cmd := &cobra.Command{Use: "bindings", Short: c.t("Bindings: which CRM user is which OA account", "账号绑定：CRM 用户与 OA 账号的对应关系")}
 	s := &scope{server: c.serverFlags(cmd)}
 	f := cmd.PersistentFlags()
 	f.StringVar(&s.tenant, "tenant", "", c.t("tenant", "租户"))
@@ -122,8 +122,8 @@ func (c *cli) bindingsListCmd(s *scope) *cobra.Command {
 }
 
 func (c *cli) bindingsExportCmd(s *scope) *cobra.Command {
-	cmd := &cobra.Command{Use: "export", Short: c.t("Write all bindings as CSV that import takes", "导出全部绑定(可再次导入的 CSV)"), Args: c.args(0, 0, "")}
-	to := cmd.Flags().StringP("file", "f", "", c.t("file to write to (default: standard output)", "写入的文件(默认标准输出)"))
+	cmd := &cobra.Command{Use: "export", Short: c.t("Write all bindings as CSV that import takes", "导出全部绑定（可再次导入的 CSV）"), Args: c.args(0, 0, "")}
+	to := cmd.Flags().StringP("file", "f", "", c.t("file to write to (default: standard output)", "写入的文件（默认标准输出）"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		a, err := c.enter(cmd, s, false)
 		if err != nil {
@@ -170,7 +170,7 @@ func (c *cli) bindingsUnboundCmd(s *scope) *cobra.Command {
 
 func (c *cli) bindingsSetCmd(s *scope) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "set CRM_USER OA_ACCOUNT", Short: c.t("Bind a CRM user; what was held for him goes", "绑定一个 CRM 用户;为其暂留的待办随即发送"),
+		Use: "set CRM_USER OA_ACCOUNT", Short: c.t("Bind a CRM user; what was held for him goes", "绑定一个 CRM 用户；为其暂留的待办随即发送"),
 		Args: c.args(2, 2, "CRM_USER OA_ACCOUNT"), Example: "  todosync bindings set 1009 zhaoliu --tenant 714439 --connection seeyon-hq",
 	}
 	name := cmd.Flags().String("name", "", c.t("the user's name in the CRM", "CRM 中的姓名"))

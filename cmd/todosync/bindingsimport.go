@@ -35,12 +35,12 @@ type importReport struct {
 
 func (c *cli) bindingsImportCmd(s *scope) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "import FILE", Short: c.t("Import bindings from CSV (UTF-8 or GBK)", "从 CSV(UTF-8 或 GBK)导入绑定"), Args: c.args(1, 1, "FILE"),
+		Use: "import FILE", Short: c.t("Import bindings from CSV (UTF-8 or GBK)", "从 CSV（UTF-8 或 GBK）导入绑定"), Args: c.args(1, 1, "FILE"),
 		Long: c.t(`Imports bindings from CSV with the columns connection, crm_user_id, crm_user_name, oa_account, oa_user_name in any order,
 headings in English or Chinese. --connection says which connection is meant where the file has no such column. A file with a wrong
 row changes nothing.`,
-			`从 CSV 导入绑定,列为 connection、crm_user_id、crm_user_name、oa_account、oa_user_name,顺序不限,表头中英文均可。
-文件没有连接列时用 --connection 指定连接。只要有一行出错,就不做任何更改。`),
+			`从 CSV 导入绑定，列为 connection、crm_user_id、crm_user_name、oa_account、oa_user_name，顺序不限，表头中英文均可。
+文件没有连接列时用 --connection 指定连接。只要有一行出错，就不做任何更改。`),
 	}
 	dry := cmd.Flags().Bool("dry-run", false, c.t("only say what would change", "只说明会有哪些变化"))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -78,7 +78,8 @@ func (c *cli) importBindings(cmd *cobra.Command, a *client, at string, q url.Val
 		return err
 	}
 	if len(r.Errors) > 0 {
-		return &failure{msg: fmt.Sprintf(c.t("%d rows are wrong; nothing was changed", "%d 行有误,未做任何更改"), len(r.Errors))}
+		return &failure{msg: c.t(
+			plural(len(r.Errors), "1 row is wrong", "%d rows are wrong")+"; nothing was changed", fmt.Sprintf("%d 行有误，未做任何更改", len(r.Errors)))}
 	}
 	return nil
 }
@@ -90,17 +91,18 @@ func (c *cli) tellImport(r *importReport) {
 		fmt.Fprintln(c.stdout, strings.Join([]string{where, e.Column, oneLine(e.Message)}, ": "))
 	}
 	for _, x := range r.Changes {
-		fmt.Fprintf(c.stdout, c.t("row %d: %s of %s changes from %s to %s\n", "第 %d 行:%s(%s)从 %s 改为 %s\n"), x.Row, x.User, x.Connection, x.From, x.To)
+		fmt.Fprintf(c.stdout, c.t("row %d: %s of %s changes from %s to %s\n", "第 %d 行：%s(%s)从 %s 改为 %s\n"), x.Row, oneLine(x.User), oneLine(x.Connection), oneLine(x.From), oneLine(x.To))
 	}
 	if len(r.Errors) > 0 {
 		return
 	}
 	if r.DryRun {
-		fmt.Fprintf(c.stdout, c.t("would add %d, change %d, leave %d\n", "将新增 %d,修改 %d,不变 %d\n"), r.Added, r.Changed, r.Same)
+		fmt.Fprintf(c.stdout, c.t("would add %d, change %d, leave %d\n", "将新增 %d，修改 %d，不变 %d\n"), r.Added, r.Changed, r.Same)
 		return
 	}
-	fmt.Fprintf(c.stdout, c.t("added %d, changed %d, left %d\n", "新增 %d,修改 %d,不变 %d\n"), r.Added, r.Changed, r.Same)
+	fmt.Fprintf(c.stdout, c.t("added %d, changed %d, left %d\n", "新增 %d，修改 %d，不变 %d\n"), r.Added, r.Changed, r.Same)
 	if r.Released > 0 {
-		fmt.Fprintf(c.stdout, c.t("%d held deliveries go now\n", "%d 条暂留的待办现在发送\n"), r.Released)
+		fmt.Fprintln(c.stdout, c.t(plural(r.Released, "1 held delivery goes now", "%d held deliveries go now"),
+			fmt.Sprintf("%d 条暂留的待办现在发送", r.Released)))
 	}
 }

@@ -20,7 +20,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"todosync/connector"
 	"todosync/connector/file"
 	"todosync/web/api"
 )
@@ -44,7 +43,7 @@ func (c *cli) serverFlags(cmd *cobra.Command) *server {
 	f := cmd.PersistentFlags()
 	f.StringVar(&s.address, "server", "http://127.0.0.1:8080", c.t("address of the server", "服务器地址"))
 	f.StringVar(&s.token, "token", "", c.t("token of the API; by default that in DATA/admin-token on the same machine",
-		"API 令牌;默认读取本机 DATA/admin-token"))
+		"API 令牌；默认读取本机 DATA/admin-token"))
 	f.StringVar(&s.data, "data-dir", "./data", c.t("data folder of a server on the same machine", "本机服务器的数据目录"))
 	return s
 }
@@ -54,7 +53,7 @@ func (c *cli) connect(s *server) (*client, error) {
 	u, err := url.Parse(s.address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, &usageError{fmt.Sprintf(c.t("--server %s: want an address such as http://127.0.0.1:8080",
-			"--server %s:应为 http://127.0.0.1:8080 这样的地址"), s.address), ""}
+			"--server %s：应为 http://127.0.0.1:8080 这样的地址"), s.address), ""}
 	}
 	token := s.token
 	if token == "" && onThisMachine(u.Hostname()) {
@@ -62,7 +61,7 @@ func (c *cli) connect(s *server) (*client, error) {
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, &failure{
 				msg: c.t("cannot read the admin token", "无法读取管理员令牌"), err: err,
-				hint: c.t("Use the account that the server runs as, or give --token.", "请使用运行服务器的账号,或用 --token 指定令牌。"),
+				hint: c.t("Use the account that the server runs as, or give --token.", "请使用运行服务器的账号，或用 --token 指定令牌。"),
 			}
 		}
 		token = strings.TrimSpace(string(b))
@@ -117,7 +116,7 @@ func (a *client) do(ctx context.Context, r call, out any) error {
 	if err := json.NewDecoder(resp.Body).Decode(out); err != nil && !errors.Is(err, io.EOF) {
 		return &failure{
 			msg: fmt.Sprintf(a.cli.t("%s gave an answer that is no JSON", "%s 返回的内容不是 JSON"), a.base), err: err,
-			hint: a.cli.t("Is that address a todosync server?", "该地址确实是 todosync 服务器吗?"),
+			hint: a.cli.t("Is that address a todosync server?", "该地址确实是 todosync 服务器吗？"),
 		}
 	}
 	return nil
@@ -175,7 +174,7 @@ func (a *client) unreachable(ctx context.Context, err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return &failure{
 			msg:  fmt.Sprintf(c.t("no server answers at %s", "%s 没有服务器应答"), a.base),
-			hint: c.t("Start one with `todosync serve`, or name another with --server.", "请先运行 `todosync serve`,或用 --server 指定其他地址。"),
+			hint: c.t("Start one with `todosync serve`, or name another with --server.", "请先运行 `todosync serve`，或用 --server 指定其他地址。"),
 		}
 	}
 	if u, ok := errors.AsType[*url.Error](err); ok {
@@ -218,12 +217,15 @@ func (a *client) problem(resp *http.Response) error {
 	e := &apiError{status: resp.StatusCode}
 	if err != nil || json.Unmarshal(raw, &p) != nil || p.Status == 0 {
 		e.msg = fmt.Sprintf(c.t("%s answered %s", "%s 应答 %s"), a.base, resp.Status)
-		e.hint = c.t("Is that address a todosync server?", "该地址确实是 todosync 服务器吗?")
+		e.hint = c.t("Is that address a todosync server?", "该地址确实是 todosync 服务器吗？")
 		return e
 	}
 	e.msg, e.hint = p.Detail, p.Hint
 	if e.msg == "" {
 		e.msg = p.Title
+	}
+	if len(p.Errors) == 1 && strings.HasSuffix(e.msg, p.Errors[0].Message) {
+		e.msg = "" // the detail says the same
 	}
 	for _, d := range p.Errors {
 		if d.File != "" {
@@ -232,9 +234,10 @@ func (a *client) problem(resp *http.Response) error {
 		}
 		e.msg += "\n  " + strings.TrimPrefix(d.Path+": "+d.Message, ": ")
 	}
+	e.msg = strings.TrimSpace(e.msg)
 	if resp.StatusCode == http.StatusUnauthorized {
 		e.hint = c.t("Give --token or TODOSYNC_TOKEN, or name the server's data folder with --data-dir.",
-			"请用 --token 或 TODOSYNC_TOKEN 提供令牌,或用 --data-dir 指明服务器的数据目录。")
+			"请用 --token 或 TODOSYNC_TOKEN 提供令牌，或用 --data-dir 指明服务器的数据目录。")
 	}
 	return e
 }
@@ -250,7 +253,7 @@ type paging struct {
 func (c *cli) pagingFlags(cmd *cobra.Command) *paging {
 	p := &paging{}
 	f := cmd.Flags()
-	f.IntVar(&p.limit, "limit", 50, c.t("how many at most (1 to 1000)", "最多多少条(1 到 1000)"))
+	f.IntVar(&p.limit, "limit", 50, c.t("how many at most (1 to 1000)", "最多多少条（1 到 1000）"))
 	f.StringVar(&p.cursor, "cursor", "", c.t("go on after an earlier page", "从上一页之后继续"))
 	f.BoolVar(&p.all, "all", false, c.t("all pages", "所有页"))
 	return p
@@ -259,8 +262,9 @@ func (c *cli) pagingFlags(cmd *cobra.Command) *paging {
 // pages fetches a list: one page, or all of them, and leaves in the cli's more how to go on where there is more.
 func (a *client) pages(ctx context.Context, path string, q url.Values, p *paging) ([]json.RawMessage, error) {
 	if p.limit < 1 || p.limit > 1000 {
-		return nil, &usageError{fmt.Sprintf(a.cli.t("--limit %d: want 1 to 1000", "--limit %d:应为 1 到 1000"), p.limit), ""}
+		return nil, &usageError{fmt.Sprintf(a.cli.t("--limit %d: want 1 to 1000", "--limit %d：应为 1 到 1000"), p.limit), ""}
 	}
+	q = maps.Clone(q) // the caller's may serve for another list
 	q.Set("limit", strconv.Itoa(p.limit))
 	if p.all {
 		q.Set("limit", "1000")
@@ -271,16 +275,29 @@ func (a *client) pages(ctx context.Context, path string, q url.Values, p *paging
 		if cursor != "" {
 			q.Set("cursor", cursor)
 		}
-		var page connector.Page[json.RawMessage]
-		if err := a.do(ctx, call{method: http.MethodGet, path: path, query: q}, &page); err != nil {
+		var page struct {
+			Items *[]json.RawMessage `json:"items"`
+			Next  string             `json:"next"`
+		}
+		err := a.do(ctx, call{method: http.MethodGet, path: path, query: q}, &page)
+		if e, ok := errors.AsType[*apiError](err); ok && e.status == http.StatusUnprocessableEntity {
+			return nil, &usageError{e.msg, e.hint} // a list has nothing but its flags
+		}
+		if err != nil {
 			return nil, err
 		}
-		items = append(items, page.Items...)
+		if page.Items == nil {
+			return nil, &failure{
+				msg:  fmt.Sprintf(a.cli.t("%s gave an answer that is no list", "%s 返回的内容不是列表"), a.base),
+				hint: a.cli.t("Is that address a todosync server?", "该地址确实是 todosync 服务器吗？"),
+			}
+		}
+		items = append(items, *page.Items...)
 		if page.Next == "" {
 			return items, nil
 		}
 		if !p.all {
-			a.cli.more = fmt.Sprintf(a.cli.t("There is more: --cursor %s, or --all", "还有更多:--cursor %s,或用 --all"), page.Next)
+			a.cli.more = fmt.Sprintf(a.cli.t("There is more: --cursor %s, or --all", "还有更多：--cursor %s，或用 --all"), page.Next)
 			return items, nil
 		}
 		cursor = page.Next

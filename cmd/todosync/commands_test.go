@@ -115,7 +115,7 @@ func TestCommands(t *testing.T) {
 	want(p.cli("connections", "pause", "t1/one"), "paused")
 	p.cli("publish", file("third.json", strings.NewReplacer("e1", "e3", "todo-1", "todo-3").Replace(oneEvent)))
 	eventually(t, 20*time.Second, "the third is held", func() bool { return len(records("held")) == 1 })
-	refused(exitFailed, "1 deliveries wait", "connections", "delete", "one", "--tenant", "t1")
+	refused(exitFailed, "deliveries that wait: 1", "connections", "delete", "one", "--tenant", "t1")
 	want(p.cli("connections", "resume", "one", "--tenant", "t1"), "running")
 	eventually(t, 20*time.Second, "the third is sent", func() bool { return len(records("succeeded")) == 3 })
 	p.cli("publish", file("fourth.json", strings.NewReplacer("e1", "e4", "todo-1", "todo-4").Replace(oneEvent)))

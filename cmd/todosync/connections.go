@@ -31,10 +31,11 @@ var connectionColumns = [...]column{
 	{key: "enabled", hidden: true},
 	{key: "paused", hidden: true},
 	{key: "preset", hidden: true},
+	{key: "problem", hidden: true},
 }
 
 func (c *cli) connectionsCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "connections", Short: c.t("Connections: one OA system of one tenant each", "连接:每个连接对应某租户的一个 OA 系统")}
+	cmd := &cobra.Command{Use: "connections", Short: c.t("Connections: one OA system of one tenant each", "连接：每个连接对应某租户的一个 OA 系统")}
 	s := c.serverFlags(cmd)
 	list := &cobra.Command{Use: "list", Short: c.t("List connections and how they are", "列出连接及其状态"), Args: c.args(0, 0, "")}
 	tenant := list.Flags().String("tenant", "", c.t("only of this tenant", "只列出该租户"))
@@ -69,7 +70,7 @@ func only(name, value string) url.Values {
 // connectionCmd makes a command that does one thing to one connection.
 func (c *cli) connectionCmd(s *server, verb, short, method string) *cobra.Command {
 	cmd := &cobra.Command{Use: verb + " NAME", Short: short, Args: c.args(1, 1, "NAME"), Example: "  todosync connections " + verb + " seeyon-hq --tenant 714439"}
-	tenant := cmd.Flags().String("tenant", "", c.t("its tenant; or write TENANT/NAME", "所属租户;也可写作 租户/名称"))
+	tenant := cmd.Flags().String("tenant", "", c.t("its tenant; or write TENANT/NAME", "所属租户；也可写作 租户/名称"))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		t, name, err := c.connectionName(cmd, *tenant, args[0])
 		if err != nil {
@@ -94,8 +95,8 @@ func (a *client) connectionState(ctx context.Context, r call) error {
 }
 
 func (c *cli) connectionDeleteCmd(s *server) *cobra.Command {
-	cmd := &cobra.Command{Use: "delete NAME", Short: c.t("Delete a connection; its records stay", "删除连接;其同步记录保留"), Args: c.args(1, 1, "NAME")}
-	tenant := cmd.Flags().String("tenant", "", c.t("its tenant; or write TENANT/NAME", "所属租户;也可写作 租户/名称"))
+	cmd := &cobra.Command{Use: "delete NAME", Short: c.t("Delete a connection; its records stay", "删除连接；其同步记录保留"), Args: c.args(1, 1, "NAME")}
+	tenant := cmd.Flags().String("tenant", "", c.t("its tenant; or write TENANT/NAME", "所属租户；也可写作 租户/名称"))
 	cancel := cmd.Flags().Bool("cancel-waiting", false, c.t("cancel what still waits", "取消仍在等待的发送"))
 	withdraw := cmd.Flags().Bool("withdraw", false, c.t("take its open todos out of the OA before", "先从 OA 撤回未完成的待办"))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

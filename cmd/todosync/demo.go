@@ -56,16 +56,16 @@ func (c *cli) demoCmd() *cobra.Command {
 sample events. It needs nothing and touches nothing but its data folder. Ctrl-C ends it.
 
 With --once it plays the sample as fast as it goes, prints a summary, and exits with 0 if all went as the sample expects.`,
-			`启动同步服务(内置 NATS 与 SQLite)、模拟 OA、两个租户及其连接和绑定,并播放示例事件。
+			`启动同步服务（内置 NATS 与 SQLite）、模拟 OA、两个租户及其连接和绑定，并播放示例事件。
 除数据目录外不需要也不改动任何东西。按 Ctrl-C 结束。
 
-使用 --once 时会尽快播放一遍并输出汇总;若全部符合预期则以 0 退出。`),
+使用 --once 时会尽快播放一遍并输出汇总；若全部符合预期则以 0 退出。`),
 	}
 	f := cmd.Flags()
 	f.BoolVar(&d.once, "once", false, c.t("play the sample once, quickly, and check the outcome", "快速播放一遍并核对结果"))
 	f.StringVar(&d.dataDir, "data-dir", "./data/demo", c.t("data folder of the demo", "演示所用的数据目录"))
-	f.StringVar(&d.listen, "listen", "127.0.0.1:8080", c.t("where the API listens; another port where it is taken", "API 监听地址;被占用时改用其他端口"))
-	f.StringVar(&d.nats, "nats-listen", "127.0.0.1:4222", c.t("where NATS listens; another port where it is taken", "NATS 监听地址;被占用时改用其他端口"))
+	f.StringVar(&d.listen, "listen", "127.0.0.1:8080", c.t("where the API listens; another port where it is taken", "API 监听地址；被占用时改用其他端口"))
+	f.StringVar(&d.nats, "nats-listen", "127.0.0.1:4222", c.t("where NATS listens; another port where it is taken", "NATS 监听地址；被占用时改用其他端口"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		err := d.run(cmd.Context())
 		if err != nil && cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
@@ -112,10 +112,38 @@ func (d *demo) run(ctx context.Context) (err error) {
 	return d.playOnce(playing)
 }
 
+// demoMark is the file by which a demo knows its own data folder.
+const demoMark = "demo"
+
+// claimFolder takes an empty folder, or one that a demo made: another may be that of a server, whose tenants are nobody's sample.
+func (d *demo) claimFolder() error {
+	mark := filepath.Join(d.dataDir, demoMark)
+	if _, err := os.Stat(mark); err == nil {
+		return nil
+	}
+	entries, err := os.ReadDir(d.dataDir)
+	if err != nil {
+		return &failure{msg: "cannot read the data folder " + d.dataDir, err: rootCause(err), hint: "Name another with --data-dir."}
+	}
+	if len(entries) > 0 {
+		return &failure{
+			msg:  fmt.Sprintf(d.c.t("%s holds files that no demo made", "%s 中有不属于演示的文件"), d.dataDir),
+			hint: d.c.t("Name an empty or new folder with --data-dir: the demo adds tenants, bindings and events.", "请用 --data-dir 指定空目录或新目录：演示会写入租户、绑定和事件。"),
+		}
+	}
+	if err := os.WriteFile(mark, []byte("This data folder belongs to todosync demo and may be deleted.\n"), 0o600); err != nil {
+		return &failure{msg: "cannot write to the data folder " + d.dataDir, err: rootCause(err), hint: "Name another with --data-dir."}
+	}
+	return nil
+}
+
 // open starts the simulators and the server.
 func (d *demo) open(ctx context.Context) error {
 	if err := os.MkdirAll(d.dataDir, 0o700); err != nil {
 		return &failure{msg: "cannot make the data folder " + d.dataDir, err: rootCause(err), hint: "Name another with --data-dir."}
+	}
+	if err := d.claimFolder(); err != nil {
+		return err
 	}
 	d.logFile = filepath.Join(d.dataDir, "todosync.log")
 	if err := d.simulate(ctx); err != nil {
@@ -283,9 +311,8 @@ func (d *demo) publish(ctx context.Context, e sampleEvent) (sequence uint64, dup
 func (d *demo) settled(ctx context.Context, tenant, todo string) error {
 	q := url.Values{"tenant": {tenant}, "todo": {todo}, "state": {string(connector.Pending) + "," + string(connector.Sending)}}
 	return d.until(ctx, func() (bool, error) {
-		var page connector.Page[connector.Record]
-		err := d.api.do(ctx, call{method: http.MethodGet, path: path("records"), query: q}, &page)
-		return len(page.Items) == 0, err
+		items, err := d.api.pages(ctx, path("records"), q, &paging{limit: 1000, all: true})
+		return len(items) == 0, err
 	})
 }
 

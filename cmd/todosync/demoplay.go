@@ -27,7 +27,7 @@ const (
 // greet says what runs, and heads the lines that follow.
 func (d *demo) greet() {
 	c := d.c
-	fmt.Fprintln(c.stdout, c.paint(bold, c.t("todosync demo: everything is real, only the OAs are simulated. Ctrl-C ends it.", "todosync 演示:除 OA 为模拟外,一切都是真实运行的。按 Ctrl-C 结束。")))
+	fmt.Fprintln(c.stdout, c.paint(bold, c.t("todosync demo: everything is real, only the OAs are simulated. Ctrl-C ends it.", "todosync 演示：除 OA 为模拟外，一切都是真实运行的。按 Ctrl-C 结束。")))
 	fmt.Fprintf(c.stdout, "  API   %s\n  NATS  %s\n", d.app.address(), d.app.nats.Addr())
 	for i, s := range testdata.Simulators() {
 		fmt.Fprintf(c.stdout, "  OA    %s %s\n", pad(s.Name, 10), d.sims[i].address)
@@ -54,7 +54,7 @@ func (d *demo) watch(ctx context.Context) {
 		return nil
 	})
 	if err != nil && ctx.Err() == nil {
-		fmt.Fprintln(d.c.stderr, d.c.t("The live view has ended: ", "实时显示已中断:")+err.Error())
+		fmt.Fprintln(d.c.stderr, d.c.t("The live view has ended: ", "实时显示已中断：")+err.Error())
 	}
 }
 
@@ -105,7 +105,7 @@ func (d *demo) playOnce(ctx context.Context) error {
 	}
 	if len(report.Differences) > 0 {
 		return &failure{
-			msg:  c.t("not all went as the sample expects:\n  ", "结果与示例预期不符:\n  ") + strings.Join(report.Differences, "\n  "),
+			msg:  c.t("not all went as the sample expects:\n  ", "结果与示例预期不符：\n  ") + strings.Join(report.Differences, "\n  "),
 			hint: fmt.Sprintf(c.t("The log is %s.", "日志见 %s。"), d.logFile),
 		}
 	}
@@ -161,7 +161,7 @@ func (d *demo) play(ctx context.Context, pace time.Duration) (*played, error) {
 func (d *demo) summarize(r *report) {
 	c := d.c
 	fmt.Fprintf(c.stdout, "\n%s\n", c.paint(bold, c.t("What came of the sample", "示例的结果")))
-	fmt.Fprintf(c.stdout, c.t("%d events published: %d accepted, %d known already, %d rejected\n\n", "发出 %d 个事件:接收 %d,重复 %d,拒收 %d\n\n"), r.Published, r.Accepted, r.Duplicates, r.Rejected)
+	fmt.Fprintf(c.stdout, c.t("%d events published: %d accepted, %d known already, %d rejected\n\n", "发出 %d 个事件：接收 %d，重复 %d，拒收 %d\n\n"), r.Published, r.Accepted, r.Duplicates, r.Rejected)
 	t := c.newTable()
 	head := table.Row{c.t("TENANT", "租户"), c.t("CONNECTION", "连接"), c.t("DELIVERIES", "发送")}
 	for _, s := range shownStates() {
@@ -180,8 +180,8 @@ func (d *demo) summarize(r *report) {
 		state connector.State
 		text  string
 	}{
-		{connector.Failed, c.t("Failed, and why:", "失败及原因:")},
-		{connector.Held, c.t("Held until somebody acts:", "暂留,等待处理:")},
+		{connector.Failed, c.t("Failed, and why:", "失败及原因：")},
+		{connector.Held, c.t("Held until somebody acts:", "暂留，等待处理：")},
 	} {
 		t := c.newTable()
 		for _, x := range r.Told {
@@ -194,13 +194,14 @@ func (d *demo) summarize(r *report) {
 		}
 	}
 	for _, x := range r.Rejects {
-		fmt.Fprintf(c.stdout, c.t("Rejected: %s: %s\n", "拒收:%s:%s\n"), x.Subject, oneLine(strings.TrimPrefix(x.Path+": "+x.Reason, ": ")))
+		fmt.Fprintf(c.stdout, c.t("Rejected: %s: %s\n", "拒收：%s:%s\n"), x.Subject, oneLine(strings.TrimPrefix(x.Path+": "+x.Reason, ": ")))
 	}
 	if len(r.Differences) == 0 {
 		fmt.Fprintln(c.stdout, c.paint(green, c.t("All of it as the sample expects.", "全部符合示例预期。")))
 		return
 	}
-	fmt.Fprintln(c.stdout, c.paint(red, fmt.Sprintf(c.t("%d differences from what the sample expects.", "与示例预期有 %d 处不同。"), len(r.Differences))))
+	fmt.Fprintln(c.stdout, c.paint(red, c.t(plural(len(r.Differences), "1 difference", "%d differences")+" from what the sample expects.",
+		fmt.Sprintf("与示例预期有 %d 处不同。", len(r.Differences)))))
 }
 
 // shownStates are the states that stand in the summary, in the order in which a reader asks for them.
@@ -227,7 +228,7 @@ func (d *demo) suggest(r *report) {
 	say := func(en, zh, command string) {
 		fmt.Fprintf(c.stdout, "  %s\n      %s\n", c.paint(grey, "# "+c.t(en, zh)), command)
 	}
-	fmt.Fprintf(c.stdout, "\n%s\n", c.paint(bold, c.t("Try next, in another terminal:", "接下来可以在另一个终端里试试:")))
+	fmt.Fprintf(c.stdout, "\n%s\n", c.paint(bold, c.t("Try next, in another terminal:", "接下来可以在另一个终端里试试：")))
 	say("where the commands find this server", "让命令找到本服务器", fmt.Sprintf("export TODOSYNC_SERVER=%s TODOSYNC_DATA_DIR=%s", d.app.address(), d.dataDir))
 	say("what failed", "哪些失败了", self+" records list --state failed")
 	for _, x := range r.Told {
@@ -236,10 +237,10 @@ func (d *demo) suggest(r *report) {
 			break
 		}
 	}
-	say("bind the receiver whose todo is held; it goes at once", "绑定被暂留的接收人,其待办随即发送",
+	say("bind the receiver whose todo is held; it goes at once", "绑定被暂留的接收人，其待办随即发送",
 		fmt.Sprintf("%s bindings set %s %s --tenant %s --connection %s", self, newcomer, newcomerAccount, newcomerTenant, newcomerConnection))
 	say("what was no acceptable event", "哪些消息被拒收", self+" rejected list")
 	say("what became of each event", "每个事件的处理结果", self+" events --tenant "+newcomerTenant)
 	say("the inboxes of the simulated OA", "模拟 OA 的待办箱", "curl -s "+d.sims[0].address+"/_sim/todos")
-	fmt.Fprintf(c.stdout, c.t("\nThe sample goes on, one event every %s. Ctrl-C ends it.\n\n", "\n示例继续播放,每 %s 一个事件。按 Ctrl-C 结束。\n\n"), demoRest)
+	fmt.Fprintf(c.stdout, c.t("\nThe sample goes on, one event every %s. Ctrl-C ends it.\n\n", "\n示例继续播放，每 %s 一个事件。按 Ctrl-C 结束。\n\n"), demoRest)
 }

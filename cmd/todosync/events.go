@@ -42,7 +42,7 @@ func became(row map[string]any) string {
 
 func (c *cli) eventsCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "events", Short: c.t("Accepted events and what became of each: why is this todo not there?", "已接收的事件及其处理结果:某个待办为什么没有出现?"),
+		Use: "events", Short: c.t("Accepted events and what became of each: why is this todo not there?", "已接收的事件及其处理结果：某个待办为什么没有出现？"),
 		Args: c.args(0, 0, ""), Example: "  todosync events --tenant 714439 --todo 67298f0c9b3c1a0001a2b3c4",
 	}
 	s, page := c.serverFlags(cmd), c.pagingFlags(cmd)

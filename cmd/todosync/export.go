@@ -15,16 +15,16 @@ import (
 
 func (c *cli) exportCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "export", Short: c.t("Print connection and tenant files back, secrets as names", "输出连接文件和租户文件,密钥只输出名称"), Args: c.args(0, 0, ""),
+		Use: "export", Short: c.t("Print connection and tenant files back, secrets as names", "输出连接文件和租户文件，密钥只输出名称"), Args: c.args(0, 0, ""),
 		Example: "  todosync export --tenant 714439 > 714439.yaml",
 	}
 	s := c.serverFlags(cmd)
 	tenant := cmd.Flags().String("tenant", "", c.t("only of this tenant", "只输出该租户"))
 	connection := cmd.Flags().String("connection", "", c.t("only this connection", "只输出该连接"))
-	to := cmd.Flags().StringP("file", "f", "", c.t("file to write to (default: standard output)", "写入的文件(默认标准输出)"))
+	to := cmd.Flags().StringP("file", "f", "", c.t("file to write to (default: standard output)", "写入的文件（默认标准输出）"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if c.output == "csv" || c.output == "table" {
-			return &usageError{fmt.Sprintf(c.t("export prints yaml or json, not %s", "export 只能输出 yaml 或 json,不支持 %s"), c.output), ""}
+			return &usageError{fmt.Sprintf(c.t("export prints yaml or json, not %s", "export 只能输出 yaml 或 json，不支持 %s"), c.output), ""}
 		}
 		q := url.Values{}
 		if *tenant != "" {

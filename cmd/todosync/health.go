@@ -21,7 +21,7 @@ const (
 func (a *app) health(ctx context.Context) []api.Part {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	return []api.Part{a.storeHealth(ctx), a.natsHealth(), a.intakeHealth(ctx), a.diskHealth()}
+	return []api.Part{a.storeHealth(ctx), a.natsHealth(), a.intakeHealth(ctx), a.diskHealth(), a.connectionsHealth(ctx)}
 }
 
 func (a *app) storeHealth(ctx context.Context) api.Part {
@@ -46,6 +46,8 @@ func (a *app) natsHealth() api.Part {
 func (a *app) intakeHealth(ctx context.Context) api.Part {
 	h := a.reader.Health(ctx)
 	switch warning := h.Warning(); {
+	case a.stopping.Load():
+		return api.Part{Name: "intake", State: api.PartDown, Detail: "stopping"}
 	case !h.Reading:
 		return api.Part{Name: "intake", State: api.PartDown, Detail: h.Why}
 	case warning != "":
@@ -55,6 +57,9 @@ func (a *app) intakeHealth(ctx context.Context) api.Part {
 }
 
 func (a *app) diskHealth() api.Part {
+	if err := a.folder.lost(); err != nil {
+		return api.Part{Name: "disk", State: api.PartDown, Detail: said(err)}
+	}
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(a.cfg.dataDir, &st); err != nil {
 		return api.Part{Name: "disk", State: api.PartDown, Detail: a.cfg.dataDir + ": " + err.Error()}
@@ -68,6 +73,21 @@ func (a *app) diskHealth() api.Part {
 		return api.Part{Name: "disk", State: api.PartWarning, Detail: detail}
 	}
 	return api.Part{Name: "disk", State: api.PartOK}
+}
+
+// connectionsHealth warns of connections that need what the server was not started with. It names none: the page is open to all.
+func (a *app) connectionsHealth(ctx context.Context) api.Part {
+	out := api.Part{Name: "connections", State: api.PartOK}
+	broken, err := a.store.Broken(ctx)
+	switch {
+	case err != nil:
+		out.State, out.Detail = api.PartWarning, said(err)
+	case len(broken) > 0:
+		out.State = api.PartWarning
+		out.Detail = plural(len(broken), "1 connection", "%d connections") + " cannot be used as the server was started; " +
+			"see todosync connections list"
+	}
+	return out
 }
 
 // said is what an error says to an operator, with what to do.

@@ -20,6 +20,7 @@ const (
 	keyFile        = "key"
 	storeFile      = "todosync.db"
 	streamFolder   = "nats"
+	markFile       = "stream.mark"
 )
 
 // keySize is the length in bytes of the key that secrets are encrypted with (AES-256).

@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // A lang is the language of what the command line says to people: en or zh.
 type lang string
@@ -16,6 +19,14 @@ func (c *cli) t(en, zh string) string {
 		return zh
 	}
 	return en
+}
+
+// plural picks the English words for one or for n of something; many has a %d for n.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return fmt.Sprintf(many, n)
 }
 
 // langOf finds the language before the flags are parsed, since the help of those is in it: --lang, then TODOSYNC_LANG, then the

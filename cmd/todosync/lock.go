@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -24,7 +23,7 @@ type holder struct {
 }
 
 // lockFolder makes the data folder where it is missing and takes its lock, or says who has it.
-func lockFolder(dir string, now time.Time) (io.Closer, error) {
+func lockFolder(dir string, now time.Time) (*folder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, &connector.Error{
 			Kind: connector.Unavailable, Op: "open the data folder",
@@ -59,7 +58,11 @@ func lockFolder(dir string, now time.Time) (io.Closer, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("write %s: %w", f.Name(), err), f.Close())
 	}
-	return f, nil // the lock ends when the file is closed
+	mine, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &folder{dir: dir, lock: f, opens: map[string]os.FileInfo{f.Name(): mine}}, nil // the lock ends when the file is closed
 }
 
 func readHolder(f *os.File) string {

@@ -44,6 +44,7 @@ func TestNATSOutage(t *testing.T) {
 		status, body := p.ready()
 		return status == http.StatusServiceUnavailable && strings.Contains(body, "NATS is not reached")
 	})
+	write(t, event, strings.NewReplacer("e1", "e2", "todo-1", "todo-2").Replace(oneEvent))
 	if code, _, errs := p.try("publish", event); code != exitFailed || !strings.Contains(errs, "NATS") {
 		t.Errorf("publish during the outage exits with %d: %s", code, errs)
 	}
@@ -52,7 +53,6 @@ func TestNATSOutage(t *testing.T) {
 		status, _ := p.ready()
 		return status == http.StatusOK
 	})
-	write(t, event, strings.NewReplacer("e1", "e2", "todo-1", "todo-2").Replace(oneEvent))
 	p.cli("publish", event)
 	if err := sim.Wait(ctx, 2); err != nil {
 		t.Fatal(err)

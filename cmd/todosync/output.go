@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
@@ -26,11 +25,11 @@ type column struct {
 // list prints items in the form that --output asks for. Items are JSON objects as the server gave them, so that json and yaml
 // print all of their members and lose nothing.
 func (c *cli) list(cols []column, items []json.RawMessage) error {
+	if items == nil {
+		items = []json.RawMessage{}
+	}
 	switch c.output {
 	case "json":
-		if items == nil {
-			items = []json.RawMessage{}
-		}
 		return c.json(items)
 	case "yaml":
 		return c.yaml(items)
@@ -62,12 +61,18 @@ func (c *cli) one(cols []column, item json.RawMessage, human func() error) error
 	return human()
 }
 
-// json prints v indented, with characters as they are.
+// json prints v indented, with characters as they are, those apart that a terminal would obey.
 func (c *cli) json(v any) error {
-	e := json.NewEncoder(c.stdout)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	// Outside of its strings JSON has none of them, and within they may be written so.
+	_, err := c.stdout.Write(escapeControls(b.Bytes()))
+	return err
 }
 
 // yaml prints the JSON form of v as YAML, members in their order.
@@ -76,7 +81,7 @@ func (c *cli) yaml(v any) error {
 	if err != nil {
 		return err
 	}
-	out, err := yaml.JSONToYAML(b)
+	out, err := yamlOf(b)
 	if err != nil {
 		return fmt.Errorf("write YAML: %w", err)
 	}
@@ -85,12 +90,6 @@ func (c *cli) yaml(v any) error {
 }
 
 func (c *cli) table(cols []column, rows []map[string]any) error {
-	if len(rows) == 0 {
-		if terminal(c.stdout) {
-			fmt.Fprintln(c.stdout, c.t("Nothing found.", "没有找到。"))
-		}
-		return nil
-	}
 	head := table.Row{}
 	for _, col := range cols {
 		if !col.hidden {
@@ -113,6 +112,9 @@ func (c *cli) table(cols []column, rows []map[string]any) error {
 		t.AppendRow(line)
 	}
 	_, err := fmt.Fprintln(c.stdout, t.Render())
+	if err == nil && len(rows) == 0 && terminal(c.stderr) {
+		fmt.Fprintln(c.stderr, c.t("Nothing found.", "没有找到。"))
+	}
 	return err
 }
 
@@ -196,16 +198,6 @@ func cell(v any, person bool) string {
 		}
 		return string(b)
 	}
-}
-
-// oneLine makes a text fit for one line of a terminal: control characters, which could also move the cursor, become blanks.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0x2028 || r == 0x2029 || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
-			return ' '
-		}
-		return r
-	}, s)
 }
 
 // cut shortens a text to so many columns of a screen, on which a Chinese character takes two.

@@ -32,18 +32,18 @@ var publishColumns = [...]column{
 
 func (c *cli) publishCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "publish FILE...", Short: c.t("Emit events from files: JSON, a JSON array, or one JSON text a line", "从文件发出事件:JSON、JSON 数组,或每行一个 JSON"),
+		Use: "publish FILE...", Short: c.t("Emit events from files: JSON, a JSON array, or one JSON text a line", "从文件发出事件：JSON、JSON 数组，或每行一个 JSON"),
 		Long: c.t(`Emits events through the server's API. Each event carries tenant, kind and action beside its todo, reminder or message; flags
 fill in what is missing. All files are read and checked before the first event leaves. A file named - is standard input.`,
-			`通过服务器 API 发出事件。每个事件除 todo、reminder 或 message 外还带有 tenant、kind、action;缺少的可用选项补上。
+			`通过服务器 API 发出事件。每个事件除 todo、reminder 或 message 外还带有 tenant、kind、action；缺少的可用选项补上。
 所有文件读取并检查无误后才会发出第一个事件。文件名 - 表示标准输入。`),
 		Args: c.args(1, -1, "FILE..."),
 	}
 	s := c.serverFlags(cmd)
 	f := cmd.Flags()
 	tenant := f.String("tenant", "", c.t("tenant of events that name none", "事件未写明时的租户"))
-	kind := f.String("kind", "", c.t("kind of events that name none: todo, reminder, message (default: the member that is there)", "事件未写明时的类别:todo、reminder、message(默认按内容判断)"))
-	action := f.String("action", "", c.t("action of events that name none: create, edit, delete", "事件未写明时的动作:create、edit、delete"))
+	kind := f.String("kind", "", c.t("kind of events that name none: todo, reminder, message (default: the member that is there)", "事件未写明时的类别：todo、reminder、message（默认按内容判断）"))
+	action := f.String("action", "", c.t("action of events that name none: create, edit, delete", "事件未写明时的动作：create、edit、delete"))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var drafts []draft
 		var wrong []string
@@ -55,7 +55,7 @@ fill in what is missing. All files are read and checked before the first event l
 			drafts = append(drafts, found...)
 		}
 		if len(wrong) > 0 {
-			return &failure{msg: c.t("nothing was published:\n", "未发出任何事件:\n") + strings.Join(wrong, "\n")}
+			return &failure{msg: c.t("nothing was published:\n", "未发出任何事件：\n") + strings.Join(wrong, "\n")}
 		}
 		a, err := c.connect(s)
 		if err != nil {
@@ -79,7 +79,7 @@ func (c *cli) publish(cmd *cobra.Command, a *client, drafts []draft) error {
 		}
 		r := call{method: http.MethodPost, path: path("events"), body: bytes.NewReader(d.body), media: "application/json"}
 		if err := a.do(cmd.Context(), r, &answer); err != nil {
-			fmt.Fprintf(c.stderr, c.t("%d of %d events were published before this one.\n", "此前已发出 %d/%d 个事件。\n"), i, len(drafts))
+			fmt.Fprintf(c.stderr, c.t("Published before this one: %d of %d.\n", "此前已发出 %d/%d 个事件。\n"), i, len(drafts))
 			return fmt.Errorf("%s: %w", d.place, err)
 		}
 		answer.Place, answer.ID = d.place, d.id
@@ -99,7 +99,9 @@ func (c *cli) publish(cmd *cobra.Command, a *client, drafts []draft) error {
 		fmt.Fprint(c.stderr, "\r\x1b[K")
 	}
 	if c.output == "" {
-		_, err := fmt.Fprintf(c.stdout, c.t("%d events published, %d of them known already\n", "已发出 %d 个事件,其中 %d 个是重复的\n"), len(drafts), duplicates)
+		n := len(drafts)
+		_, err := fmt.Fprintln(c.stdout, c.t(plural(n, "1 event", "%d events")+fmt.Sprintf(" published, %d of them known already", duplicates),
+			fmt.Sprintf("已发出 %d 个事件，其中 %d 个是重复的", n, duplicates)))
 		return err
 	}
 	return c.list(publishColumns[:], items)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,54 +45,88 @@ var recordColumns = [...]column{
 }
 
 func (c *cli) recordsCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "records", Short: c.t("Sync records: what was sent to the OAs, and what came of it", "同步记录:向 OA 发送了什么,结果如何")}
+	cmd := &cobra.Command{Use: "records", Short: c.t("Sync records: what was sent to the OAs, and what came of it", "同步记录：向 OA 发送了什么，结果如何")}
 	s := c.serverFlags(cmd)
 	return c.group(cmd, c.recordsListCmd(s), c.recordsShowCmd(s), c.recordsTailCmd(s), c.recordsExportCmd(s))
 }
 
 // filterFlags gives cmd the filters of sync records and a function that reads them.
-func (c *cli) filterFlags(cmd *cobra.Command) func() url.Values {
+func (c *cli) filterFlags(cmd *cobra.Command) func() (url.Values, error) {
 	filters := [...]struct{ name, en, zh string }{
 		{"tenant", "tenant", "租户"},
 		{"connection", "connection", "连接"},
-		{"scene", "create, edit, done, delete, remind or message", "场景:create、edit、done、delete、remind 或 message"},
-		{"state", "pending, sending, retrying, held, succeeded, failed, skipped, superseded or canceled", "状态:pending、sending、retrying、held、succeeded、failed、skipped、superseded 或 canceled"},
-		{"class", "why it failed or waits: network, business, unbound, ...", "失败或等待的原因:network、business、unbound 等"},
+		{"scene", "create, edit, done, delete, remind or message", "场景：create、edit、done、delete、remind 或 message"},
+		{"state", "pending, sending, retrying, held, succeeded, failed, skipped, superseded or canceled", "状态：pending、sending、retrying、held、succeeded、failed、skipped、superseded 或 canceled"},
+		{"class", "why it failed or waits: network, business, unbound, ...", "失败或等待的原因：network、business、unbound 等"},
 		{"todo", "todo id", "待办 id"},
 		{"receiver", "CRM user id of the receiver", "接收人的 CRM 用户 id"},
 		{"event", "event id", "事件 id"},
-		{"from", "created at or after (RFC 3339)", "创建时间不早于(RFC 3339)"},
-		{"to", "created before (RFC 3339)", "创建时间早于(RFC 3339)"},
+		{"from", "created at or after (RFC 3339)", "创建时间不早于（RFC 3339）"},
+		{"to", "created before (RFC 3339)", "创建时间早于（RFC 3339）"},
 		{"q", "a part of the title or message", "标题或说明中的文字"},
 	}
 	values := map[string]*string{}
 	for _, f := range filters {
 		text := c.t(f.en, f.zh)
 		if f.name != "from" && f.name != "to" && f.name != "q" {
-			text += c.t("; several with commas", ";可用逗号分隔多个")
+			text += c.t("; several with commas", "；可用逗号分隔多个")
 		}
 		values[f.name] = cmd.Flags().String(f.name, "", text)
 	}
-	return func() url.Values {
+	return func() (url.Values, error) {
 		q := url.Values{}
 		for name, v := range values {
 			if *v != "" {
 				q.Set(name, *v)
 			}
 		}
-		return q
+		return q, c.checkFilters(q)
 	}
 }
 
+// checkFilters finds values that no record can have.
+func (c *cli) checkFilters(q url.Values) error {
+	var wrong []string
+	known := map[string][]string{}
+	for _, s := range connector.Scenes() {
+		known["scene"] = append(known["scene"], string(s))
+	}
+	for _, s := range connector.States() {
+		known["state"] = append(known["state"], string(s))
+	}
+	for _, name := range []string{"scene", "state"} {
+		for v := range strings.SplitSeq(q.Get(name), ",") {
+			if v = strings.TrimSpace(v); v != "" && !slices.Contains(known[name], v) {
+				wrong = append(wrong, fmt.Sprintf(c.t("--%s %s: want some of %s", "--%s %s：只能是 %s"), name, v, strings.Join(known[name], ", ")))
+			}
+		}
+	}
+	for _, name := range []string{"from", "to"} {
+		if v := q.Get(name); v != "" {
+			if _, err := time.Parse(time.RFC3339, v); err != nil {
+				wrong = append(wrong, fmt.Sprintf(c.t("--%s %s: want a time such as 2024-11-05T09:30:00+08:00", "--%s %s：应为 2024-11-05T09:30:00+08:00 这样的时间"), name, v))
+			}
+		}
+	}
+	if len(wrong) > 0 {
+		return &usageError{strings.Join(wrong, "\n"), ""}
+	}
+	return nil
+}
+
 func (c *cli) recordsListCmd(s *server) *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: c.t("List sync records, newest first", "列出同步记录,最新的在前"), Args: c.args(0, 0, "")}
+	cmd := &cobra.Command{Use: "list", Short: c.t("List sync records, newest first", "列出同步记录，最新的在前"), Args: c.args(0, 0, "")}
 	filters, page := c.filterFlags(cmd), c.pagingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		a, err := c.connect(s)
 		if err != nil {
 			return err
 		}
-		items, err := a.pages(cmd.Context(), path("records"), filters(), page)
+		q, err := filters()
+		if err != nil {
+			return err
+		}
+		items, err := a.pages(cmd.Context(), path("records"), q, page)
 		if err != nil {
 			return err
 		}
@@ -155,7 +190,7 @@ func (c *cli) showRecord(r *connector.Record) {
 		if verdict == "" {
 			verdict = c.t("success", "成功")
 		}
-		fmt.Fprintf(c.stdout, "\n%s %d  %s  %d ms  %s %s %s\n", c.t("attempt", "第几次:"), t.Number, clock(t.StartedAt), t.DurationMs,
+		fmt.Fprintf(c.stdout, "\n%s %d  %s  %d ms  %s %s %s\n", c.t("attempt", "第几次："), t.Number, clock(t.StartedAt), t.DurationMs,
 			verdict, oneLine(t.Code), oneLine(t.Message))
 		fmt.Fprintf(c.stdout, "  > %s %s\n", t.Request.Method, oneLine(t.Request.Address))
 		for _, h := range t.Request.Headers {
@@ -213,14 +248,18 @@ func indent(w io.Writer, mark, s string) {
 }
 
 func (c *cli) recordsTailCmd(s *server) *cobra.Command {
-	cmd := &cobra.Command{Use: "tail", Short: c.t("Follow sync records as they change, until Ctrl-C", "持续显示同步记录的变化,按 Ctrl-C 结束"), Args: c.args(0, 0, "")}
+	cmd := &cobra.Command{Use: "tail", Short: c.t("Follow sync records as they change, until Ctrl-C", "持续显示同步记录的变化，按 Ctrl-C 结束"), Args: c.args(0, 0, "")}
 	filters := c.filterFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		a, err := c.connect(s)
 		if err != nil {
 			return err
 		}
-		err = a.follow(cmd.Context(), filters(), func(raw json.RawMessage) error {
+		q, err := filters()
+		if err != nil {
+			return err
+		}
+		err = a.follow(cmd.Context(), q, func(raw json.RawMessage) error {
 			if c.output == "json" {
 				_, err := fmt.Fprintf(c.stdout, "%s\n", bytes.TrimSpace(raw))
 				return err
@@ -280,19 +319,22 @@ func (a *client) follow(ctx context.Context, q url.Values, each func(json.RawMes
 
 func (c *cli) recordsExportCmd(s *server) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "export", Short: c.t("Write sync records out, as JSON lines or CSV (-o csv)", "导出同步记录:JSON 行或 CSV(-o csv)"), Args: c.args(0, 0, ""),
+		Use: "export", Short: c.t("Write sync records out, as JSON lines or CSV (-o csv)", "导出同步记录：JSON 行或 CSV(-o csv)"), Args: c.args(0, 0, ""),
 	}
 	filters := c.filterFlags(cmd)
-	file := cmd.Flags().String("file", "", c.t("file to write to (default: standard output)", "写入的文件(默认标准输出)"))
+	file := cmd.Flags().String("file", "", c.t("file to write to (default: standard output)", "写入的文件（默认标准输出）"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		q := filters()
+		q, err := filters()
+		if err != nil {
+			return err
+		}
 		switch c.output {
 		case "", "json":
 			q.Set("format", "jsonl")
 		case "csv":
 			q.Set("format", "csv")
 		default:
-			return &usageError{fmt.Sprintf(c.t("records export writes json or csv, not %s", "records export 只能导出 json 或 csv,不支持 %s"), c.output), ""}
+			return &usageError{fmt.Sprintf(c.t("records export writes json or csv, not %s", "records export 只能导出 json 或 csv，不支持 %s"), c.output), ""}
 		}
 		a, err := c.connect(s)
 		if err != nil {

@@ -25,7 +25,7 @@ var rejectedColumns = [...]column{
 func (c *cli) rejectedCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "rejected", Short: c.t("Messages that were no acceptable event", "未被接受的消息")}
 	s := c.serverFlags(cmd)
-	list := &cobra.Command{Use: "list", Short: c.t("List them, newest first", "列出,最新的在前"), Args: c.args(0, 0, "")}
+	list := &cobra.Command{Use: "list", Short: c.t("List them, newest first", "列出，最新的在前"), Args: c.args(0, 0, "")}
 	tenant := list.Flags().String("tenant", "", c.t("only of this tenant", "只列出该租户"))
 	page := c.pagingFlags(list)
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -40,7 +40,7 @@ func (c *cli) rejectedCmd() *cobra.Command {
 		return c.list(rejectedColumns[:], items)
 	}
 	show := &cobra.Command{
-		Use: "show ID", Short: c.t("Show one whole, with its payload", "查看一条,含完整内容"), Args: c.args(1, 1, "ID"),
+		Use: "show ID", Short: c.t("Show one whole, with its payload", "查看一条，含完整内容"), Args: c.args(1, 1, "ID"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.showRejected(cmd, s, args[0]) },
 	}
 	replay := &cobra.Command{

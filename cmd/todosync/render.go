@@ -32,7 +32,7 @@ var previewColumns = [...]column{
 func (c *cli) renderCmd() *cobra.Command {
 	r := &rendering{}
 	cmd := &cobra.Command{
-		Use: "render -f FILE --scene SCENE --event FILE", Short: c.t("Print the request that would be sent, without a server", "输出将要发送的请求,无需服务器"),
+		Use: "render -f FILE --scene SCENE --event FILE", Short: c.t("Print the request that would be sent, without a server", "输出将要发送的请求，无需服务器"),
 		Args:    c.args(0, 0, ""),
 		Example: "  todosync render -f seeyon.yaml --scene create --event event.json --bindings bindings.csv --explain",
 	}
@@ -40,11 +40,11 @@ func (c *cli) renderCmd() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&r.tenant, "tenant", "", c.t("the connection's tenant, where the files have several", "文件含多个租户时指定租户"))
 	f.StringVar(&r.connection, "connection", "", c.t("the connection, where the files have several", "文件含多个连接时指定连接"))
-	f.StringVar(&r.scene, "scene", string(connector.SceneCreate), c.t("create, edit, done, delete, remind or message", "场景:create、edit、done、delete、remind 或 message"))
-	f.StringVar(&r.event, "event", "", c.t("file with the event; - is standard input", "事件文件;- 表示标准输入"))
-	f.StringVar(&r.bindings, "bindings", "", c.t("CSV with bindings; without it CRM ids stand for OA accounts", "绑定 CSV;不指定时以 CRM 用户 id 充当 OA 账号"))
-	f.StringVar(&r.receiver, "receiver", "", c.t("only this receiver (CRM user id)", "只输出该接收人(CRM 用户 id)"))
-	f.BoolVar(&r.explain, "explain", false, c.t("also a table of placeholders: label, value, where it came from", "附上占位符表:名称、值、来源"))
+	f.StringVar(&r.scene, "scene", string(connector.SceneCreate), c.t("create, edit, done, delete, remind or message", "场景：create、edit、done、delete、remind 或 message"))
+	f.StringVar(&r.event, "event", "", c.t("file with the event; - is standard input", "事件文件；- 表示标准输入"))
+	f.StringVar(&r.bindings, "bindings", "", c.t("CSV with bindings; without it CRM ids stand for OA accounts", "绑定 CSV；不指定时以 CRM 用户 id 充当 OA 账号"))
+	f.StringVar(&r.receiver, "receiver", "", c.t("only this receiver (CRM user id)", "只输出该接收人（CRM 用户 id）"))
+	f.BoolVar(&r.explain, "explain", false, c.t("also a table of placeholders: label, value, where it came from", "附上占位符表：名称、值、来源"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if len(*r.paths) == 0 {
 			return c.missing(cmd, "-f FILE")
@@ -53,7 +53,7 @@ func (c *cli) renderCmd() *cobra.Command {
 			return c.missing(cmd, "--event FILE")
 		}
 		if !slices.Contains(connector.Scenes(), connector.Scene(r.scene)) {
-			return &usageError{fmt.Sprintf(c.t("--scene %s: want create, edit, done, delete, remind or message", "--scene %s:只能是 create、edit、done、delete、remind 或 message"), r.scene), ""}
+			return &usageError{fmt.Sprintf(c.t("--scene %s: want create, edit, done, delete, remind or message", "--scene %s：只能是 create、edit、done、delete、remind 或 message"), r.scene), ""}
 		}
 		return c.render(r)
 	}
@@ -125,8 +125,8 @@ func (c *cli) choose(r *rendering, docs []file.Document) (*connector.Connection,
 		names[i] = f.Key().String()
 	}
 	return nil, nil, &usageError{
-		fmt.Sprintf(c.t("the files hold %d connections: %s", "文件中有 %d 个连接:%s"), len(found), strings.Join(names, ", ")),
-		c.t("Choose one with --connection (and --tenant).", "请用 --connection(和 --tenant)选择其中一个。"),
+		fmt.Sprintf(c.t("the files hold %d connections: %s", "文件中有 %d 个连接：%s"), len(found), strings.Join(names, ", ")),
+		c.t("Choose one with --connection (and --tenant).", "请用 --connection（和 --tenant）选择其中一个。"),
 	}
 }
 
@@ -195,7 +195,7 @@ func (c *cli) bindingsFor(r *rendering, conn *connector.Connection, e *connector
 		out[id] = connector.Binding{Connection: conn.Name, User: id, Account: id, AccountName: e.Object.SenderName}
 	}
 	if terminal(c.stderr) {
-		fmt.Fprintln(c.stderr, c.t("No --bindings: CRM user ids stand for OA accounts.", "未指定 --bindings:以 CRM 用户 id 充当 OA 账号。"))
+		fmt.Fprintln(c.stderr, c.t("No --bindings: CRM user ids stand for OA accounts.", "未指定 --bindings：以 CRM 用户 id 充当 OA 账号。"))
 	}
 	return out, nil
 }
@@ -215,19 +215,23 @@ func (c *cli) printPreviews(previews []connector.Preview, explain bool) error {
 	if c.output != "" && c.output != "table" {
 		return c.list(previewColumns[:], items)
 	}
+	safe := func(s string) string { return s }
+	if terminal(c.stdout) { // a pipe gets the request to the byte
+		safe = shown
+	}
 	for i, p := range previews {
 		if i > 0 {
 			fmt.Fprintln(c.stdout)
 		}
 		if len(previews) > 1 {
-			fmt.Fprintf(c.stdout, c.t("# receiver %s\n", "# 接收人 %s\n"), p.Receiver)
+			fmt.Fprintf(c.stdout, c.t("# receiver %s\n", "# 接收人 %s\n"), safe(p.Receiver))
 		}
-		fmt.Fprintf(c.stdout, "%s %s\n", p.Method, p.Address)
+		fmt.Fprintf(c.stdout, "%s %s\n", p.Method, safe(p.Address))
 		for _, h := range p.Headers {
-			fmt.Fprintf(c.stdout, "%s: %s\n", h.Name, h.Value)
+			fmt.Fprintf(c.stdout, "%s: %s\n", h.Name, safe(h.Value))
 		}
 		if p.Body != "" {
-			fmt.Fprintf(c.stdout, "\n%s\n", strings.TrimRight(p.Body, "\n"))
+			fmt.Fprintf(c.stdout, "\n%s\n", safe(strings.TrimRight(p.Body, "\n")))
 		}
 		if explain {
 			c.printPlaceholders(p)

@@ -35,10 +35,10 @@ func (c *cli) root() *cobra.Command {
 
 Try it without any set-up:   todosync demo
 Run it for real:             todosync serve --apply CONNECTIONS`,
-			`todosync 从 NATS JetStream 读取 CRM 的待办事件,并让各 OA 系统的待办与之保持同步。
+			`todosync 从 NATS JetStream 读取 CRM 的待办事件，并让各 OA 系统的待办与之保持同步。
 
-无需任何准备即可体验:  todosync demo
-正式运行:              todosync serve --apply 连接文件`),
+无需任何准备即可体验：todosync demo
+正式运行：todosync serve --apply 连接文件`),
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: c.prepare,
 	}
@@ -47,8 +47,8 @@ Run it for real:             todosync serve --apply CONNECTIONS`,
 	root.SetErr(c.stderr)
 	root.SetFlagErrorFunc(c.wrongFlag)
 	f := root.PersistentFlags()
-	f.String("lang", string(c.lang), c.t("language of messages: en or zh", "提示语言:en 或 zh"))
-	f.StringVarP(&c.output, "output", "o", "", c.t("output: table, json, yaml or csv", "输出格式:table、json、yaml 或 csv"))
+	f.String("lang", string(c.lang), c.t("language of messages: en or zh", "提示语言：en 或 zh"))
+	f.StringVarP(&c.output, "output", "o", "", c.t("output: table, json, yaml or csv", "输出格式：table、json、yaml 或 csv"))
 	c.group(root,
 		c.serveCmd(), c.demoCmd(), c.simulateCmd(),
 		c.publishCmd(), c.eventsCmd(), c.rejectedCmd(), c.recordsCmd(),
@@ -68,9 +68,9 @@ Run it for real:             todosync serve --apply CONNECTIONS`,
 	}
 	if c.lang == chinese {
 		root.SetUsageTemplate(strings.NewReplacer(
-			"Usage:", "用法:", "Aliases:", "别名:", "Examples:", "示例:", "Available Commands:", "命令:",
-			"Additional Commands:", "其他命令:", "Global Flags:", "通用选项:", "Flags:", "选项:",
-			"Additional help topics:", "其他帮助:",
+			"Usage:", "用法：", "Aliases:", "别名：", "Examples:", "示例：", "Available Commands:", "命令：",
+			"Additional Commands:", "其他命令：", "Global Flags:", "通用选项：", "Flags:", "选项：",
+			"Additional help topics:", "其他帮助：",
 			`Use "{{.CommandPath}} [command] --help" for more information about a command.`,
 			`用 "{{.CommandPath}} [命令] --help" 查看某个命令的详细说明。`,
 		).Replace(root.UsageTemplate()))
@@ -90,13 +90,13 @@ func (c *cli) prepare(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	if l := cmd.Flag("lang"); l.Changed && l.Value.String() != string(english) && l.Value.String() != string(chinese) {
-		return &usageError{fmt.Sprintf(c.t("--lang %s: want en or zh", "--lang %s:只能是 en 或 zh"), l.Value), ""}
+		return &usageError{fmt.Sprintf(c.t("--lang %s: want en or zh", "--lang %s：只能是 en 或 zh"), l.Value), ""}
 	}
 	switch c.output {
 	case "", "table", "json", "yaml", "csv":
 		return nil
 	}
-	return &usageError{fmt.Sprintf(c.t("--output %s: want table, json, yaml or csv", "--output %s:只能是 table、json、yaml 或 csv"), c.output), ""}
+	return &usageError{fmt.Sprintf(c.t("--output %s: want table, json, yaml or csv", "--output %s：只能是 table、json、yaml 或 csv"), c.output), ""}
 }
 
 // envName is the environment variable that stands for a flag.

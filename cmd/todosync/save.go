@@ -30,7 +30,7 @@ func (c *cli) save(name string, from io.Reader) error {
 	if err != nil {
 		return errors.Join(&failure{msg: fmt.Sprintf(c.t("cannot write %s", "无法写入 %s"), name), err: err}, os.Remove(f.Name()))
 	}
-	fmt.Fprintf(c.stderr, c.t("%s: %d bytes\n", "%s:%d 字节\n"), name, n)
+	fmt.Fprintf(c.stderr, c.t("%s: %d bytes\n", "%s：%d 字节\n"), name, n)
 	return nil
 }
 
@@ -50,7 +50,10 @@ func (c *cli) progress(what string) *progress {
 // Write counts what went by.
 func (p *progress) Write(b []byte) (int, error) {
 	p.n += int64(len(b))
-	if now := p.c.now(); p.on && now.Sub(p.shown) > 200*time.Millisecond {
+	if !p.on {
+		return len(b), nil
+	}
+	if now := p.c.now(); now.Sub(p.shown) > 200*time.Millisecond {
 		p.shown = now
 		fmt.Fprintf(p.c.stderr, "\r%s %.1f MiB ", p.what, float64(p.n)/(1<<20))
 	}

@@ -19,7 +19,7 @@ var eventSchema []byte
 func (c *cli) schemaCmd() *cobra.Command {
 	kinds := []string{"event", "connection", "tenant"}
 	return &cobra.Command{
-		Use: "schema event|connection|tenant", Short: c.t("Print a JSON Schema, for editors and checks", "输出 JSON Schema,供编辑器和校验使用"),
+		Use: "schema event|connection|tenant", Short: c.t("Print a JSON Schema, for editors and checks", "输出 JSON Schema，供编辑器和校验使用"),
 		Args: c.args(1, 1, "event, connection or tenant"), ValidArgs: kinds,
 		RunE: func(_ *cobra.Command, args []string) error {
 			var schema []byte
@@ -34,7 +34,7 @@ func (c *cli) schemaCmd() *cobra.Command {
 				if near := nearest(args[0], kinds); near != "" {
 					hint = fmt.Sprintf(c.t("Did you mean %s?", "是不是要用 %s?"), near)
 				}
-				return &usageError{fmt.Sprintf(c.t("there is no schema %q: want event, connection or tenant", "没有 %q 的 Schema:只有 event、connection、tenant"), args[0]), hint}
+				return &usageError{fmt.Sprintf(c.t("there is no schema %q: want event, connection or tenant", "没有 %q 的 Schema：只有 event、connection、tenant"), args[0]), hint}
 			}
 			if err != nil {
 				return fmt.Errorf("make the schema: %w", err)

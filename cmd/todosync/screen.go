@@ -69,7 +69,7 @@ func (c *cli) recordLine(r *connector.Record) {
 		}
 	}
 	if r.PossiblySentTwice {
-		reason = strings.TrimSpace(reason + " " + c.t("(possibly sent twice)", "(可能重复发送)"))
+		reason = strings.TrimSpace(reason + " " + c.t("(possibly sent twice)", "（可能重复发送）"))
 	}
 	const fixed = 9 + 7 + 13 + 8 + 20 + 12
 	title := max(16, min(44, c.columns()-fixed-24))

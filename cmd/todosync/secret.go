@@ -19,7 +19,7 @@ import (
 const maxSecret = 64 << 10
 
 func (c *cli) secretCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "secret", Short: c.t("Secrets of a tenant, named in its files as ${secret:NAME}", "租户的密钥,文件中以 ${secret:名称} 引用")}
+	cmd := &cobra.Command{Use: "secret", Short: c.t("Secrets of a tenant, named in its files as ${secret:NAME}", "租户的密钥，文件中以 ${secret:名称} 引用")}
 	s := c.serverFlags(cmd)
 	tenant := cmd.PersistentFlags().String("tenant", "", c.t("tenant", "租户"))
 	return c.group(cmd, c.secretSetCmd(s, tenant), c.secretListCmd(s, tenant), c.secretRemoveCmd(s, tenant))
@@ -27,10 +27,10 @@ func (c *cli) secretCmd() *cobra.Command {
 
 func (c *cli) secretSetCmd(s *server, tenant *string) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "set NAME", Short: c.t("Set a secret: from a prompt, or standard input", "设置密钥:通过提示输入,或从标准输入读取"), Args: c.args(1, 1, "NAME"),
+		Use: "set NAME", Short: c.t("Set a secret: from a prompt, or standard input", "设置密钥：通过提示输入，或从标准输入读取"), Args: c.args(1, 1, "NAME"),
 		Example: "  todosync secret set seeyon-password --tenant 714439 < password.txt",
 	}
-	value := cmd.Flags().String("value", "", c.t("the value; others on this machine can see it", "密钥的值;本机其他用户可能看到"))
+	value := cmd.Flags().String("value", "", c.t("the value; others on this machine can see it", "密钥的值；本机其他用户可能看到"))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *tenant == "" {
 			return c.missing(cmd, "--tenant")
@@ -42,7 +42,7 @@ func (c *cli) secretSetCmd(s *server, tenant *string) *cobra.Command {
 		v := *value
 		if cmd.Flags().Changed("value") {
 			fmt.Fprintln(c.stderr, c.t("warning: a value on the command line can be seen by others and stays in the shell's history",
-				"警告:命令行中的值会被本机其他人看到,并留在 shell 历史中"))
+				"警告：命令行中的值会被本机其他人看到，并留在 shell 历史中"))
 		} else if v, err = c.askSecret(args[0]); err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (c *cli) secretSetCmd(s *server, tenant *string) *cobra.Command {
 // askSecret reads a secret from a prompt without showing it, or from standard input less the line's end.
 func (c *cli) askSecret(name string) (string, error) {
 	if f, ok := c.stdin.(*os.File); ok && terminal(f) {
-		fmt.Fprintf(c.stderr, c.t("Value of %s (not shown): ", "%s 的值(不回显):"), name)
+		fmt.Fprintf(c.stderr, c.t("Value of %s (not shown): ", "%s 的值（不回显）:"), name)
 		b, err := term.ReadPassword(int(f.Fd()))
 		fmt.Fprintln(c.stderr)
 		return string(b), err

@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"todosync/connector"
+	"todosync/internal/natsserver"
 )
 
 func (c *cli) serveCmd() *cobra.Command {
@@ -19,8 +23,8 @@ func (c *cli) serveCmd() *cobra.Command {
 		Use: "serve", Short: c.t("Run the worker and the API", "运行同步服务与 API"), Args: c.args(0, 0, ""),
 		Long: c.t(`Runs everything in one process: NATS JetStream (embedded, unless --nats names another), the store, the worker and the API.
 Settings come from the command line, TODOSYNC_... in the environment, and --config FILE, in this order of weight.`,
-			`在一个进程中运行全部组件:NATS JetStream(默认内置,也可用 --nats 指定外部)、存储、同步服务和 API。
-设置来自命令行、环境变量 TODOSYNC_... 和 --config 文件,优先级依次降低。`),
+			`在一个进程中运行全部组件：NATS JetStream（默认内置，也可用 --nats 指定外部）、存储、同步服务和 API。
+设置来自命令行、环境变量 TODOSYNC_... 和 --config 文件，优先级依次降低。`),
 		Example: "  todosync serve --data-dir /var/lib/todosync --apply /etc/todosync/connections --public-url https://todosync.example.com",
 	}
 	c.configFlags(cmd.Flags(), o)
@@ -34,6 +38,9 @@ Settings come from the command line, TODOSYNC_... in the environment, and --conf
 		if err := o.validate(); err != nil {
 			return &usageError{err.Error(), c.helpHint(cmd)}
 		}
+		if err := o.checkNATS(); err != nil {
+			return err
+		}
 		log, err := c.logger(o)
 		if err != nil {
 			return err
@@ -44,6 +51,18 @@ Settings come from the command line, TODOSYNC_... in the environment, and --conf
 		return c.serve(cmd.Context(), *o, log)
 	}
 	return cmd
+}
+
+// checkNATS finds what is wrong with the embedded NATS's own settings while nothing is started yet.
+func (o *config) checkNATS() error {
+	if !o.embedded() {
+		return nil
+	}
+	err := natsserver.Config{Listen: o.natsListen, ConfigFile: o.natsConfig, StoreDir: filepath.Join(o.dataDir, streamFolder)}.Check()
+	if e, ok := errors.AsType[*connector.Error](err); ok {
+		return &usageError{plain(e), e.Hint}
+	}
+	return err
 }
 
 // private has every file that this process makes from now on be its owner's alone: the data folder holds keys and customers' todos.
@@ -59,7 +78,11 @@ func (c *cli) serve(ctx context.Context, o config, log *slog.Logger) error {
 	if err := a.applyPaths(ctx, o.apply, o.applyForce); err != nil {
 		return errors.Join(err, a.close())
 	}
-	return errors.Join(a.run(ctx), a.close())
+	err = a.run(ctx)
+	if a.lost {
+		return err // the end of the process closes everything
+	}
+	return errors.Join(err, a.close())
 }
 
 // logger makes the program's log on standard error.
@@ -82,7 +105,7 @@ func (c *cli) exposed(f *pflag.FlagSet) error {
 		switch flag.Name {
 		case "nats-password":
 			wrong = append(wrong, fmt.Sprintf(c.t("--nats-password: everybody on this machine can read it; use %s or --nats-password-file",
-				"--nats-password:本机任何人都能看到;请改用 %s 或 --nats-password-file"), envName(flag.Name)))
+				"--nats-password：本机任何人都能看到；请改用 %s 或 --nats-password-file"), envName(flag.Name)))
 		case "nats", "store", "smtp":
 			for a := range strings.SplitSeq(flag.Value.String(), ",") {
 				u, err := url.Parse(a)
@@ -91,7 +114,7 @@ func (c *cli) exposed(f *pflag.FlagSet) error {
 				}
 				if _, has := u.User.Password(); has {
 					wrong = append(wrong, fmt.Sprintf(c.t("--%s: there is a password in the address, where everybody on this machine can read it; use %s or a file",
-						"--%s:地址中含有密码,本机任何人都能看到;请改用 %s 或文件"), flag.Name, envName(flag.Name)))
+						"--%s：地址中含有密码，本机任何人都能看到；请改用 %s 或文件"), flag.Name, envName(flag.Name)))
 				}
 			}
 		}

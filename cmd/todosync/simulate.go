@@ -28,10 +28,10 @@ func (c *cli) simulateCmd() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&vendors, "vendor", oasim.Vendors(), c.t("which OAs", "模拟哪些 OA"))
-	f.StringVar(&listen, "listen", "127.0.0.1:18081", c.t("address of the first; each further one takes the next port", "第一个的监听地址;其余依次使用下一个端口"))
-	f.Float64Var(&conf.FailRate, "fail-rate", 0, c.t("share of calls that fail, 0 to 1", "失败比例,0 到 1"))
+	f.StringVar(&listen, "listen", "127.0.0.1:18081", c.t("address of the first; each further one takes the next port", "第一个的监听地址；其余依次使用下一个端口"))
+	f.Float64Var(&conf.FailRate, "fail-rate", 0, c.t("share of calls that fail, 0 to 1", "失败比例，0 到 1"))
 	f.DurationVar(&conf.Latency, "latency", 0, c.t("wait before each answer", "每次应答前的延迟"))
-	f.Uint64Var(&conf.Seed, "seed", 0, c.t("seed of the failures; 0 takes a new one", "失败的随机种子;0 表示每次不同"))
+	f.Uint64Var(&conf.Seed, "seed", 0, c.t("seed of the failures; 0 takes a new one", "失败的随机种子；0 表示每次不同"))
 	f.StringVar(&conf.User, "user", "", c.t("the only user who may log in", "唯一可登录的用户"))
 	f.StringVar(&conf.Password, "password", "", c.t("his password", "其密码"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -41,14 +41,24 @@ func (c *cli) simulateCmd() *cobra.Command {
 		host, first, err := net.SplitHostPort(listen)
 		port, perr := strconv.Atoi(first)
 		if err != nil || perr != nil || port < 0 || port+len(vendors) > 65536 {
-			return &usageError{fmt.Sprintf(c.t("--listen %s: want an address such as 127.0.0.1:18081", "--listen %s:应为 127.0.0.1:18081 这样的地址"), listen), ""}
+			return &usageError{fmt.Sprintf(c.t("--listen %s: want an address such as 127.0.0.1:18081", "--listen %s：应为 127.0.0.1:18081 这样的地址"), listen), ""}
+		}
+		switch {
+		case len(vendors) == 0:
+			return &usageError{fmt.Sprintf(c.t("--vendor: none is given; want some of %s", "--vendor：未给出；可选 %s"), strings.Join(oasim.Vendors(), ", ")), ""}
+		case !(conf.FailRate >= 0 && conf.FailRate <= 1): // NaN is neither
+			return &usageError{fmt.Sprintf(c.t("--fail-rate %v: want a share from 0 to 1", "--fail-rate %v：应为 0 到 1 之间的比例"), conf.FailRate), ""}
+		case conf.Latency < 0:
+			return &usageError{fmt.Sprintf(c.t("--latency %s: want 0 or more, such as 50ms", "--latency %s：应为 0 或更大，如 50ms"), conf.Latency), ""}
+		}
+		for _, v := range vendors {
+			if !slices.Contains(oasim.Vendors(), v) {
+				return &usageError{fmt.Sprintf(c.t("--vendor %s: want some of %s", "--vendor %s：只能是 %s"), v, strings.Join(oasim.Vendors(), ", ")), ""}
+			}
 		}
 		var sims oas
 		defer func() { sims.close() }()
 		for i, v := range vendors {
-			if !slices.Contains(oasim.Vendors(), v) {
-				return &usageError{fmt.Sprintf(c.t("--vendor %s: want some of %s", "--vendor %s:只能是 %s"), v, strings.Join(oasim.Vendors(), ", ")), ""}
-			}
 			at := net.JoinHostPort(host, strconv.Itoa(port+i))
 			if port == 0 {
 				at = listen
@@ -60,7 +70,7 @@ func (c *cli) simulateCmd() *cobra.Command {
 				return err
 			}
 			sims = append(sims, o)
-			fmt.Fprintf(c.stdout, c.t("%-10s at %s   (its inbox: %s/_sim/todos)\n", "%-10s 地址 %s   (待办箱:%s/_sim/todos)\n"), v, o.address, o.address)
+			fmt.Fprintf(c.stdout, c.t("%-10s at %s   (its inbox: %s/_sim/todos)\n", "%-10s 地址 %s   （待办箱：%s/_sim/todos）\n"), v, o.address, o.address)
 		}
 		<-cmd.Context().Done()
 		return nil

@@ -58,9 +58,9 @@ func (c *cli) tell(err error) int {
 	} else if e, ok := errors.AsType[*connector.Error](err); ok {
 		text, hint = plain(e), e.Hint
 	}
-	fmt.Fprintln(c.stderr, "todosync: "+text)
+	fmt.Fprintln(c.stderr, "todosync: "+shown(text))
 	if hint != "" {
-		fmt.Fprintln(c.stderr, "  "+hint)
+		fmt.Fprintln(c.stderr, "  "+shown(hint))
 	}
 	return code
 }
@@ -69,10 +69,10 @@ func (c *cli) tell(err error) int {
 func (c *cli) tellProblems(w io.Writer, ps file.Problems) {
 	for _, p := range ps {
 		if p.Warning {
-			fmt.Fprintln(w, p.String()+c.t(" (warning)", "(警告)"))
+			fmt.Fprintln(w, shown(p.String())+c.t(" (warning)", "（警告）"))
 			continue
 		}
-		fmt.Fprintln(w, p.String())
+		fmt.Fprintln(w, shown(p.String()))
 	}
 }
 
@@ -113,7 +113,7 @@ func (c *cli) wrongFlag(cmd *cobra.Command, err error) error {
 // wrongValue says that a flag or variable has a value that it cannot have.
 func (c *cli) wrongValue(where, value string, why error) string {
 	if value == "" {
-		return fmt.Sprintf(c.t("%s: the value is empty: %s", "%s:值为空:%s"), where, reason(why))
+		return fmt.Sprintf(c.t("%s: the value is empty: %s", "%s：值为空：%s"), where, reason(why))
 	}
 	return fmt.Sprintf("%s %s: %s", where, value, reason(why))
 }
@@ -128,7 +128,7 @@ func reason(err error) string {
 }
 
 func (c *cli) helpHint(cmd *cobra.Command) string {
-	return fmt.Sprintf(c.t("See: %s --help", "用法见:%s --help"), cmd.CommandPath())
+	return fmt.Sprintf(c.t("See: %s --help", "用法见：%s --help"), cmd.CommandPath())
 }
 
 // args checks the number of arguments; max < 0 is no bound. what names them for the message.

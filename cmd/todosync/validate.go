@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +23,7 @@ var problemColumns = [...]column{
 
 func (c *cli) validateCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "validate -f PATH", Short: c.t("Check connection and tenant files, without a server", "检查连接文件和租户文件,无需服务器"), Args: c.args(0, 0, ""),
+		Use: "validate -f PATH", Short: c.t("Check connection and tenant files, without a server", "检查连接文件和租户文件，无需服务器"), Args: c.args(0, 0, ""),
 		Example: "  todosync validate -f connections/",
 	}
 	paths := c.fileFlag(cmd)
@@ -30,7 +32,10 @@ func (c *cli) validateCmd() *cobra.Command {
 		if len(*paths) == 0 {
 			return c.missing(cmd, "-f PATH")
 		}
-		docs, problems := file.ReadFiles(*paths, c.fileOptions(*public))
+		docs, problems, err := c.readSettings(*paths, c.fileOptions(*public))
+		if err != nil {
+			return err
+		}
 		if c.output != "" && c.output != "table" {
 			items := make([]json.RawMessage, 0, len(problems))
 			for _, p := range problems {
@@ -46,7 +51,8 @@ func (c *cli) validateCmd() *cobra.Command {
 		} else {
 			c.tellProblems(c.stdout, problems)
 			if problems.Err() == nil {
-				fmt.Fprintf(c.stdout, c.t("%d documents, no mistake\n", "%d 个文档,没有错误\n"), len(docs))
+				n := len(docs)
+				fmt.Fprintln(c.stdout, c.t(plural(n, "1 document", "%d documents")+", no mistake", fmt.Sprintf("%d 个文档，没有错误", n)))
 			}
 		}
 		if problems.Err() != nil {
@@ -57,9 +63,26 @@ func (c *cli) validateCmd() *cobra.Command {
 	return cmd
 }
 
+// readSettings reads settings files and folders, or standard input for a dash alone.
+func (c *cli) readSettings(paths []string, o file.Options) ([]file.Document, file.Problems, error) {
+	if !slices.Contains(paths, "-") {
+		docs, problems := file.ReadFiles(paths, o)
+		return docs, problems, nil
+	}
+	if len(paths) > 1 {
+		return nil, nil, &usageError{c.t("-f - is standard input, and goes with no other file", "-f - 表示标准输入，不能与其他文件同用"), ""}
+	}
+	src, err := io.ReadAll(c.stdin)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read standard input: %w", err)
+	}
+	docs, problems := file.Parse("stdin", src, o)
+	return docs, problems, nil
+}
+
 // fileFlag gives cmd the flag -f for settings files and folders.
 func (c *cli) fileFlag(cmd *cobra.Command) *[]string {
-	return cmd.Flags().StringSliceP("file", "f", nil, c.t("file or folder, again for more", "文件或目录,可重复"))
+	return cmd.Flags().StringSliceP("file", "f", nil, c.t("file or folder, again for more", "文件或目录，可重复"))
 }
 
 // publicFlag gives cmd the address that #F117 and #F118 stand for, where no server is asked.

@@ -48,7 +48,7 @@ func (d *draft) check(n *node, s *shape, path string) {
 func (d *draft) checkItems(n *node, s *shape, path string) {
 	for i, item := range n.items {
 		if item.kind == nullKind {
-			d.bad(item, index(path, i), say("an empty value in a list: write it, or take it out", "列表中有空值:请填写或删除"))
+			d.bad(item, index(path, i), say("an empty value in a list: write it, or take it out", "列表中有空值：请填写或删除"))
 			continue
 		}
 		d.check(item, s, index(path, i))
@@ -57,13 +57,13 @@ func (d *draft) checkItems(n *node, s *shape, path string) {
 
 func (d *draft) checkMembers(n *node, s *shape, path string) {
 	if n.kind != mappingKind {
-		d.wrongKind(n, path, say("a mapping (name: value)", "映射(名称: 值)"))
+		d.wrongKind(n, path, say("a mapping (name: value)", "映射（名称：值）"))
 		return
 	}
 	for i, m := range n.members {
 		at := join(path, m.name)
 		if first := d.earlier(n.members[:i], m.name, s.folds); first != nil {
-			d.problem(m.at, at, say("this name stands here twice; the first is on line %d", "名称重复,第一次出现在第 %d 行"), first.at.line+d.offset)
+			d.problem(m.at, at, say("this name stands here twice; the first is on line %d", "名称重复，第一次出现在第 %d 行"), first.at.line+d.offset)
 			m.value.bad = true
 			continue
 		}
@@ -95,14 +95,14 @@ func (d *draft) unknown(m member, s *shape, path string) {
 			d.meant = map[string]bool{}
 		}
 		d.meant[join(path, near)] = true
-		d.problem(m.at, join(path, m.name), say("unknown member %q, perhaps %q is meant", "没有成员 %q,是否想写 %q"), m.name, near)
+		d.problem(m.at, join(path, m.name), say("unknown member %q, perhaps %q is meant", "没有成员 %q，是否想写 %q"), m.name, near)
 		return
 	}
 	if elsewhere := d.shape.pathOf(m.name); elsewhere != "" {
-		d.problem(m.at, join(path, m.name), say("unknown member %q here; it stands as %s", "此处没有成员 %q,应写在 %s"), m.name, elsewhere)
+		d.problem(m.at, join(path, m.name), say("unknown member %q here; it stands as %s", "此处没有成员 %q，应写在 %s"), m.name, elsewhere)
 		return
 	}
-	d.problem(m.at, join(path, m.name), say("unknown member %q; known here: %s", "没有成员 %q;此处可用:%s"),
+	d.problem(m.at, join(path, m.name), say("unknown member %q; known here: %s", "没有成员 %q；此处可用：%s"),
 		excerpt(m.name), strings.Join(known, ", "))
 }
 
@@ -131,7 +131,7 @@ func (d *draft) checkText(n *node, s *shape, path string) {
 		return
 	}
 	if near := nearest(n.text, s.enum); near != "" {
-		d.bad(n, path, say("%q is not one of %s; perhaps %q is meant", "%q 不在 %s 之中,是否想写 %q"),
+		d.bad(n, path, say("%q is not one of %s; perhaps %q is meant", "%q 不在 %s 之中，是否想写 %q"),
 			excerpt(n.text), strings.Join(s.enum, ", "), near)
 		return
 	}
@@ -155,14 +155,14 @@ func (d *draft) checkScalar(n *node, s *shape, path string) {
 	case durationForm:
 		_, err := connector.ParseDuration(n.text)
 		if n.kind == mappingKind || n.kind == sequenceKind || err != nil {
-			d.wrongKind(n, path, say("a duration such as 500ms, 10s, 5m, 2h or 90d", "时长,如 500ms、10s、5m、2h、90d"))
+			d.wrongKind(n, path, say("a duration such as 500ms, 10s, 5m, 2h or 90d", "时长，如 500ms、10s、5m、2h、90d"))
 			return
 		}
 		n.kind = textKind
 	case rateForm:
 		_, err := connector.ParseRate(n.text)
 		if n.kind != textKind || err != nil {
-			d.wrongKind(n, path, say("a rate such as 100/s, 20/m or 1000/h", "速率,如 100/s、20/m、1000/h"))
+			d.wrongKind(n, path, say("a rate such as 100/s, 20/m or 1000/h", "速率，如 100/s、20/m、1000/h"))
 			return
 		}
 	default:
@@ -175,11 +175,11 @@ func (d *draft) wrongKind(n *node, path string, want phrase) {
 	wanted := want.in(d.lang)
 	switch n.kind {
 	case mappingKind:
-		d.bad(n, path, say("want %s, not a mapping", "应为%s,而不是映射"), wanted)
+		d.bad(n, path, say("want %s, not a mapping", "应为%s，而不是映射"), wanted)
 	case sequenceKind:
-		d.bad(n, path, say("want %s, not a list", "应为%s,而不是列表"), wanted)
+		d.bad(n, path, say("want %s, not a list", "应为%s，而不是列表"), wanted)
 	default:
-		d.bad(n, path, say("want %s, not %q", "应为%s,而不是 %q"), wanted, excerpt(n.text))
+		d.bad(n, path, say("want %s, not %q", "应为%s，而不是 %q"), wanted, excerpt(n.text))
 	}
 }
 

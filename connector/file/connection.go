@@ -31,8 +31,8 @@ func (d *draft) connection(doc *Document, tenants map[string]map[string]mapping.
 	}
 	completeDefaults(&c, d)
 	d.identity(c.Tenant)
-	if d.required("name", c.Name, say("the connection's name, such as seeyon-hq", "连接名,如 seeyon-hq")) && !ValidName(c.Name) {
-		d.wrong("name", say("%q: want 1 to 63 of a-z 0-9 -", "%q:应为 1 至 63 个 a-z 0-9 - 字符"), excerpt(c.Name))
+	if d.required("name", c.Name, say("the connection's name, such as seeyon-hq", "连接名，如 seeyon-hq")) && !ValidName(c.Name) {
+		d.wrong("name", say("%q: want 1 to 63 of a-z 0-9 -", "%q：应为 1 至 63 个 a-z 0-9 - 字符"), excerpt(c.Name))
 	}
 	k := d.compiler(&c, tenants, asked)
 	d.checkResult("result", &c.Result)
@@ -126,11 +126,11 @@ func (d *draft) checkResult(path string, r *connector.Result) {
 		d.checkPath(path+"."+m.name, m.path)
 	}
 	if r.CodeName != "" && len(r.SuccessCode) == 0 {
-		d.wrong(path+".successCode", say("is missing: with codeName set, say which code means success", "缺少:设置了 codeName 就要写明成功码"))
+		d.wrong(path+".successCode", say("is missing: with codeName set, say which code means success", "缺少：设置了 codeName 就要写明成功码"))
 	}
 	if len(r.Partial.Codes) > 0 && r.Partial.Accounts == "" {
 		d.wrong(path+".partial.accounts", say("is missing: the path at which the answer names the accounts that failed",
-			"缺少:应答中失败账号所在的路径"))
+			"缺少：应答中失败账号所在的路径"))
 	}
 }
 
@@ -150,9 +150,9 @@ func (d *draft) checkFlow(c *connector.Connection, k *compiler) {
 		at := d.item("freeze", i)
 		if !k.codes[code] {
 			if near := nearest(code, k.known()); near != "" {
-				d.wrong(at, say("there is no field %q, perhaps %q is meant", "没有字段 %q,是否想写 %q"), excerpt(code), near)
+				d.wrong(at, say("there is no field %q, perhaps %q is meant", "没有字段 %q，是否想写 %q"), excerpt(code), near)
 			} else {
-				d.wrong(at, say("there is no field %q; write a code such as F055", "没有字段 %q;应写编码,如 F055"), excerpt(code))
+				d.wrong(at, say("there is no field %q; write a code such as F055", "没有字段 %q；应写编码，如 F055"), excerpt(code))
 			}
 		}
 	}
@@ -163,33 +163,33 @@ func (d *draft) checkFlow(c *connector.Connection, k *compiler) {
 	}{{"when.types", c.When.Types}, {"when.objects", c.When.Objects}} {
 		for i, v := range list.values {
 			if v == "" {
-				d.wrong(d.item(list.path, i), say("is empty: it would match nothing", "为空:不会匹配任何事件"))
+				d.wrong(d.item(list.path, i), say("is empty: it would match nothing", "为空：不会匹配任何事件"))
 			}
 		}
 	}
 	d.checkPath("when.receivers.path", c.When.Receivers.Path)
 	switch w := c.When.Receivers; {
 	case w.Path != "" && len(w.In) == 0:
-		d.wrong("when.receivers.in", say("is missing: the values of %s that are this connection's", "缺少:属于本连接的 %s 的取值"), w.Path)
+		d.wrong("when.receivers.in", say("is missing: the values of %s that are this connection's", "缺少：属于本连接的 %s 的取值"), w.Path)
 	case w.Path == "" && len(w.In) > 0:
-		d.wrong("when.receivers.path", say("is missing: the receiver's member that is compared with in", "缺少:与 in 比较的接收人成员"))
+		d.wrong("when.receivers.path", say("is missing: the receiver's member that is compared with in", "缺少：与 in 比较的接收人成员"))
 	}
 	if c.Bindings.Auto != nil {
 		if d.required("bindings.auto.from", c.Bindings.Auto.From, say("the member that is the account, such as ext.employeeNo",
-			"作为账号的成员,如 ext.employeeNo")) {
+			"作为账号的成员，如 ext.employeeNo")) {
 			d.checkPath("bindings.auto.from", c.Bindings.Auto.From)
 		}
 	}
 	on := func(s connector.Scene) bool { return c.Scenes[s] != nil && c.Scenes[s].Enabled }
 	off := c.Scenes[connector.SceneEdit] != nil && !c.Scenes[connector.SceneEdit].Enabled
 	if c.EditAs == connector.EditAsRecreate && !off && !(on(connector.SceneCreate) && on(connector.SceneDelete)) {
-		d.warn("editAs", say("recreate deletes and creates, and one of the two scenes is off: edits are not sent", "recreate 先删后建,而其中一个场景未开启:编辑不会推送"))
+		d.warn("editAs", say("recreate deletes and creates, and one of the two scenes is off: edits are not sent", "recreate 先删后建，而其中一个场景未开启：编辑不会推送"))
 	}
 	if c.Reopen == connector.ReopenEdit && !on(connector.SceneEdit) && on(connector.SceneCreate) {
 		d.wrong("reopen", say("edit needs the scene edit turned on", "edit 需要开启 edit 场景"))
 	}
 	if i := c.Import; i != nil && i.Enabled && i.Every < connector.Duration(time.Second) {
-		d.wrong("import.every", say("want at least 1s, such as 1m", "至少 1s,如 1m"))
+		d.wrong("import.every", say("want at least 1s, such as 1m", "至少 1s，如 1m"))
 	}
 }
 
@@ -206,7 +206,7 @@ func (d *draft) checkReceivers(path string, m connector.ReceiverMode) {
 // checkRetry checks when and how often something is tried.
 func (d *draft) checkRetry(c *connector.Connection) {
 	if c.Retry.Enabled && len(c.Retry.Schedule) == 0 {
-		d.wrong("retry.schedule", say("is empty: write the waits, or enabled: false", "为空:请写等待时间,或 enabled: false"))
+		d.wrong("retry.schedule", say("is empty: write the waits, or enabled: false", "为空：请写等待时间，或 enabled: false"))
 	}
 	if len(c.Retry.Schedule) > maxSchedule {
 		d.wrong("retry.schedule", say("more than %d waits", "超过 %d 次"), maxSchedule)
@@ -216,12 +216,12 @@ func (d *draft) checkRetry(c *connector.Connection) {
 	}
 	d.positive("retry.giveUpAfter", c.Retry.GiveUpAfter)
 	if c.Down.After < 0 {
-		d.wrong("down.after", say("want 0 (off) or more", "应为 0(关闭)或更大"))
+		d.wrong("down.after", say("want 0 (off) or more", "应为 0（关闭）或更大"))
 	}
 	if p := c.Down.Probe; len(p) != 2 {
-		d.wrong("down.probe", say("want two durations: the first wait and the longest, such as [1s, 60s]", "应为两个时长:首次与最长等待,如 [1s, 60s]"))
+		d.wrong("down.probe", say("want two durations: the first wait and the longest, such as [1s, 60s]", "应为两个时长：首次与最长等待，如 [1s, 60s]"))
 	} else if p[0] <= 0 || p[0] > p[1] {
-		d.wrong("down.probe", say("want more than 0, the longer wait second", "应大于 0,且长的在后"))
+		d.wrong("down.probe", say("want more than 0, the longer wait second", "应大于 0，且长的在后"))
 	}
 	if n := c.Limits.Concurrency; n < 1 || n > maxConcurrency {
 		d.wrong("limits.concurrency", say("want 1 to %d", "应为 1 至 %d"), maxConcurrency)
@@ -229,7 +229,7 @@ func (d *draft) checkRetry(c *connector.Connection) {
 	d.positive("timeouts.connect", c.Timeouts.Connect)
 	d.positive("timeouts.total", c.Timeouts.Total)
 	if c.Timeouts.Connect > c.Timeouts.Total {
-		d.warn("timeouts.connect", say("is longer than timeouts.total (%s), which ends the attempt", "大于 timeouts.total(%s),会先到总时限"), c.Timeouts.Total)
+		d.warn("timeouts.connect", say("is longer than timeouts.total (%s), which ends the attempt", "大于 timeouts.total(%s)，会先到总时限"), c.Timeouts.Total)
 	}
 }
 
@@ -243,7 +243,7 @@ func (d *draft) positive(path string, v connector.Duration) {
 func (d *draft) checkTransport(c *connector.Connection) {
 	t := c.TLS
 	if !slices.Contains([]string{"1.0", "1.1", "1.2", "1.3"}, t.MinVersion) {
-		d.wrong("tls.minVersion", say("want 1.0, 1.1, 1.2 or 1.3, not %q", "应为 1.0、1.1、1.2 或 1.3,而不是 %q"), excerpt(t.MinVersion))
+		d.wrong("tls.minVersion", say("want 1.0, 1.1, 1.2 or 1.3, not %q", "应为 1.0、1.1、1.2 或 1.3，而不是 %q"), excerpt(t.MinVersion))
 	}
 	if (t.CertFile == "") != (t.KeyFile == "") {
 		d.wrong("tls", say("certFile and keyFile go together", "certFile 与 keyFile 须同时填写"))
@@ -255,16 +255,16 @@ func (d *draft) checkTransport(c *connector.Connection) {
 		}
 	}
 	if t.InsecureSkipVerify {
-		d.warn("tls.insecureSkipVerify", say("anybody on the way can read and change what is sent; a pin is safer", "途中任何人都可读取和篡改内容;用 pin 更安全"))
+		d.warn("tls.insecureSkipVerify", say("anybody on the way can read and change what is sent; a pin is safer", "途中任何人都可读取和篡改内容；用 pin 更安全"))
 	}
 	if c.Proxy != "" {
 		if u, err := url.Parse(c.Proxy); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			d.wrong("proxy", say("want an address such as http://proxy:3128", "应为地址,如 http://proxy:3128"))
+			d.wrong("proxy", say("want an address such as http://proxy:3128", "应为地址，如 http://proxy:3128"))
 		}
 	}
 	for i, host := range c.AllowHosts {
 		if host == "" || strings.ContainsAny(host, "/ @?#") {
-			d.wrong(d.item("allowHosts", i), say("want a host such as oa.example.com", "应为主机名,如 oa.example.com"))
+			d.wrong(d.item("allowHosts", i), say("want a host such as oa.example.com", "应为主机名，如 oa.example.com"))
 		}
 	}
 }

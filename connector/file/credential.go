@@ -22,10 +22,10 @@ func (k *compiler) token() {
 		if d.given("token.request") {
 			d.required("token.request.address", r.Address, say("where the token is fetched", "获取令牌的地址"))
 		} else {
-			d.wrong("token.request", say("is missing: the request that fetches the token", "缺少:获取令牌的请求"))
+			d.wrong("token.request", say("is missing: the request that fetches the token", "缺少：获取令牌的请求"))
 		}
 		if d.required("token.value", t.Value, say("where the token stands in the answer: a path, or `text` for the whole body",
-			"令牌在应答中的路径,或 `text` 表示整个应答")) && t.Value != "text" {
+			"令牌在应答中的路径，或 `text` 表示整个应答")) && t.Value != "text" {
 			d.checkPath("token.value", t.Value)
 		}
 	}
@@ -41,7 +41,7 @@ func (k *compiler) token() {
 	}
 	for i, status := range t.RefreshOn.Status {
 		if status < 100 || status > 599 {
-			d.wrong(d.item("token.refreshOn.status", i), say("want an HTTP status such as 401", "应为 HTTP 状态码,如 401"))
+			d.wrong(d.item("token.refreshOn.status", i), say("want an HTTP status such as 401", "应为 HTTP 状态码，如 401"))
 		}
 	}
 }
@@ -56,7 +56,7 @@ func (k *compiler) tokenSend(t *connector.TokenSettings) {
 	}
 	switch n := d.node("token.send"); {
 	case !d.given("token.send"):
-		d.wrong("token.send", say("is missing: {header: NAME}, {query: NAME} or {bearer: true}", "缺少:{header: 名称}、{query: 名称} 或 {bearer: true}"))
+		d.wrong("token.send", say("is missing: {header: NAME}, {query: NAME} or {bearer: true}", "缺少：{header: 名称}、{query: 名称} 或 {bearer: true}"))
 	case places != 1 && n != nil && !anyBad(n):
 		d.wrong("token.send", say("want exactly one of header, query and bearer", "header、query、bearer 须且只须填一个"))
 	case t.Send.Header != "" && !validHeader(t.Send.Header):
@@ -80,7 +80,7 @@ func (k *compiler) credentials() {
 	if b := k.c.Basic; b != nil {
 		authorized = append(authorized, "basic")
 		d.required("basic.user", b.User, say("the user's name", "用户名"))
-		d.required("basic.password", b.Password, say("the password, such as ${secret:oa-password}", "密码,如 ${secret:oa-password}"))
+		d.required("basic.password", b.Password, say("the password, such as ${secret:oa-password}", "密码，如 ${secret:oa-password}"))
 		k.text("basic.user", b.User)
 		k.text("basic.password", b.Password)
 		d.plainSecret("basic.password", b.Password)
@@ -91,7 +91,7 @@ func (k *compiler) credentials() {
 			k.address("oauth2.address", o.Address, mapping.Options{Receivers: mapping.Each}, d.r.sample.bare(k.c))
 		}
 		d.required("oauth2.clientId", o.ClientID, say("the client's id", "客户端 ID"))
-		d.required("oauth2.clientSecret", o.ClientSecret, say("the client's secret, such as ${secret:oa-client}", "客户端密钥,如 ${secret:oa-client}"))
+		d.required("oauth2.clientSecret", o.ClientSecret, say("the client's secret, such as ${secret:oa-client}", "客户端密钥，如 ${secret:oa-client}"))
 		k.text("oauth2.clientId", o.ClientID)
 		k.text("oauth2.clientSecret", o.ClientSecret)
 		d.plainSecret("oauth2.clientSecret", o.ClientSecret)
@@ -108,7 +108,7 @@ func (k *compiler) credentials() {
 		}
 	}
 	if len(authorized) > 1 {
-		d.wrong(authorized[len(authorized)-1], say("the Authorization header is written by %s too: keep one", "Authorization 请求头还由 %s 设置:请只保留一个"),
+		d.wrong(authorized[len(authorized)-1], say("the Authorization header is written by %s too: keep one", "Authorization 请求头还由 %s 设置：请只保留一个"),
 			strings.Join(authorized[:len(authorized)-1], ", "))
 	}
 }
@@ -122,7 +122,7 @@ func (k *compiler) text(path, src string) {
 func (d *draft) plainSecret(path, value string) {
 	if value != "" && !strings.Contains(value, "${") && d.node(path) != nil {
 		d.warn(path, say("a secret stands in the file itself: set it with `todosync secret set` and write ${secret:NAME}",
-			"密钥直接写在文件里:请用 `todosync secret set` 保存并写 ${secret:名称}"))
+			"密钥直接写在文件里：请用 `todosync secret set` 保存并写 ${secret:名称}"))
 	}
 }
 
@@ -133,7 +133,7 @@ func (k *compiler) sign() {
 		return
 	}
 	d := k.d
-	d.required("sign.over", string(s.Over), say("what is signed: sortedFields, body or template", "签名内容:sortedFields、body 或 template"))
+	d.required("sign.over", string(s.Over), say("what is signed: sortedFields, body or template", "签名内容：sortedFields、body 或 template"))
 	d.required("sign.hash", string(s.Hash), say("such as md5 or hmac-sha256", "如 md5、hmac-sha256"))
 	switch {
 	case s.Over == connector.SignTemplate:
@@ -143,10 +143,10 @@ func (k *compiler) sign() {
 	}
 	switch {
 	case s.Hash.Keyed():
-		d.required("sign.key", s.Key, say("the key, such as ${secret:app}", "密钥,如 ${secret:app}"))
+		d.required("sign.key", s.Key, say("the key, such as ${secret:app}", "密钥，如 ${secret:app}"))
 		d.plainSecret("sign.key", s.Key)
 	case s.Key != "":
-		d.wrong("sign.key", say("is for the hmac hashes only; for others use prefix or suffix", "只用于 hmac;其他哈希请用 prefix 或 suffix"))
+		d.wrong("sign.key", say("is for the hmac hashes only; for others use prefix or suffix", "只用于 hmac；其他哈希请用 prefix 或 suffix"))
 	}
 	k.signPlace("sign.into", s.Into)
 	if t := s.Timestamp; t != nil {
@@ -179,7 +179,7 @@ func (k *compiler) signPlace(path string, p connector.SignPlace) {
 	n := k.d.node(path)
 	switch {
 	case !k.d.given(path):
-		k.d.wrong(path, say("is missing: {field: NAME}, {header: NAME} or {query: NAME}", "缺少:{field: 名称}、{header: 名称} 或 {query: 名称}"))
+		k.d.wrong(path, say("is missing: {field: NAME}, {header: NAME} or {query: NAME}", "缺少：{field: 名称}、{header: 名称} 或 {query: 名称}"))
 	case places != 1 && n != nil && !anyBad(n):
 		k.d.wrong(path, say("want exactly one of field, header and query", "field、header、query 须且只须填一个"))
 	case p.Header != "" && !validHeader(p.Header):

@@ -164,10 +164,10 @@ func (d *draft) required(path, value string, what phrase) bool {
 	switch {
 	case n == nil && d.meant[path]:
 	case n == nil:
-		d.wrong(path, say("is missing: %s", "缺少:%s"), what.in(d.lang))
+		d.wrong(path, say("is missing: %s", "缺少：%s"), what.in(d.lang))
 	case n.bad:
 	case strings.TrimSpace(value) == "":
-		d.wrong(path, say("is empty: %s", "为空:%s"), what.in(d.lang))
+		d.wrong(path, say("is empty: %s", "为空：%s"), what.in(d.lang))
 	default:
 		return true
 	}
@@ -194,16 +194,16 @@ func (d *draft) header() bool {
 func (d *draft) headerWrong(name, want string) {
 	v := d.root.value(name)
 	if v == nil {
-		d.problem(d.top(), name, say("is missing: want %s", "缺少:应为 %s"), want)
+		d.problem(d.top(), name, say("is missing: want %s", "缺少：应为 %s"), want)
 		return
 	}
-	d.bad(v, name, say("want %s, not %q", "应为 %s,而不是 %q"), want, excerpt(v.text))
+	d.bad(v, name, say("want %s, not %q", "应为 %s，而不是 %q"), want, excerpt(v.text))
 }
 
 // fill decodes a merged tree over its defaults.
 func (d *draft) fill(n *node, into any) bool {
 	if err := json.Unmarshal(appendJSON(nil, n, d.shape), into); err != nil {
-		d.problem(d.top(), "", say("cannot be read: %s", "无法读取:%s"), err)
+		d.problem(d.top(), "", say("cannot be read: %s", "无法读取：%s"), err)
 		return false
 	}
 	return true
@@ -211,8 +211,8 @@ func (d *draft) fill(n *node, into any) bool {
 
 // identity checks the names that tell documents apart.
 func (d *draft) identity(tenant string) {
-	if d.required("tenant", tenant, say("the CRM enterprise's id, such as \"714439\"", "CRM 企业号,如 \"714439\"")) && !connector.ValidTenant(tenant) {
-		d.wrong("tenant", say("%q: want 1 to 64 of A-Z a-z 0-9 _ -", "%q:应为 1 至 64 个 A-Z a-z 0-9 _ - 字符"), excerpt(tenant))
+	if d.required("tenant", tenant, say("the CRM enterprise's id, such as \"714439\"", "CRM 企业号，如 \"714439\"")) && !connector.ValidTenant(tenant) {
+		d.wrong("tenant", say("%q: want 1 to 64 of A-Z a-z 0-9 _ -", "%q：应为 1 至 64 个 A-Z a-z 0-9 _ - 字符"), excerpt(tenant))
 	}
 }
 

@@ -179,7 +179,7 @@ func (r *reader) unreadable(path string, err error) {
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pe.Err
 	}
-	r.whole(path, false, say("cannot be read: %s", "无法读取:%s"), err)
+	r.whole(path, false, say("cannot be read: %s", "无法读取：%s"), err)
 }
 
 // whole tells of a file as such.
@@ -210,7 +210,7 @@ func (r *reader) load(name string, src []byte) {
 			}
 			if len(doc.text) > maxDocument {
 				r.unread(name, doc.offset, broken(place{1, 1}, say("the document is larger than %d MiB: too large to be settings",
-					"文档超过 %d MiB,不像配置"), maxDocument>>20))
+					"文档超过 %d MiB，不像配置"), maxDocument>>20))
 				continue
 			}
 			n, fault := readYAML(doc.text)
@@ -277,7 +277,7 @@ func (r *reader) finish() ([]Document, Problems) {
 	if len(out) > maxProblems {
 		out = append(out[:maxProblems], Problem{
 			File:    out[maxProblems].File,
-			Message: say("and more: only the first %d mistakes are told", "错误过多:只列出前 %d 个").in(r.o.Lang, maxProblems),
+			Message: say("and more: only the first %d mistakes are told", "错误过多：只列出前 %d 个").in(r.o.Lang, maxProblems),
 		})
 	}
 	return docs, out
@@ -314,7 +314,7 @@ func (r *reader) clashes() {
 		if d.shape == r.tenant {
 			member = "tenant"
 		}
-		d.wrong(member, say("the same %s stands in %s, line %d, too", "%s 重复:%s 第 %d 行也有"),
+		d.wrong(member, say("the same %s stands in %s, line %d, too", "%s 重复：%s 第 %d 行也有"),
 			strings.ToLower(key[0])+" "+strings.TrimSuffix(key[1]+"/"+key[2], "/"), other.file, other.top().line+other.offset)
 	}
 }

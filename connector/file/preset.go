@@ -19,15 +19,15 @@ func (d *draft) overPreset() []preset.Variable {
 	_, d.presetAt = d.lookup("preset")
 	if !slices.Contains(preset.Names(), name) {
 		if near := nearest(name, preset.Names()); near != "" {
-			d.wrong("preset", say("there is no preset %q, perhaps %q is meant", "没有预置 %q,是否想写 %q"), excerpt(name), near)
+			d.wrong("preset", say("there is no preset %q, perhaps %q is meant", "没有预置 %q，是否想写 %q"), excerpt(name), near)
 		} else {
-			d.wrong("preset", say("there is no preset %q; there are %s", "没有预置 %q;可用:%s"), excerpt(name), strings.Join(preset.Names(), ", "))
+			d.wrong("preset", say("there is no preset %q; there are %s", "没有预置 %q；可用：%s"), excerpt(name), strings.Join(preset.Names(), ", "))
 		}
 		return nil
 	}
 	under, err := d.r.preset(name)
 	if err != nil {
-		d.wrong("preset", say("cannot be read: %s", "无法读取:%s"), err)
+		d.wrong("preset", say("cannot be read: %s", "无法读取：%s"), err)
 		return nil
 	}
 	d.merged = merge(under.tree, d.root, d.shape)
@@ -43,11 +43,11 @@ func (d *draft) overPreset() []preset.Variable {
 		scenes, apart := d.spared(v.Name)
 		for _, scene := range scenes {
 			d.off = append(d.off, scene)
-			d.warn("scenes."+scene, say("is off: preset %s needs the variable %s for it: %s", "未开启:预置 %s 的该场景需要变量 %s:%s"),
+			d.warn("scenes."+scene, say("is off: preset %s needs the variable %s for it: %s", "未开启：预置 %s 的该场景需要变量 %s:%s"),
 				name, v.Name, v.About.In(d.lang))
 		}
 		if !apart {
-			d.wrong("variables."+v.Name, say("preset %s needs this variable: %s", "预置 %s 需要该变量:%s"), name, v.About.In(d.lang))
+			d.wrong("variables."+v.Name, say("preset %s needs this variable: %s", "预置 %s 需要该变量：%s"), name, v.About.In(d.lang))
 		}
 	}
 	return missing

@@ -13,7 +13,7 @@ func sampleTime() time.Time { return time.Date(2024, 11, 5, 1, 30, 0, 0, time.UT
 // The sample events, one a kind. Their values hold what breaks a template that is not escaped well.
 const (
 	sampleObject = `{"id":"67298f0c9b3c1a0001a2b3c4","version":3,"type":"approval","status":"pending",` +
-		`"title":"待审批:报价单 \"Q-2024-118\"","itemTitle":"报价单审批","content":"金额 10,000.00 & 折扣 <5%",` +
+		`"title":"待审批：报价单 \"Q-2024-118\"","itemTitle":"报价单审批","content":"金额 10,000.00 & 折扣 <5%",` +
 		`"createdAt":"2024-11-05T09:29:58+08:00","dueAt":"2024-11-06T18:00:00+08:00",` +
 		`"url":"https://crm.example.com/todo/67298f0c","mobileUrl":"https://m.crm.example.com/todo/67298f0c",` +
 		`"object":{"apiName":"QuoteObj","label":"报价单","dataId":"6729aa","name":"Q-2024-118"},` +
@@ -70,6 +70,7 @@ func (s *samples) scope(scene connector.Scene, c *connector.Connection, as mappi
 		Receivers:    []mapping.Person{{ID: "1002", Name: "韩梅梅", Account: "hanmeimei", AccountName: "韩梅梅"}},
 		Secret:       func(name string) (string, error) { return "secret-" + name, nil },
 		UUID:         func() string { return "0192f8a0-0000-4000-8000-000000000002" },
+		Sample:       true,
 	}
 	if as != mapping.Each && as != "" {
 		out.Receivers = append(out.Receivers, mapping.Person{ID: "1003", Name: `Ann "A" <B> & Co`, Account: "ann", AccountName: "Ann"})

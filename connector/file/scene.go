@@ -41,7 +41,7 @@ func (k *compiler) scene(s connector.Scene, settings *connector.SceneSettings) {
 		d.required(path+".address", settings.Address, say("where the OA takes this call", "OA 接口地址"))
 		if bodied(settings.Method) {
 			d.required(path+".body", settings.Body, say("the template of what is sent (a GET or DELETE may go without)",
-				"请求体模板(GET、DELETE 可不写)"))
+				"请求体模板（GET、DELETE 可不写）"))
 		}
 	}
 	k.headers(path+".headers", settings.Headers, r)
@@ -79,15 +79,32 @@ func (k *compiler) request(r request) {
 		return
 	}
 	if k.c.Protocol == connector.WebService && t.Kind() != "xml" && strings.HasPrefix(path, "scenes.") {
-		k.d.wrong(path, say("a web service takes XML, and this is not one XML element", "webservice 的请求体应为 XML,而此处不是一个 XML 元素"))
+		k.d.wrong(path, say("a web service takes XML, and this is not one XML element", "webservice 的请求体应为 XML，而此处不是一个 XML 元素"))
 		return
 	}
+	k.undeclared(path, t, r.contentType)
 	text, err := k.sample(t, r.scope)
 	if err == nil {
 		err = wellFormed(t.Kind(), text)
 	}
 	if err != nil {
-		k.d.wrong(path, say("rendered with a sample event it is not right: %s", "用示例事件渲染后不正确:%s"), err)
+		k.d.wrong(path, say("rendered with a sample event it is not right: %s", "用示例事件渲染后不正确：%s"), err)
+	}
+}
+
+// undeclared warns of a body with values in it that only a Content-Type could tell the OA, and us, how to read.
+func (k *compiler) undeclared(path string, t *mapping.Template, contentType string) {
+	if strings.TrimSpace(contentType) != "" || len(t.Placeholders())+len(t.Secrets()) == 0 {
+		return
+	}
+	switch t.Kind() {
+	case "form":
+		k.d.warn(path, say("this looks like a form and its values are escaped as one, and no Content-Type says so: "+
+			"write Content-Type: application/x-www-form-urlencoded under headers", "此处像表单,取值按表单转义,但没有 Content-Type:"+
+			"请在 headers 中写 Content-Type: application/x-www-form-urlencoded"))
+	case "text":
+		k.d.warn(path, say("this is sent as plain text, in which no value is escaped: write a Content-Type under headers",
+			"此处按纯文本发送，取值不转义：请在 headers 中写 Content-Type"))
 	}
 }
 
@@ -110,7 +127,7 @@ func (k *compiler) headers(path string, h connector.Headers, r request) {
 			k.header(path, name, say("%q can't be the name of a header", "%q 不能作为请求头名称"), excerpt(name))
 			continue
 		case lower == "content-length" || lower == "transfer-encoding" || lower == "connection" || lower == "host" && value == "":
-			k.header(path, name, say("%s is set by the program itself: take it out", "%s 由程序自动设置:请删除"), name)
+			k.header(path, name, say("%s is set by the program itself: take it out", "%s 由程序自动设置：请删除"), name)
 			continue
 		case lower == "content-type":
 			k.charset(at, value)
@@ -137,7 +154,7 @@ func (k *compiler) charset(path, value string) {
 	name, _, _ = strings.Cut(name, ";")
 	name = strings.Trim(strings.TrimSpace(name), `"`)
 	if _, err := htmlindex.Get(name); err != nil {
-		k.d.wrong(path, say("the charset %q is not known; UTF-8 and GBK are", "不认识字符集 %q;可用 UTF-8、GBK"), excerpt(name))
+		k.d.wrong(path, say("the charset %q is not known; UTF-8 and GBK are", "不认识字符集 %q；可用 UTF-8、GBK"), excerpt(name))
 	}
 }
 

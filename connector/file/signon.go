@@ -32,7 +32,7 @@ func (d *draft) checkSignOn(c *connector.Connection, k *compiler) {
 	switch s.Vendor {
 	case connector.VendorGeneric:
 		if s.Verify == nil && d.node("signOn.vendor") != nil && !d.given("signOn.verify") {
-			d.wrong("signOn.verify", say("is missing: how the OA is asked about a ticket", "缺少:如何向 OA 验证票据"))
+			d.wrong("signOn.verify", say("is missing: how the OA is asked about a ticket", "缺少：如何向 OA 验证票据"))
 		}
 	case connector.VendorOIDC:
 		d.required("signOn.clientId", s.ClientID, say("the client's id at the provider", "在认证服务中的客户端 ID"))
@@ -58,7 +58,7 @@ func (d *draft) checkVerify(v *connector.VerifySettings, c *connector.Connection
 	if v.Method != "" {
 		k.method(path+".method", v.Method)
 	}
-	if d.required(path+".url", v.URL, say("the address that is asked, with {ticket} in it or in the body", "验证地址,地址或请求体中含 {ticket}")) {
+	if d.required(path+".url", v.URL, say("the address that is asked, with {ticket} in it or in the body", "验证地址，地址或请求体中含 {ticket}")) {
 		k.address(path+".url", v.URL, mapping.Options{Receivers: mapping.Each}, d.r.sample.bare(c))
 	}
 	ticket := strings.Contains(v.URL, "{ticket}") || strings.Contains(v.Body, "{ticket}")
@@ -69,7 +69,7 @@ func (d *draft) checkVerify(v *connector.VerifySettings, c *connector.Connection
 		d.wrong(path+".url", say("{ticket} stands nowhere in url, headers or body", "url、headers、body 中都没有 {ticket}"))
 	}
 	if v.TokenRef != "" && (v.TokenRef != "token" || c.Token == nil) {
-		d.wrong(path+".tokenRef", say("want `token`, and token settings in this connection", "应为 `token`,且本连接配置了 token"))
+		d.wrong(path+".tokenRef", say("want `token`, and token settings in this connection", "应为 `token`，且本连接配置了 token"))
 	}
 	kind, arg, _ := strings.Cut(v.AccountFrom, ":")
 	switch {
@@ -80,13 +80,13 @@ func (d *draft) checkVerify(v *connector.VerifySettings, c *connector.Connection
 		}
 	default:
 		if d.required(path+".accountFrom", v.AccountFrom, say("where the account stands: header:NAME, text, json:PATH or xml:A/B",
-			"账号的位置:header:名称、text、json:路径 或 xml:A/B")) {
-			d.wrong(path+".accountFrom", say("want header:NAME, text, json:PATH or xml:A/B", "应为 header:名称、text、json:路径 或 xml:A/B"))
+			"账号的位置：header：名称、text、json：路径 或 xml:A/B")) {
+			d.wrong(path+".accountFrom", say("want header:NAME, text, json:PATH or xml:A/B", "应为 header：名称、text、json：路径 或 xml:A/B"))
 		}
 	}
 	d.checkPath(path+".successWhen.codeName", v.SuccessWhen.CodeName)
 	if v.SuccessWhen.CodeName != "" && len(v.SuccessWhen.SuccessCode) == 0 {
-		d.wrong(path+".successWhen.successCode", say("is missing: with codeName set, say which code means success", "缺少:设置了 codeName 就要写明成功码"))
+		d.wrong(path+".successWhen.successCode", say("is missing: with codeName set, say which code means success", "缺少：设置了 codeName 就要写明成功码"))
 	}
 	for _, t := range []struct {
 		name  string

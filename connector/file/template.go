@@ -36,7 +36,7 @@ func (d *draft) compiler(c *connector.Connection, tenants map[string]map[string]
 	for name, v := range c.Variables {
 		k.variables[name] = string(v)
 		if !validVariable(name) {
-			d.wrong("variables."+name, say("%q can't be used as ${...}: want letters, digits, _ and -", "%q 不能用作 ${...}:应为字母、数字、_ 与 -"), excerpt(name))
+			d.wrong("variables."+name, say("%q can't be used as ${...}: want letters, digits, _ and -", "%q 不能用作 ${...}：应为字母、数字、_ 与 -"), excerpt(name))
 		}
 	}
 	for _, v := range missing {
@@ -98,9 +98,9 @@ func (k *compiler) constant(path, text string) string {
 		case known && !strings.Contains(value, "${"):
 			b.WriteString(value)
 		case known:
-			k.d.wrong(path, say("${%s} holds more than plain text, which a field's constant can't", "${%s} 不是纯文本,不能用于字段常量"), name)
+			k.d.wrong(path, say("${%s} holds more than plain text, which a field's constant can't", "${%s} 不是纯文本，不能用于字段常量"), name)
 		case near != "":
-			k.d.wrong(path, say("there is no variable %q, perhaps %q is meant", "没有变量 %q,是否想写 %q"), excerpt(name), near)
+			k.d.wrong(path, say("there is no variable %q, perhaps %q is meant", "没有变量 %q，是否想写 %q"), excerpt(name), near)
 		default:
 			k.d.wrong(path, say("there is no variable %q", "没有变量 %q"), excerpt(name))
 		}
@@ -165,11 +165,11 @@ func (d *draft) checkCode(code string) bool {
 	_, at := d.lookup(path)
 	switch {
 	case len(code) != 4 || code[0] != 'F' || err != nil || number < 1:
-		d.problem(at, path, say("want F and three digits, such as F201", "应为 F 加三位数字,如 F201"))
+		d.problem(at, path, say("want F and three digits, such as F201", "应为 F 加三位数字，如 F201"))
 	case d.r.builtin[code]:
-		d.problem(at, path, say("%s is built in and can't be defined again; take one from F200 to F999", "%s 是内置字段,不能重新定义;请用 F200 至 F999"), code)
+		d.problem(at, path, say("%s is built in and can't be defined again; take one from F200 to F999", "%s 是内置字段，不能重新定义；请用 F200 至 F999"), code)
 	case number >= 100 && number < 200:
-		d.problem(at, path, say("F100 to F199 are todosync's own; take one from F200 to F999", "F100 至 F199 为系统保留;请用 F200 至 F999"))
+		d.problem(at, path, say("F100 to F199 are todosync's own; take one from F200 to F999", "F100 至 F199 为系统保留；请用 F200 至 F999"))
 	default:
 		return true
 	}
@@ -180,7 +180,7 @@ func (d *draft) checkCode(code string) bool {
 func (d *draft) zone(path, name string) (*time.Location, bool) {
 	zone, err := time.LoadLocation(name)
 	if name == "" || name == "Local" || err != nil {
-		d.wrong(path, say("%q is no time zone such as Asia/Shanghai or UTC", "%q 不是时区,应如 Asia/Shanghai、UTC"), excerpt(name))
+		d.wrong(path, say("%q is no time zone such as Asia/Shanghai or UTC", "%q 不是时区，应如 Asia/Shanghai、UTC"), excerpt(name))
 		return nil, false
 	}
 	return zone, true
@@ -212,7 +212,7 @@ func (k *compiler) template(path, src string, o mapping.Options) *mapping.Templa
 		for _, code := range []string{"F117", "F118"} {
 			if t.Uses(code) {
 				k.d.problem(k.pointAt(n, at, "#"+code), path, say("#%s is an address of this server: start it with --public-url",
-					"#%s 是本服务的地址:请用 --public-url 启动"), code)
+					"#%s 是本服务的地址：请用 --public-url 启动"), code)
 			}
 		}
 	}
@@ -235,7 +235,7 @@ func (k *compiler) tell(n *node, at place, path string, e *mapping.Error) {
 		if spot, ok := n.spot(e.Line, e.Column); ok {
 			at = spot
 		} else if e.Line > 1 || e.Column > 1 {
-			message += say(" (line %d, column %d of the text)", "(文本第 %d 行第 %d 列)").in(k.d.lang, e.Line, e.Column)
+			message += say(" (line %d, column %d of the text)", "（文本第 %d 行第 %d 列）").in(k.d.lang, e.Line, e.Column)
 		}
 	}
 	k.d.problem(at, path, say("%s", "%s"), message)
@@ -330,7 +330,7 @@ func (k *compiler) address(path, src string, o mapping.Options, scope *mapping.S
 	}
 	text, err := k.sample(t, scope)
 	if err != nil {
-		k.d.wrong(path, say("can't be rendered with a sample event: %s", "无法用示例事件渲染:%s"), err)
+		k.d.wrong(path, say("can't be rendered with a sample event: %s", "无法用示例事件渲染：%s"), err)
 		return
 	}
 	u, err := url.Parse(text)
@@ -352,7 +352,7 @@ func (k *compiler) leading(src string) {
 	if !known || strings.HasPrefix(value, "http://") || strings.HasPrefix(value, "https://") || strings.HasPrefix(value, "${") {
 		return
 	}
-	k.d.wrong("variables."+name, say("%q begins an address: want one such as http://oa.example.com", "%q 是地址的开头:应如 http://oa.example.com"), excerpt(value))
+	k.d.wrong("variables."+name, say("%q begins an address: want one such as http://oa.example.com", "%q 是地址的开头：应如 http://oa.example.com"), excerpt(value))
 	k.variables[name] = "http://oa.example.com"
 }
 

@@ -55,7 +55,7 @@ func (d *draft) checkTicket(s *connector.TenantSignOn) {
 	}
 	switch {
 	case s.Ticket == connector.TicketHS256:
-		if d.required("signOn.secret", s.Secret, say("the secret shared with the CRM, such as ${secret:crm-ticket}", "与 CRM 共享的密钥,如 ${secret:crm-ticket}")) &&
+		if d.required("signOn.secret", s.Secret, say("the secret shared with the CRM, such as ${secret:crm-ticket}", "与 CRM 共享的密钥，如 ${secret:crm-ticket}")) &&
 			!strings.Contains(s.Secret, "${") && len(s.Secret) < 32 {
 			d.wrong("signOn.secret", say("want 32 bytes or more", "至少 32 字节"))
 		}
@@ -73,10 +73,10 @@ func (d *draft) checkChannel(path string, c *connector.NotifyChannel, used map[s
 	switch c.Type {
 	case connector.ChannelCRM, connector.ChannelEmail:
 		if len(c.To) == 0 {
-			d.wrong(path+".to", say("is missing: who gets it", "缺少:接收人"))
+			d.wrong(path+".to", say("is missing: who gets it", "缺少：接收人"))
 		}
 		if c.Address != "" {
-			d.wrong(path+".address", say("is for webhooks and robots; people stand in to", "只用于 webhook 与群机器人;收件人写在 to"))
+			d.wrong(path+".address", say("is for webhooks and robots; people stand in to", "只用于 webhook 与群机器人；收件人写在 to"))
 		}
 	default:
 		if d.required(path+".address", c.Address, say("where it is posted", "推送地址")) && !webAddress(c.Address) {
@@ -97,7 +97,7 @@ func (d *draft) checkChannel(path string, c *connector.NotifyChannel, used map[s
 	if q := c.Quiet; q != nil {
 		for _, t := range []struct{ name, value string }{{".quiet.from", q.From}, {".quiet.to", q.To}} {
 			if _, err := time.Parse("15:04", t.value); err != nil && d.required(path+t.name, t.value, say("such as 22:00", "如 22:00")) {
-				d.wrong(path+t.name, say("want a time of day such as 22:00", "应为时刻,如 22:00"))
+				d.wrong(path+t.name, say("want a time of day such as 22:00", "应为时刻，如 22:00"))
 			}
 		}
 	}

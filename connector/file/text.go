@@ -19,10 +19,10 @@ type document struct {
 // decode makes text of a file: UTF-8 with or without a mark at its front, lines ended by \n.
 func decode(src []byte) (string, *syntaxError) {
 	if len(src) > maxFile {
-		return "", broken(place{}, say("larger than %d MiB: too large to be settings", "超过 %d MiB,不像配置文件"), maxFile>>20)
+		return "", broken(place{}, say("larger than %d MiB: too large to be settings", "超过 %d MiB，不像配置文件"), maxFile>>20)
 	}
 	if bytes.HasPrefix(src, []byte{0xff, 0xfe}) || bytes.HasPrefix(src, []byte{0xfe, 0xff}) {
-		return "", broken(place{1, 1}, say("the file is UTF-16: save it as UTF-8", "文件编码为 UTF-16:请另存为 UTF-8"))
+		return "", broken(place{1, 1}, say("the file is UTF-16: save it as UTF-8", "文件编码为 UTF-16：请另存为 UTF-8"))
 	}
 	text := string(bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")))
 	line, column := 1, 1
@@ -32,12 +32,12 @@ func decode(src []byte) (string, *syntaxError) {
 			column++
 		case r == utf8.RuneError:
 			return "", broken(place{line, column}, say("these bytes are not UTF-8 (perhaps GBK): save the file as UTF-8",
-				"此处不是 UTF-8(可能是 GBK):请另存为 UTF-8"))
+				"此处不是 UTF-8（可能是 GBK）：请另存为 UTF-8"))
 		case r == '\n':
 			line, column = line+1, 1
 		case r < ' ' && r != '\t' && r != '\r' || r == 0x7f:
 			return "", broken(place{line, column}, say("a control character (U+%04X) stands here: take it out",
-				"此处有控制字符(U+%04X):请删除"), r)
+				"此处有控制字符（U+%04X）：请删除"), r)
 		default:
 			column++
 		}

@@ -90,7 +90,7 @@ func bounded(tokens token.Tokens) *syntaxError {
 		at := place{t.Position.Line, t.Position.Column}
 		if i >= maxTokens {
 			return broken(at, say("the document is too large to be settings: more than %d words and signs",
-				"文档过大,不像配置:超过 %d 个记号"), maxTokens)
+				"文档过大，不像配置：超过 %d 个记号"), maxTokens)
 		}
 		if len(t.Value) > maxScalar {
 			return broken(at, say("this value is longer than %d KiB", "该值超过 %d KiB"), maxScalar>>10)

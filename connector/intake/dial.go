@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -69,6 +70,23 @@ func Options(log *slog.Logger) []nats.Option {
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("nats connection is back", "server", nc.ConnectedServerName()) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("nats error", "error", err) }),
+	}
+}
+
+// whileConnected ends the wait for an answer when the connection is lost: the answer is, too. The function must be called in the end.
+func whileConnected(ctx context.Context, nc *nats.Conn) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	lost := nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)
+	go func() {
+		select {
+		case <-lost:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		cancel()
+		nc.RemoveStatusListener(lost)
 	}
 }
 

@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -115,7 +116,7 @@ func TestPublishWhileTheConnectionIsLost(t *testing.T) {
 	}()
 	<-taken
 	r.server.Close()
-	if err := <-done; connector.KindOf(err) != connector.Unavailable || errors.Is(err, nats.ErrTimeout) {
+	if err := <-done; connector.KindOf(err) != connector.Unavailable || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("want Unavailable at once, got %v", err)
 	}
 }

@@ -58,7 +58,16 @@ func (m *Mark) see(stream string, last uint64) {
 	if m.state.Stream != stream {
 		m.state = markState{Stream: stream}
 	}
-	m.state.Last = max(m.state.Last, last)
+	if !m.state.Short { // what it gets later does not make good what it lost
+		m.state.Last = max(m.state.Last, last)
+	}
+}
+
+// Found is told where a stream ended before anybody could add to it. A stream that is too short then is refused from now on.
+func (m *Mark) Found(id connector.Stream, end uint64) {
+	if m.judge(id, end) != nil {
+		_ = m.save() // the reader saves it, too, and says when it cannot
+	}
 }
 
 // judge refuses a stream that ends before what was seen of it, now or once before.

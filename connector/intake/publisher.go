@@ -87,7 +87,7 @@ func (p *Publisher) Publish(ctx context.Context, m connector.Incoming) (sequence
 		ctx, cancel = context.WithTimeout(ctx, publishLimit)
 		defer cancel()
 	}
-	ctx, done := p.whileConnected(ctx)
+	ctx, done := whileConnected(ctx, p.nc)
 	defer done()
 	header := maps.Clone(m.Header) // the client library adds to it
 	if id := m.Header[jetstream.MsgIDHeader]; len(id) > 0 && !fitsHeader(id[0]) {
@@ -122,23 +122,6 @@ func (p *Publisher) Stored(ctx context.Context, sequence uint64) (m connector.In
 	return connector.Incoming{
 		Sequence: raw.Sequence, Subject: raw.Subject, Header: raw.Header, Data: raw.Data, Time: raw.Time,
 	}, stream, true, nil
-}
-
-// whileConnected ends the wait for an answer when the connection is lost: the answer is, too.
-func (p *Publisher) whileConnected(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	lost := p.nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)
-	go func() {
-		select {
-		case <-lost:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() {
-		cancel()
-		p.nc.RemoveStatusListener(lost)
-	}
 }
 
 // fitsHeader reports whether a header keeps s as it is. Line breaks and outer blanks get lost in one, and two ids that differ

@@ -96,6 +96,8 @@ func (s *session) fail(err error) {
 func (s *session) open(ctx context.Context) error {
 	request, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
+	request, done := whileConnected(request, s.r.cfg.Conn)
+	defer done()
 	var err error
 	if s.stream, err = s.r.openStream(request); err != nil {
 		return err
@@ -115,6 +117,8 @@ func (s *session) open(ctx context.Context) error {
 func (s *session) consumer(ctx context.Context) (jetstream.Consumer, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
+	ctx, done := whileConnected(ctx, s.r.cfg.Conn)
+	defer done()
 	cfg := jetstream.ConsumerConfig{
 		Durable:       s.r.cfg.Consumer,
 		Description:   "todosync reads events through it and makes it anew at each start",

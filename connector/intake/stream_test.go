@@ -43,16 +43,15 @@ func TestStreamTakenBack(t *testing.T) {
 	b.mu.Lock()
 	b.positions[b.stream] = 10
 	b.mu.Unlock()
-	reader, _ = r.read(intake.ReaderConfig{Inbox: b})
+	nc := r.connect()
+	reader, _ = r.read(intake.ReaderConfig{Inbox: b, Conn: nc})
 	eventually(t, "a refusal in words", func() bool {
 		h := reader.Health(t.Context())
 		return !h.Reading && strings.Contains(h.Why, "older copy")
 	})
 	r.publish(4, 12) // beyond the position: still not to be trusted
-	b.mu.Lock()
-	opened := b.opened
-	b.mu.Unlock()
-	eventually(t, "another look", func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.opened > opened+1 })
+	asked := nc.Stats().OutMsgs
+	eventually(t, "another look", func() bool { return nc.Stats().OutMsgs > asked+1 })
 	wantNumbers(t, b, 3)
 }
 

@@ -31,7 +31,7 @@ func table() []row {
 		{"mapping", nil, []string{"github.com/beevik/etree", "github.com/tidwall/gjson", "golang.org/x/text"}},
 		{"retry", nil, []string{"github.com/hashicorp/go-retryablehttp", "golang.org/x/net"}},
 		{"internal/natsserver", []string{"connector"}, []string{
-			"github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys",
+			"github.com/minio/highwayhash", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys",
 		}},
 		{"internal/oasim", nil, nil},
 		{"internal/arch", nil, nil},

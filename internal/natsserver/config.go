@@ -46,6 +46,11 @@ type Config struct {
 	// User and Password are what Connect uses where the ConfigFile has users and the worker shall be one of them;
 	// optional.
 	User, Password string
+	// Planned gives the sequence up to which a stream's events are in the store; optional. What is stored before it is not needed any
+	// more, so that its blocks need no check at the start.
+	Planned func(s connector.Stream) uint64
+	// Found is told where each stream ends on the disk before a client can add to it; optional.
+	Found func(s connector.Stream, end uint64)
 	// Log is required. What the server notices goes there at level Debug, its warnings and errors at theirs.
 	Log *slog.Logger
 }
@@ -118,8 +123,8 @@ func (c Config) file() (*server.Options, error) {
 	o, err := server.ProcessConfigFile(c.ConfigFile)
 	if err != nil {
 		return nil, &connector.Error{
-			Kind: connector.Invalid, Op: "read the NATS configuration", Msg: c.ConfigFile + " is not right",
-			Hint: "it is a file in NATS's own format; nats-server -t -c FILE checks it, too", Err: err,
+			Kind: connector.Invalid, Op: "read the NATS configuration", Msg: c.ConfigFile + " is not right: " + err.Error(),
+			Hint: "it is a file in NATS's own format; nats-server -t -c FILE checks it, too",
 		}
 	}
 	if o.StoreDir != "" {
@@ -140,7 +145,7 @@ func (c Config) listen(o *server.Options) error {
 		o.DontListen = true
 		return nil
 	case address == "" && c.ConfigFile != "" && (o.Port != 0 || o.Host != ""):
-		return nil
+		return c.guard(o, o.Host, net.JoinHostPort(o.Host, strconv.Itoa(o.Port)))
 	case address == "":
 		address = DefaultListen
 	}
@@ -152,12 +157,8 @@ func (c Config) listen(o *server.Options) error {
 			Hint: "write --nats-listen as HOST:PORT, such as " + DefaultListen,
 		}
 	}
-	if c.ConfigFile == "" && !loopback(host) {
-		return &connector.Error{
-			Kind: connector.Invalid, Op: "start NATS",
-			Msg:  address + " can be reached from other machines, and nothing would ask clients who they are",
-			Hint: "give users and TLS in a file in NATS's own format by --nats-config, or listen on " + DefaultListen,
-		}
+	if err := c.guard(o, host, address); err != nil {
+		return err
 	}
 	o.Host, o.Port = host, int(number)
 	if number == 0 {

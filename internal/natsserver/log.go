@@ -3,13 +3,21 @@ package natsserver
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 )
+
+// sticky are the words by which nats-server tells, in its log alone, that it writes nothing any more until it is started again.
+var sticky = [...]string{
+	"critical write error", "will be disabled", "disabling jetstream", "failed to store a msg", "no space left", "file too large",
+	"read-only file system", "disk quota exceeded",
+}
 
 // logger passes on what the server has to say, and keeps what it calls fatal: inside this process that must not end
 // it, but must make Start fail.
 type logger struct {
-	log *slog.Logger
+	log    *slog.Logger
+	broken chan string // holds the first word of that the disk does not take data
 
 	mu    sync.Mutex // guards fatal
 	fatal error
@@ -22,12 +30,30 @@ func (l *logger) Noticef(format string, v ...any) {
 
 // Warnf takes warnings.
 func (l *logger) Warnf(format string, v ...any) {
-	l.log.Warn("nats", "text", fmt.Sprintf(format, v...))
+	text := fmt.Sprintf(format, v...)
+	l.log.Warn("nats", "text", text)
+	l.notice(text)
 }
 
 // Errorf takes errors that the server lives on with.
 func (l *logger) Errorf(format string, v ...any) {
-	l.log.Error("nats", "text", fmt.Sprintf(format, v...))
+	text := fmt.Sprintf(format, v...)
+	l.log.Error("nats", "text", text)
+	l.notice(text)
+}
+
+// notice tells the supervisor of what only a fresh start mends. It does not block: nats-server logs with its locks held.
+func (l *logger) notice(text string) {
+	lower := strings.ToLower(text)
+	for _, s := range sticky {
+		if strings.Contains(lower, s) {
+			select {
+			case l.broken <- text:
+			default:
+			}
+			return
+		}
+	}
 }
 
 // Debugf is not called: debugging of NATS is never turned on.

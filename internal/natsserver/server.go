@@ -22,17 +22,29 @@ import (
 const startLimit = 10 * time.Second
 
 // A Server is a NATS server inside this process. Its methods may be called from many goroutines.
+//
+// It outlives the nats-server that it runs: one that could not write to the disk takes no event any more, ever, so it is
+// stopped and another is started in its place when the disk takes data again. Connections that Connect gave come back by themselves.
 type Server struct {
-	nats    *server.Server
+	cfg     Config
+	options *server.Options // of each nats-server; cloned, since it changes its own
 	listens bool
-	log     *logger
 	connect []nats.Option
 	lock    *os.File
 	close   sync.Once
+	ended   context.Context // ends with Close
+	end     context.CancelFunc
+	watch   sync.WaitGroup
+
+	mu      sync.Mutex // guards what follows
+	nats    *server.Server
+	log     *logger // of nats
+	addr    string
+	trouble error // why no event is taken just now
 }
 
-// Start locks the folder, starts the server and returns when clients can come in. Its errors say in words what is taken
-// or wrong, and what to do. ctx bounds the start alone; Close ends the server.
+// Start locks the folder, checks what is in it, starts the server and returns when clients can come in. Its errors say in words
+// what is taken, damaged or wrong, and what to do. ctx bounds the start alone; Close ends the server.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("start NATS: %w", err)
@@ -55,16 +67,9 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{log: &logger{log: cfg.Log}, connect: connect, lock: held, listens: !o.DontListen}
-	address := net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
-	if s.nats, err = server.NewServer(o); err != nil {
-		_ = held.Close()
-		return nil, &connector.Error{
-			Kind: connector.Invalid, Op: "start NATS", Msg: "its settings do not fit together",
-			Hint: "check the file given as --nats-config", Err: err,
-		}
-	}
-	if err := s.start(ctx, address); err != nil {
+	s := &Server{cfg: cfg, options: o, connect: connect, lock: held, listens: !o.DontListen}
+	s.ended, s.end = context.WithCancel(context.WithoutCancel(ctx))
+	if err := s.boot(ctx); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -72,14 +77,60 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		(o.TLSConfig == nil || !o.TLSVerify) {
 		cfg.Log.Warn("the embedded NATS lets in everybody who reaches it", "address", s.Addr())
 	}
+	s.watch.Go(s.supervise)
 	return s, nil
 }
 
+// boot checks the folder, starts a nats-server on it and waits until it is usable. Where it fails, none runs.
+func (s *Server) boot(ctx context.Context) error {
+	if err := s.check(ctx); err != nil {
+		return err
+	}
+	ns, err := server.NewServer(s.options.Clone())
+	if err != nil {
+		return &connector.Error{
+			Kind: connector.Invalid, Op: "start NATS", Msg: "its settings do not fit together",
+			Hint: "check the file given as --nats-config", Err: err,
+		}
+	}
+	s.mu.Lock()
+	s.nats, s.log = ns, &logger{log: s.cfg.Log, broken: make(chan string, 1)}
+	s.mu.Unlock()
+	if err := s.start(ctx, net.JoinHostPort(s.options.Host, strconv.Itoa(s.options.Port))); err != nil {
+		s.halt()
+		return err
+	}
+	if addr, ok := ns.Addr().(*net.TCPAddr); ok && s.listens {
+		s.options.Port = addr.Port // also where any would do: clients look for the next one there
+		s.mu.Lock()
+		s.addr = "nats://" + addr.String()
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// halt ends the nats-server that runs, and waits until it has written what it can.
+func (s *Server) halt() {
+	ns, _ := s.current()
+	if ns != nil {
+		ns.Shutdown()
+		ns.WaitForShutdown()
+	}
+}
+
+// current is the nats-server that runs, or ran last.
+func (s *Server) current() (*server.Server, *logger) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nats, s.log
+}
+
 func (s *Server) start(ctx context.Context, address string) error {
-	s.nats.SetLoggerV2(s.log, false, false, false)
-	s.nats.Start()
+	ns, log := s.current()
+	ns.SetLoggerV2(log, false, false, false)
+	ns.Start()
 	deadline := time.Now().Add(startLimit)
-	for s.log.cause() == nil && !s.nats.ReadyForConnections(100*time.Millisecond) {
+	for log.cause() == nil && !ns.ReadyForConnections(100*time.Millisecond) {
 		if time.Now().After(deadline) {
 			return &connector.Error{
 				Kind: connector.Unavailable, Op: "start NATS", Msg: fmt.Sprintf("it is not ready after %s", startLimit),
@@ -87,7 +138,7 @@ func (s *Server) start(ctx context.Context, address string) error {
 			}
 		}
 	}
-	switch err := s.log.cause(); {
+	switch err := log.cause(); {
 	case err == nil:
 	case errors.Is(err, syscall.EADDRINUSE):
 		return &connector.Error{
@@ -135,11 +186,12 @@ func (s *Server) usable(ctx context.Context) error {
 	return nil
 }
 
-// Connect opens a connection that goes through memory, not through a port; it lives as long as the server. name shows in
-// NATS's monitoring. Further options come after the server's own.
+// Connect opens a connection that goes through memory, not through a port; it lives as long as the Server, whichever nats-server
+// runs. name shows in NATS's monitoring. Further options come after the server's own.
 func (s *Server) Connect(name string, more ...nats.Option) (*nats.Conn, error) {
 	options := append([]nats.Option{
-		nats.Name(name), nats.InProcessServer(s.nats), nats.MaxReconnects(-1), nats.ReconnectWait(100 * time.Millisecond),
+		nats.Name(name), nats.InProcessServer(s), nats.MaxReconnects(-1), nats.ReconnectWait(100 * time.Millisecond),
+		nats.IgnoreAuthErrorAbort(), // a server that is about to stop may refuse for reasons of its own
 	}, s.connect...)
 	nc, err := nats.Connect("", append(options, more...)...)
 	if err != nil {
@@ -148,31 +200,48 @@ func (s *Server) Connect(name string, more ...nats.Option) (*nats.Conn, error) {
 	return nc, nil
 }
 
-// Addr is the address of the listener as a client writes it, nats://127.0.0.1:4222; empty where there is none.
-func (s *Server) Addr() string {
-	if !s.listens || s.nats.Addr() == nil {
-		return ""
+// InProcessConn gives the client library a way to the nats-server that runs now: it asks for one at each reconnect.
+func (s *Server) InProcessConn() (net.Conn, error) {
+	ns, _ := s.current()
+	if ns == nil {
+		return nil, errors.New("the embedded NATS does not run")
 	}
-	return "nats://" + s.nats.Addr().String()
+	return ns.InProcessConn()
 }
 
-// Health is nil while the server runs.
+// Addr is the address of the listener as a client writes it, nats://127.0.0.1:4222; empty where there is none.
+func (s *Server) Addr() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addr
+}
+
+// Health is nil while the server takes events.
 func (s *Server) Health() error {
-	if s.nats.Running() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.trouble != nil:
+		return s.trouble
+	case s.nats != nil && s.nats.Running():
 		return nil
 	}
-	return &connector.Error{
+	e := &connector.Error{
 		Kind: connector.Unavailable, Msg: "the embedded NATS has stopped", Hint: "look at the log and restart todosync",
-		Err: s.log.cause(),
 	}
+	if s.log != nil {
+		e.Err = s.log.cause()
+	}
+	return e
 }
 
 // Close stops the server, waits until JetStream has written what it has, and unlocks the folder. Connections must be
 // drained before. It may be called twice.
 func (s *Server) Close() {
 	s.close.Do(func() {
-		s.nats.Shutdown()
-		s.nats.WaitForShutdown()
+		s.end()
+		s.watch.Wait()
+		s.halt()
 		_ = s.lock.Close() // the kernel unlocks with it
 	})
 }

@@ -187,6 +187,13 @@ func TestRefused(t *testing.T) {
 		"port out of range":  {natsserver.Config{Listen: "127.0.0.1:70000"}, "HOST:PORT"},
 		"no such file":       {natsserver.Config{ConfigFile: filepath.Join(dir, "none")}, "cannot read"},
 		"bad file":           {natsserver.Config{ConfigFile: write("prot: 4222\n")}, "not right"},
+		"line of a bad file": {natsserver.Config{ConfigFile: write("port: -1\nmax_payload: many\n")}, ":2:"},
+		"open door in spite of a file": {
+			natsserver.Config{Listen: "0.0.0.0:0", ConfigFile: write("max_payload: 1MB\n")}, "neither users nor client certificates",
+		},
+		"open door of the file": {
+			natsserver.Config{ConfigFile: write("port: -1\n")}, "neither users nor client certificates",
+		},
 		"store_dir":          {natsserver.Config{ConfigFile: write(`jetstream { store_dir: "/tmp/x" }`)}, "store_dir"},
 		"folder is a file":   {natsserver.Config{StoreDir: file, Listen: natsserver.NoListen}, "cannot make the folder"},
 		"several accounts":   {natsserver.Config{ConfigFile: write("port: -1\naccounts { A { jetstream: enabled, users: [{user: a, password: b}] }, B { users: [{user: c, password: d}] } }")}, "--nats-user"},

@@ -53,6 +53,7 @@ type Todo struct {
 	Version   int64
 	Status    string
 	Title     string // "title" by default
+	Content   string
 	Sender    string
 	Receivers []string
 	Kind      connector.Kind // todo by default
@@ -78,6 +79,9 @@ func (e Todo) Item(seq uint64) connector.Item {
 	object := map[string]any{"id": e.Todo, "title": e.Title}
 	if e.Version != 0 {
 		object["version"] = e.Version
+	}
+	if e.Content != "" {
+		object["content"] = e.Content
 	}
 	if e.Status != "" {
 		object["status"] = e.Status

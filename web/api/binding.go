@@ -155,7 +155,7 @@ func (a *API) importBindings(ctx context.Context, in *importInput) (*one[ImportR
 	}
 	if len(report.Errors) > 0 && !in.DryRun {
 		p := newProblem(http.StatusUnprocessableEntity,
-			fmt.Sprintf("%d mistakes in the file, so nothing was changed", len(report.Errors)), "?dryRun=true tells the same without changing anything")
+			fmt.Sprintf("rows of the file that are wrong: %d; nothing was changed", len(report.Errors)), "?dryRun=true tells the same without changing anything")
 		for _, e := range report.Errors {
 			path := fmt.Sprintf("row %d", e.Row)
 			if e.Column != "" {

@@ -107,11 +107,12 @@ func (a *API) publish(ctx context.Context, in *publishInput) (*published, error)
 	if rejection != nil {
 		return nil, rejected(rejection.Path, rejection.Reason)
 	}
-	if event.ID != noID+"-0" {
-		m.Header["Nats-Msg-Id"] = []string{tenant + "/" + event.ID}
-	}
 	out := &published{}
-	out.Body.Sequence, out.Body.Duplicate, err = a.Publisher.Publish(ctx, m)
+	if event.ID == noID+"-0" {
+		out.Body.Sequence, out.Body.Duplicate, err = a.Publisher.Publish(ctx, m)
+		return out, err
+	}
+	out.Body.Sequence, out.Body.Duplicate, err = a.publishOnce(ctx, m, event)
 	return out, err
 }
 

@@ -43,8 +43,14 @@ type backend struct {
 	failAfter int // pages of records until the store fails; 0: never
 	published []connector.Incoming
 	publish   error
+	purged    bool                      // what was published is gone from the stream again
+	planned   uint64                    // the position
+	known     map[string]api.KnownEvent // by event id
+	away      error                     // of the store, when an id is looked up
+	counted   []string                  // ids of duplicates
 	saved     map[connector.ConnectionKey]api.Saved
 	saves     []api.By
+	refuse    error // a save
 	paused    map[connector.ConnectionKey]bool
 	bindings  []connector.Binding
 	imports   []api.Import
@@ -152,15 +158,42 @@ func (b *backend) Publish(_ context.Context, m connector.Incoming) (uint64, bool
 	if b.publish != nil {
 		return 0, false, b.publish
 	}
+	if id := m.Header["Nats-Msg-Id"]; len(id) == 1 {
+		same := func(other connector.Incoming) bool { return slices.Equal(other.Header["Nats-Msg-Id"], id) }
+		if i := slices.IndexFunc(b.published, same); i >= 0 {
+			return uint64(i) + 1, true, nil
+		}
+	}
 	m.Data = slices.Clone(m.Data)
 	b.published = append(b.published, m)
 	return uint64(len(b.published)), false, nil
 }
 
+func (b *backend) Stored(_ context.Context, sequence uint64) (connector.Incoming, string, bool, error) {
+	if b.purged {
+		return connector.Incoming{}, "CRM", false, nil
+	}
+	return b.published[sequence-1], "CRM", true, nil
+}
+
+func (b *backend) Recognise(_ context.Context, e *connector.Event) (api.KnownEvent, error) {
+	return b.known[e.ID], b.away
+}
+
+func (b *backend) CountDuplicate(_ context.Context, e *connector.Event) error {
+	b.counted = append(b.counted, e.ID)
+	return nil
+}
+
+func (b *backend) Position(context.Context, string) (uint64, error) { return b.planned, nil }
+
 func (b *backend) Save(_ context.Context, docs []api.Document, by api.By) ([]api.SaveResult, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.saves = append(b.saves, by)
+	if b.refuse != nil {
+		return nil, b.refuse
+	}
 	var out []api.SaveResult
 	for _, d := range docs {
 		k := connector.ConnectionKey{Tenant: d.Tenant, Name: d.Name}

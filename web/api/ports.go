@@ -26,6 +26,19 @@ type Watch interface {
 // Events tells what became of accepted events.
 type Events interface {
 	Events(ctx context.Context, f EventFilter, p connector.PageOf) (connector.Page[connector.EventStory], error)
+	// Recognise looks for the accepted event that has the tenant and id of e.
+	Recognise(ctx context.Context, e *connector.Event) (KnownEvent, error)
+	// CountDuplicate counts a repeat of an accepted event that the worker will not see.
+	CountDuplicate(ctx context.Context, e *connector.Event) error
+	// Position is the sequence up to which a stream is planned; what stands there and is not recognised was rejected.
+	Position(ctx context.Context, stream string) (uint64, error)
+}
+
+// A KnownEvent says what is remembered under an event's tenant and id.
+type KnownEvent struct {
+	Found    bool   // an event with that id was accepted
+	Same     bool   // and it has the same kind, action and object
+	Sequence uint64 // its place in the stream
 }
 
 // An EventFilter chooses events; empty members choose all.
@@ -37,6 +50,9 @@ type EventFilter struct {
 // Header and Data of m are used.
 type Publisher interface {
 	Publish(ctx context.Context, m connector.Incoming) (sequence uint64, duplicate bool, err error)
+	// Stored gives the message at a sequence and the identity of its stream, as Events.Position takes it; found is false
+	// where the message is gone.
+	Stored(ctx context.Context, sequence uint64) (m connector.Incoming, stream string, found bool, err error)
 }
 
 // Settings keeps tenants and connections with their revisions.
@@ -138,10 +154,11 @@ type ConnectionState struct {
 	Enabled  bool               `json:"enabled"`
 	Paused   bool               `json:"paused"`
 	Revision int64              `json:"revision"`
-	// HeldFor is why nothing is sent: disabled, paused, token_refused, down; empty when something is.
+	// HeldFor is why nothing is sent: disabled, paused, broken, token_refused, down; empty when something is.
 	HeldFor   string     `json:"heldFor"`
 	HeldSince *time.Time `json:"heldSince"` // of down and token_refused
 	Message   string     `json:"message"`   // the last error behind it
+	Problem   string     `json:"problem"`   // why it cannot be used as the server was started; empty: it can
 	Waiting   int64      `json:"waiting"`   // deliveries that are not final
 	Failed    int64      `json:"failed"`
 }
@@ -262,7 +279,7 @@ type ConnectionStats struct {
 
 // A Part is one thing that the program needs, in the order of /readyz.
 type Part struct {
-	Name   string    `json:"name"`  // store, nats, intake, disk
+	Name   string    `json:"name"`  // store, nats, intake, disk, connections
 	State  PartState `json:"state"` // ok, warning, down
 	Detail string    `json:"detail,omitempty"`
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -92,26 +93,11 @@ func (a *API) settingsRoutes() {
 
 // parse checks files against each other and against what is stored.
 func (a *API) parse(ctx context.Context, files []settingsFile, language string) ([]file.Document, file.Problems) {
-	o := a.fileOptions(ctx, language)
-	var docs []file.Document
-	var problems file.Problems
-	seen := map[connector.ConnectionKey]file.Document{}
-	for _, f := range files {
-		got, wrong := file.Parse(f.Name, []byte(f.Content), o)
-		problems = append(problems, wrong...)
-		for _, d := range got {
-			k := keyOf(d)
-			if first, twice := seen[k]; twice {
-				problems = append(problems, file.Problem{
-					File: d.File, Line: d.Line, Path: "name", Column: 1,
-					Message: fmt.Sprintf("the same %s stands in %s, line %d, too", strings.ToLower(d.Kind), first.File, first.Line),
-				})
-			}
-			seen[k] = d
-		}
-		docs = append(docs, got...)
+	sources := make([]file.Source, len(files))
+	for i, f := range files {
+		sources[i] = file.Source{Name: f.Name, Text: f.Content}
 	}
-	return docs, problems
+	return file.ParseAll(sources, a.fileOptions(ctx, language))
 }
 
 // fileOptions are what settings are checked against.
@@ -175,7 +161,7 @@ func (a *API) save(ctx context.Context, docs []file.Document, problems file.Prob
 	}
 	results, err := a.Settings.Save(ctx, out, by)
 	if err != nil {
-		return nil, err
+		return nil, placed(docs, err)
 	}
 	for i := range results {
 		if results[i].Warnings == nil {
@@ -191,6 +177,31 @@ func (a *API) save(ctx context.Context, docs []file.Document, problems file.Prob
 		}
 	}
 	return results, nil
+}
+
+// placed gives what the store says of a tenant's connections its place: the fields in the file of the one tenant that is saved.
+func placed(docs []file.Document, err error) error {
+	e, ok := errors.AsType[*connector.Error](err)
+	var tenant *file.Document
+	tenants := 0
+	for i := range docs {
+		if docs[i].Tenant != nil {
+			tenant, tenants = &docs[i], tenants+1
+		}
+	}
+	if !ok || e.Kind != connector.Invalid || tenants != 1 {
+		return err
+	}
+	p := newProblem(statusOf(e.Kind), e.Msg, e.Hint)
+	for _, d := range e.Details {
+		detail := ProblemDetail{Path: d.Path, Message: d.Message}
+		if strings.HasPrefix(d.Path, "connections.") {
+			at := tenant.Problem("fields", d.Message)
+			detail.File, detail.Line, detail.Column = at.File, at.Line, at.Column
+		}
+		p.Errors = append(p.Errors, detail)
+	}
+	return p
 }
 
 // exportSettings prints the stored sources back: tenants first, each with its connections.
@@ -271,7 +282,7 @@ type PutInput struct {
 func (a *API) put(ctx context.Context, in *PutInput, k connector.ConnectionKey) (*saveOutput, error) {
 	by := by(ctx, "api")
 	var err error
-	if by.IfMatch, err = revision(in.IfMatch); err != nil {
+	if by.IfMatch, err = a.match(ctx, in.IfMatch, k); err != nil {
 		return nil, err
 	}
 	docs, problems := file.Parse("body", in.RawBody, a.fileOptions(ctx, in.Language))
@@ -287,9 +298,7 @@ func (a *API) put(ctx context.Context, in *PutInput, k connector.ConnectionKey) 
 	}
 	results, err := a.save(ctx, docs, problems, by)
 	if connector.KindOf(err) == connector.Conflict && by.IfMatch != 0 {
-		p := newProblem(http.StatusPreconditionFailed, "it was changed since revision "+strconv.FormatInt(by.IfMatch, 10),
-			"read it again, and put your change into what it is now")
-		return nil, p
+		return nil, unmatched("it was changed since revision " + strconv.FormatInt(by.IfMatch, 10))
 	}
 	if err != nil {
 		return nil, err
@@ -306,16 +315,3 @@ type saveOutput struct {
 }
 
 func etag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }
-
-// revision reads an If-Match header; 0: none.
-func revision(header string) (int64, error) {
-	text := strings.Trim(strings.TrimPrefix(strings.TrimSpace(header), "W/"), `"`)
-	if text == "" || text == "*" {
-		return 0, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 1 {
-		return 0, invalid("If-Match", fmt.Sprintf("%q is not a revision in quotes, such as \"3\"", header))
-	}
-	return n, nil
-}

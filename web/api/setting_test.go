@@ -46,6 +46,10 @@ func TestPutConnection(t *testing.T) {
 	s := newSite(t)
 	const path = "/tenants/t1/connections/oa"
 	s.problem(s.do(ask{path: path}), 404)
+	none := s.do(ask{method: "PUT", path: path, body: connectionFile, header: map[string]string{"If-Match": "*"}})
+	if s.problem(none, http.StatusPreconditionFailed); len(s.b.saved) > 0 {
+		t.Error("If-Match: * made a connection")
+	}
 	put := func(body, match string) answer {
 		return s.do(ask{method: "PUT", path: path, body: body, header: map[string]string{"If-Match": match, "Content-Type": "application/yaml"}})
 	}
@@ -68,6 +72,15 @@ func TestPutConnection(t *testing.T) {
 	s.problem(put(connectionFile+"---\n"+strings.Replace(connectionFile, "name: oa", "name: other", 1), ""), 422)
 	s.problem(put("", ""), 422)
 	s.problem(put(strings.Repeat("#", 1<<20)+connectionFile, ""), 413)
+
+	for match, status := range map[string]int{`*`: 200, `"7", W/"9"`: 412, `"3","4" , "5"`: 200} {
+		before := s.b.saved[connector.ConnectionKey{Tenant: "t1", Name: "oa"}]
+		s.b.saved[connector.ConnectionKey{Tenant: "t1", Name: "oa"}] = api.Saved{Revision: 4}
+		if got := put(connectionFile, match); got.status != status {
+			t.Errorf("If-Match: %s: want %d, got %d %s", match, status, got.status, got.body)
+		}
+		s.b.saved[connector.ConnectionKey{Tenant: "t1", Name: "oa"}] = before
+	}
 
 	got = s.do(ask{path: path})
 	saved := decode[struct {
@@ -108,6 +121,38 @@ func TestApplyIsAllOrNothing(t *testing.T) {
 		t.Errorf("want two documents, got %v\n%s", problems, out.body)
 	}
 	s.problem(s.do(ask{path: "/export?tenant=t9"}), 404)
+}
+
+// A connection finds the fields of its tenant in another file, and else in the store; what would leave a stored connection without
+// is told with the file that says so.
+func TestFieldsOfTheTenant(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	apply := func(files ...string) answer {
+		return s.do(ask{method: "POST", path: "/apply", body: applyBody(files...)})
+	}
+	tenant := "apiVersion: todosync/v1\nkind: Tenant\ntenant: t1\nfields: {F301: {path: todo.ext.currency}}\n"
+	user := strings.Replace(connectionFile, "#F055", "#F301", 1)
+	s.problem(apply(user), 422)
+	if got := s.do(ask{method: "POST", path: "/validate", body: applyBody(user, tenant)}); !strings.Contains(got.body, `"valid":true`) {
+		t.Errorf("got %s", got.body)
+	}
+	if got := apply(user, tenant); got.status != 200 {
+		t.Errorf("the tenant in another file: got %d %s", got.status, got.body)
+	}
+	if got := apply(user); got.status != 200 {
+		t.Errorf("the tenant in the store: got %d %s", got.status, got.body)
+	}
+	s.b.refuse = &connector.Error{
+		Kind: connector.Invalid, Msg: "connections cannot be used: t1/oa",
+		Details: []connector.Detail{{Path: "connections.oa.scenes.create.body", Message: "unknown code F301"}},
+	}
+	other := strings.Replace(connectionFile, "name: oa", "name: other", 1)
+	p := s.problem(apply(other, strings.Replace(tenant, "F301", "F302", 1)), 422)
+	want := api.ProblemDetail{Path: "connections.oa.scenes.create.body", Message: "unknown code F301", File: "b.yaml", Line: 4, Column: 1}
+	if len(p.Errors) != 1 || p.Errors[0] != want || !strings.Contains(p.Detail, "t1/oa") {
+		t.Errorf("want %+v, got %+v", want, p)
+	}
 }
 
 func TestValidate(t *testing.T) {

@@ -5,7 +5,7 @@ CREATE TABLE numbers (
     name TEXT PRIMARY KEY,
     last BIGINT NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO numbers (name, last) VALUES ('connections', 0), ('events', 0), ('deliveries', 0), ('rejected', 0), ('audit', 0);
+INSERT INTO numbers (name, last) VALUES ('connections', 0), ('events', 0), ('rejected', 0), ('audit', 0);
 
 -- Facts about the database itself: the mark that tells a wrong key, and what Health writes.
 CREATE TABLE facts (
@@ -140,9 +140,13 @@ CREATE TABLE lanes (
     PRIMARY KEY (conn, kind, todo, receiver)
 ) WITHOUT ROWID;
 
--- Lists of values stand as chains of OR and AND: for an IN of more than two, SQLite makes a table each time a row is written.
--- due_ms is there exactly while a delivery may be claimed, or may be from then on: it heads its lane.
+-- n is the connection's number times 2^36 plus the delivery's place in it: so the rows of a connection lie together, and a commit that
+-- touches eight of them touches one page and not eight.
+-- state is what the last commit about the delivery made it; while it stands in sending as well, it is on its way.
+-- due_ms is there exactly while a delivery waits: the time from which on it may be claimed while it heads its lane, and
+-- 9000000000000000 while it is held or others of its lane go first.
 -- receiver is the one receiver of a delivery that has only one.
+-- Lists of values stand as chains of OR: for an IN of more than two, SQLite makes a table each time a row is written.
 CREATE TABLE deliveries (
     n             INTEGER PRIMARY KEY,
     id            TEXT NOT NULL,
@@ -159,14 +163,15 @@ CREATE TABLE deliveries (
     receivers     TEXT NOT NULL,
     account       TEXT NOT NULL,
     external      BIGINT NOT NULL,
-    state         TEXT NOT NULL CHECK (state = 'pending' OR state = 'sending' OR state = 'retrying' OR state = 'held' OR state = 'succeeded' OR state = 'failed' OR state = 'skipped' OR state = 'superseded' OR state = 'canceled'),
+    state         TEXT NOT NULL CHECK (state = 'succeeded' OR state = 'pending' OR state = 'failed' OR state = 'retrying' OR state = 'held' OR state = 'skipped' OR state = 'superseded' OR state = 'canceled'),
     class         TEXT NOT NULL,
     code          TEXT NOT NULL,
     message       TEXT NOT NULL,
     tries         BIGINT NOT NULL,
     attempts      BIGINT NOT NULL,
     first_try_ms  BIGINT,
-    due_ms        BIGINT CHECK (due_ms IS NULL OR state = 'pending' OR state = 'retrying'),
+    due_ms        BIGINT CHECK (CASE state WHEN 'held' THEN due_ms = 9000000000000000 WHEN 'pending' THEN due_ms >= 0
+                      WHEN 'retrying' THEN due_ms >= 0 ELSE due_ms IS NULL END),
     created_ms    BIGINT NOT NULL,
     updated_ms    BIGINT NOT NULL,
     revision      BIGINT NOT NULL,
@@ -176,33 +181,40 @@ CREATE TABLE deliveries (
     split_from    TEXT NOT NULL,
     remote_id     TEXT NOT NULL
 );
--- Every index of SQLite ends in the row's number, so each of these also gives its rows newest first.
+-- Every index of SQLite ends in the row's number, so each of these also gives the rows of one connection newest first. Ids grow with
+-- every delivery, so theirs gives the rows of all.
 CREATE UNIQUE INDEX deliveries_id ON deliveries (id);
-CREATE INDEX deliveries_conn ON deliveries (conn);
-CREATE INDEX deliveries_todo ON deliveries (conn, todo);
-CREATE INDEX deliveries_receiver ON deliveries (conn, receiver) WHERE receiver <> '';
-CREATE INDEX deliveries_event ON deliveries (event_n);
+CREATE INDEX deliveries_todo ON deliveries (todo);
+CREATE INDEX deliveries_receiver ON deliveries (receiver) WHERE receiver <> '';
 CREATE INDEX deliveries_due ON deliveries (conn, due_ms) WHERE due_ms IS NOT NULL;
-CREATE INDEX deliveries_waiting ON deliveries (conn, kind, todo, lane) WHERE state = 'pending' OR state = 'sending' OR state = 'retrying' OR state = 'held';
--- What follows is empty for a delivery that succeeds at once, but for the first, which is never longer than what is on its way.
-CREATE INDEX deliveries_sending ON deliveries (conn) WHERE state = 'sending';
-CREATE INDEX deliveries_unbound ON deliveries (conn, receiver) WHERE state = 'held' AND class = 'unbound';
-CREATE INDEX deliveries_conn_state ON deliveries (conn, state) WHERE state <> 'pending' AND state <> 'sending' AND state <> 'succeeded';
-CREATE INDEX deliveries_state ON deliveries (state) WHERE state <> 'pending' AND state <> 'sending' AND state <> 'succeeded';
-CREATE INDEX deliveries_conn_class ON deliveries (conn, class) WHERE class <> '';
-CREATE INDEX deliveries_class ON deliveries (class) WHERE class <> '';
+CREATE INDEX deliveries_waiting ON deliveries (conn, todo, kind, lane) WHERE due_ms IS NOT NULL;
+-- What follows is empty for a delivery that succeeds at once.
+CREATE INDEX deliveries_unbound ON deliveries (receiver) WHERE state = 'held' AND class = 'unbound';
+CREATE INDEX deliveries_conn_state ON deliveries (state) WHERE state <> 'pending' AND state <> 'succeeded';
+CREATE INDEX deliveries_state ON deliveries (state, id) WHERE state <> 'pending' AND state <> 'succeeded';
+CREATE INDEX deliveries_conn_class ON deliveries (class) WHERE class <> '';
+CREATE INDEX deliveries_class ON deliveries (class, id) WHERE class <> '';
+
+-- The deliveries that are on their way: claimed and not settled. A table of its own because it is small: to claim touches one page,
+-- and who starts after a crash finds them without a search.
+CREATE TABLE sending (
+    n        INTEGER PRIMARY KEY,
+    conn     BIGINT NOT NULL,
+    since_ms BIGINT NOT NULL
+);
 
 -- The receivers of deliveries that have several.
 CREATE TABLE delivery_receivers (
-    conn       BIGINT NOT NULL,
     receiver   TEXT NOT NULL,
     delivery_n BIGINT NOT NULL,
-    PRIMARY KEY (conn, receiver, delivery_n)
+    PRIMARY KEY (receiver, delivery_n)
 ) WITHOUT ROWID;
 
--- at is the delivery's number times 1,048,576 plus the attempt's number: the pair as one key, so that the table needs no other index.
+-- at is the delivery's number times 1,024 plus the attempt's place: the pair as one key, so that the table needs no other index. From the
+-- 1,023rd attempt of a delivery on, the newest takes the place of the oldest.
 CREATE TABLE attempts (
     at               INTEGER PRIMARY KEY,
+    number           BIGINT NOT NULL,
     started_ms       BIGINT NOT NULL,
     duration_ms      BIGINT NOT NULL,
     method           TEXT NOT NULL,

@@ -1,0 +1,123 @@
+package store
+
+import (
+	"todosync/connector"
+)
+
+// Bounds of what is kept in memory.
+const (
+	hotBindings   = 20_000   // looked-up users, a few MB
+	hotDeliveries = 20_000   // deliveries that were just planned
+	hotBytes      = 12 << 20 // payloads of their events
+)
+
+// hot is what the store need not read back: what it has just written and will be asked for in a moment. The database is the truth;
+// whatever is not here is read there. Only write operations use it, which never overlap. What an operation learns it keeps
+// after the commit alone; what it changes it forgets at once, so that an operation which is taken back does no harm.
+type hot struct {
+	bindings   map[connector.UserKey]boundUser
+	deliveries map[int64]*hotDelivery
+	events     map[int64]*hotEvent
+	bytes      int
+	flights    map[int64]flight
+}
+
+// A boundUser is a user's binding, or that he has none.
+type boundUser struct {
+	binding connector.Binding
+	ok      bool
+}
+
+// A hotDelivery waits as it was planned.
+type hotDelivery struct {
+	delivery *connector.Delivery
+	alone    bool // nothing else waits in its lane
+}
+
+// A hotEvent is an event with how many hot deliveries need it.
+type hotEvent struct {
+	event  connector.StoredEvent
+	sender string
+	users  int
+}
+
+// A flight is a delivery on its way: what settling it needs to know.
+type flight struct {
+	key      connector.TodoKey
+	lane     string
+	event    int64
+	step     int64
+	attempts int64
+	created  int64
+	alone    bool
+}
+
+func newHot() *hot {
+	return &hot{
+		bindings: map[connector.UserKey]boundUser{}, deliveries: map[int64]*hotDelivery{}, events: map[int64]*hotEvent{},
+		flights: map[int64]flight{},
+	}
+}
+
+// full reports whether no more deliveries should be kept.
+func (h *hot) full() bool { return len(h.deliveries) >= hotDeliveries || h.bytes >= hotBytes }
+
+// keep takes a delivery and its event in, after the commit that made them.
+func (h *hot) keep(d *connector.Delivery, alone bool, e *connector.Event) {
+	if h.full() {
+		return
+	}
+	ev := h.events[d.EventN]
+	if ev == nil {
+		ev = &hotEvent{
+			event: connector.StoredEvent{
+				N: d.EventN, Sequence: e.Sequence, Tenant: e.Tenant, Kind: e.Kind, Action: e.Action, ID: e.ID,
+				Time: milli(e.Time), Received: milli(e.Received), Payload: e.Payload, Trace: e.Trace,
+			},
+			sender: e.Object.SenderID,
+		}
+		h.events[d.EventN] = ev
+		h.bytes += len(e.Payload)
+	}
+	ev.users++
+	h.deliveries[d.N] = &hotDelivery{delivery: d, alone: alone}
+}
+
+// forget drops a delivery that is changed or claimed.
+func (h *hot) forget(n int64) {
+	d := h.deliveries[n]
+	if d == nil {
+		return
+	}
+	delete(h.deliveries, n)
+	ev := h.events[d.delivery.EventN]
+	if ev.users--; ev.users == 0 {
+		delete(h.events, d.delivery.EventN)
+		h.bytes -= len(ev.event.Payload)
+	}
+}
+
+// joined notes that something more waits in the lane of a delivery.
+func (h *hot) joined(n int64) {
+	if d := h.deliveries[n]; d != nil {
+		d.alone = false
+	}
+	if f, ok := h.flights[n]; ok {
+		f.alone = false
+		h.flights[n] = f
+	}
+}
+
+// joinedLane is joined for all deliveries of a lane.
+func (h *hot) joinedLane(key connector.TodoKey, lane string) {
+	for _, d := range h.deliveries {
+		if x := d.delivery; x.Conn == key.Conn && x.Todo == key.ID && x.Kind == key.Kind && x.Lane == lane {
+			d.alone = false
+		}
+	}
+	for n, f := range h.flights {
+		if f.key == key && f.lane == lane {
+			h.joined(n)
+		}
+	}
+}

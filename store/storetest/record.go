@@ -1,0 +1,505 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"todosync/connector"
+	"todosync/mapping"
+	"todosync/retry"
+	"todosync/store"
+)
+
+func storeFilter(tenant string) store.EventFilter {
+	return store.EventFilter{Tenants: []string{tenant}}
+}
+
+func testRecords(t *testing.T, e Engine) {
+	p := play(t, e, nil)
+	p.accept(Todo{Receivers: []string{"a"}, Title: "标题"}, Todo{Todo: "2", Receivers: []string{"b"}})
+	work := p.claim()
+	again := outcome(&work[0], connector.Retrying, retry.HTTP5xx)
+	again.Due = Start.Add(time.Minute)
+	p.turn(0, again)
+	r := p.records(connector.RecordFilter{Todos: []string{"todo"}})
+	due := Start.Add(time.Minute)
+	want := []connector.Record{{
+		ID: work[0].ID, Tenant: "T", Connection: "oa", Scene: connector.SceneCreate, State: connector.Retrying, Class: retry.HTTP5xx,
+		Code: "0", Message: "message", Todo: "todo", Title: "标题", Receiver: "a", OAAccount: "oa-a", EventID: "e1", Revision: 1, Tries: 1,
+		CreatedAt: Start, UpdatedAt: Start, NextTryAt: &due,
+	}}
+	if diff := cmp.Diff(want, r); diff != "" {
+		t.Errorf("record (-want +got):\n%s", diff)
+	}
+	_, err := p.db.Records(t.Context(), connector.RecordFilter{States: []string{"done"}}, connector.PageOf{})
+	wantKind(t, err, connector.Invalid)
+	_, err = p.db.Records(t.Context(), connector.RecordFilter{}, connector.PageOf{Limit: 1001})
+	wantKind(t, err, connector.Invalid)
+	_, err = p.db.Records(t.Context(), connector.RecordFilter{}, connector.PageOf{Cursor: "!"})
+	wantKind(t, err, connector.Invalid)
+}
+
+// testRecord reads attempts back: their marks show as ***.
+func testRecord(t *testing.T, e Engine) {
+	p := play(t, e, nil)
+	p.accept(Todo{Receivers: []string{"a"}})
+	w := p.one()
+	c := outcome(&w, connector.Retrying, retry.Timeout)
+	mark := mapping.Mark("app-key")
+	c.Attempts[0].Request = connector.SentRequest{
+		Method: "POST", Address: "http://oa.example.com/?key=" + mark, Headers: []retry.Header{{Name: "X-Key", Value: mark}}, Body: `{"k":"` + mark + `"}`,
+	}
+	second := c.Attempts[0]
+	second.Started, second.Response = Start.Add(time.Second), connector.ReceivedAnswer{}
+	c.Attempts = append(c.Attempts, second)
+	p.turn(0, c)
+	got, err := p.db.Record(t.Context(), w.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := connector.SentRequest{
+		Method: "POST", Address: "http://oa.example.com/?key=***", Headers: []retry.Header{{Name: "X-Key", Value: "***"}}, Body: `{"k":"***"}`,
+	}
+	want := []connector.RecordAttempt{
+		{
+			Number: 1, StartedAt: Start, DurationMs: 3, Request: request, Class: retry.Timeout, Code: "0", Message: "message", Worker: "w1",
+			Response: connector.ReceivedAnswer{Status: 200, Headers: []retry.Header{{Name: "A", Value: "b"}}, Body: "answer"},
+		},
+		{
+			Number: 2, StartedAt: Start.Add(time.Second), DurationMs: 3, Request: request, Class: retry.Timeout, Code: "0", Message: "message",
+			Worker: "w1", Response: connector.ReceivedAnswer{Headers: []retry.Header{}},
+		},
+	}
+	if diff := cmp.Diff(want, got.Attempts); diff != "" {
+		t.Errorf("attempts (-want +got):\n%s", diff)
+	}
+	_, err = p.db.Record(t.Context(), "nothing")
+	wantKind(t, err, connector.NotFound)
+}
+
+// population makes records of two tenants in every state.
+func population(t *testing.T, e Engine) *store.DB {
+	t.Helper()
+	db := e.fresh(t)
+	one := playAt(t, db, nil)
+	Save(t, db, Connection("T", "list", func(c *connector.Connection) { c.Receivers.As = mapping.List }), Connection("U", "oa", nil), Connection("U", "paused", nil))
+	Bind(t, db, "T", "list", "a", "b", "d")
+	Bind(t, db, "U", "oa", "a")
+	Bind(t, db, "U", "paused", "b")
+	conns := []int64{one.conn, Number(t, db, "T", "list"), Number(t, db, "U", "oa"), Number(t, db, "U", "paused")}
+	classes := []retry.Class{retry.Timeout, retry.Business, retry.HTTP5xx}
+	for round := range 12 {
+		one.now = Start.Add(time.Duration(round) * time.Hour)
+		var events []Todo
+		for i := range 6 {
+			tenant := []string{"T", "U"}[i%2]
+			events = append(events, Todo{
+				Tenant: tenant, Todo: fmt.Sprintf("t%d", (round+i)%5), Title: fmt.Sprintf("报价单 %d%%_%d", round, i), Receivers: []string{"a", "b", "nobody"},
+				Action: []connector.Action{"create", "edit"}[round%2],
+			})
+		}
+		one.accept(events...)
+		for k, conn := range conns {
+			one.conn = conn
+			work := one.turn(4).Work
+			var changes []connector.Change
+			for i := range work {
+				w := &work[i]
+				c := succeed(w)
+				switch (round + i + k) % 4 {
+				case 0:
+					c = outcome(w, connector.Failed, classes[round%3])
+				case 1:
+					c = outcome(w, connector.Retrying, classes[(round+1)%3])
+					c.Due = one.now.Add(100 * time.Hour)
+				}
+				c.Message = fmt.Sprintf("answer %d", (round+i)%3)
+				changes = append(changes, c)
+			}
+			one.turn(1, changes...)
+		}
+	}
+	if err := db.Pause(t.Context(), connector.ConnectionKey{Tenant: "U", Name: "paused"}, "me"); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// testFilters compares random filters with what a look at every record says.
+func testFilters(t *testing.T, e Engine) {
+	db := population(t, e)
+	all := allRecords(t, db, connector.RecordFilter{}, 1000)
+	if len(all) < 150 {
+		t.Fatalf("only %d records", len(all))
+	}
+	seen := map[connector.State]bool{}
+	for _, r := range all {
+		seen[r.State] = true
+	}
+	if len(seen) < 6 {
+		t.Fatalf("only the states %v", seen)
+	}
+	rapid.Check(t, func(r *rapid.T) {
+		some := func(name string, values ...string) []string {
+			if rapid.IntRange(0, 2).Draw(r, name+"?") > 0 {
+				return nil
+			}
+			return rapid.SliceOfNDistinct(rapid.SampledFrom(values), 1, 2, rapid.ID[string]).Draw(r, name)
+		}
+		f := connector.RecordFilter{
+			Tenants: some("tenants", "T", "U", "V"), Connections: some("connections", "oa", "list", "paused"),
+			Scenes: some("scenes", "create", "edit", "done"), States: some("states", words(connector.States())...),
+			Classes: some("classes", "timeout", "business", "unbound", "paused", "http_5xx"), Todos: some("todos", "t1", "t2", "none"),
+			Receivers: some("receivers", "a", "b", "nobody"), Events: some("events", "e1", "e7", "e20", "e99"),
+		}
+		if rapid.Bool().Draw(r, "from?") {
+			f.From = Start.Add(time.Duration(rapid.IntRange(0, 12).Draw(r, "from")) * time.Hour)
+		}
+		if rapid.Bool().Draw(r, "to?") {
+			f.To = Start.Add(time.Duration(rapid.IntRange(13, 26).Draw(r, "to")) * time.Hour / 2)
+		}
+		if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
+			f.To = time.Time{}
+		}
+		if rapid.IntRange(0, 4).Draw(r, "text?") == 0 {
+			f.Text = rapid.SampledFrom([]string{"报价", "%_", "answer 1", "ANSWER", "none", `\`}).Draw(r, "text")
+			if f.From.IsZero() {
+				f.From = Start
+			}
+		}
+		var want []string
+		for i := range all {
+			if chosen(&f, &all[i]) {
+				want = append(want, all[i].ID)
+			}
+		}
+		var got []string
+		for _, rec := range allRecords(t, db, f, rapid.SampledFrom([]int{1, 3, 1000}).Draw(r, "limit")) {
+			got = append(got, rec.ID)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			r.Fatalf("filter %+v (-want +got):\n%s", f, diff)
+		}
+	})
+}
+
+// chosen is the filter as its words say it.
+func chosen(f *connector.RecordFilter, r *connector.Record) bool {
+	in := func(want []string, have ...string) bool {
+		return len(want) == 0 || slices.ContainsFunc(have, func(s string) bool { return slices.Contains(want, s) })
+	}
+	text := strings.ToLower(f.Text)
+	return in(f.Tenants, r.Tenant) && in(f.Connections, r.Connection) && in(f.Scenes, string(r.Scene)) && in(f.States, string(r.State)) &&
+		in(f.Classes, string(r.Class)) && in(f.Todos, r.Todo) && in(f.Receivers, strings.Split(r.Receiver, ",")...) && in(f.Events, r.EventID) &&
+		(f.From.IsZero() || !r.CreatedAt.Before(f.From)) && (f.To.IsZero() || r.CreatedAt.Before(f.To)) &&
+		(text == "" || strings.Contains(strings.ToLower(r.Title), text) || strings.Contains(strings.ToLower(r.Message), text))
+}
+
+func words[T ~string](values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
+}
+
+// testCursors goes through pages while new records arrive and old ones change.
+func testCursors(t *testing.T, e Engine) {
+	p := play(t, e, nil)
+	for i := range 10 {
+		p.accept(Todo{Todo: fmt.Sprintf("old%d", i), Receivers: []string{"a"}})
+	}
+	before := p.records(connector.RecordFilter{})
+	var got []connector.Record
+	for page := (connector.PageOf{Limit: 3}); ; {
+		part, err := p.db.Records(t.Context(), connector.RecordFilter{Tenants: []string{"T"}}, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, part.Items...)
+		if part.Next == "" {
+			break
+		}
+		page.Cursor = part.Next
+		p.accept(Todo{Todo: "new" + part.Next, Receivers: []string{"a"}})
+		p.drain()
+	}
+	if len(got) != len(before) {
+		t.Fatalf("%d records, want %d", len(got), len(before))
+	}
+	for i := range got {
+		if got[i].ID != before[i].ID {
+			t.Errorf("record %d is %s, want %s", i, got[i].ID, before[i].ID)
+		}
+	}
+}
+
+func testWatch(t *testing.T, e Engine) {
+	p := play(t, e, nil)
+	w, err := p.db.Watch(connector.RecordFilter{Receivers: []string{"a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	p.accept(Todo{Receivers: []string{"a", "b"}})
+	work := p.claim()
+	got, err := w.Next(t.Context())
+	if err != nil || len(got.Records) != 1 || got.Records[0].ID != work[0].ID || got.Records[0].State != connector.Sending || got.Missed {
+		t.Errorf("changes %+v, %v", got, err)
+	}
+	p.turn(0, succeed(&work[1]))
+	p.turn(0, succeed(&work[0]))
+	if got, err = w.Next(t.Context()); err != nil || len(got.Records) != 1 || got.Records[0].State != connector.Succeeded {
+		t.Errorf("changes %+v, %v", got, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.Next(ctx); err == nil {
+		t.Error("a watch goes on without its context")
+	}
+	// Nobody takes what happens now: the watch tells that it has missed some, and blocks nobody.
+	var events []Todo
+	for i := range 10_100 {
+		events = append(events, Todo{Todo: fmt.Sprint(i), Receivers: []string{"a"}})
+	}
+	p.accept(events...)
+	missed := false
+	for n := 0; n < 10_000; {
+		got, err := w.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += len(got.Records)
+		missed = missed || got.Missed
+	}
+	if !missed {
+		t.Error("it does not say that it missed some")
+	}
+}
+
+func testRetry(t *testing.T, e Engine) {
+	p := play(t, e, nil)
+	p.accept(Todo{Receivers: []string{"a"}}, Todo{Action: connector.ActionEdit, Receivers: []string{"a"}})
+	create := p.one()
+	edit := p.turn(1, outcome(&create, connector.Failed, retry.Business)).Work[0]
+
+	// While the edit is on its way, the create would go behind it.
+	if state, err := p.db.Retry(t.Context(), create.ID, "me"); err != nil || state != connector.Superseded {
+		t.Errorf("retry behind a newer one: %v, %v", state, err)
+	}
+	if r, err := p.db.Record(t.Context(), create.ID); err != nil || r.SupersededBy != edit.ID {
+		t.Errorf("record %+v, %v", r, err)
+	}
+	_, err := p.db.Retry(t.Context(), edit.ID, "me")
+	wantKind(t, err, connector.Conflict)
+	p.turn(0, outcome(&edit, connector.Failed, retry.Business))
+	if state, err := p.db.Retry(t.Context(), edit.ID, "me"); err != nil || state != connector.Pending {
+		t.Errorf("retry of the newest: %v, %v", state, err)
+	}
+	w := p.one()
+	if w.N != edit.N || w.Tries != 0 || !w.FirstTry.IsZero() || w.Attempts != 1 {
+		t.Errorf("claimed %+v", w.Delivery)
+	}
+	p.turn(0, succeed(&w))
+
+	// A later one that has not been sent waits behind the one that goes again.
+	p.accept(Todo{Todo: "2", Receivers: []string{"a"}})
+	first := p.one()
+	p.turn(0, outcome(&first, connector.Failed, retry.Business))
+	p.accept(Todo{Todo: "2", Action: connector.ActionEdit, Receivers: []string{"a"}})
+	if state, err := p.db.Retry(t.Context(), first.ID, "me"); err != nil || state != connector.Pending {
+		t.Errorf("retry before a waiting one: %v, %v", state, err)
+	}
+	work := p.claim()
+	if len(work) != 1 || work[0].N != first.N {
+		t.Fatalf("claimed %v", scenes(work))
+	}
+	if got := p.turn(5, succeed(&work[0])); len(got.Work) != 1 || got.Work[0].Scene != connector.SceneEdit {
+		t.Errorf("then %v", scenes(got.Work))
+	}
+	_, err = p.db.Retry(t.Context(), "nothing", "me")
+	wantKind(t, err, connector.NotFound)
+	p.accept(Todo{Todo: "3", Receivers: []string{"x"}})
+	_, err = p.db.Retry(t.Context(), p.records(connector.RecordFilter{})[0].ID, "me")
+	wantKind(t, err, connector.Conflict)
+}
+
+func testCancel(t *testing.T, e Engine) {
+	p := play(t, e, nil)
+	p.accept(Todo{Receivers: []string{"a"}}, Todo{Action: connector.ActionEdit, Receivers: []string{"a"}})
+	r := p.records(connector.RecordFilter{})
+	if err := p.db.Cancel(t.Context(), r[1].ID, "me"); err != nil {
+		t.Fatal(err)
+	}
+	w := p.one()
+	if w.ID != r[0].ID {
+		t.Error("the next of the todo does not go")
+	}
+	wantKind(t, p.db.Cancel(t.Context(), r[0].ID, "me"), connector.Conflict)
+	wantKind(t, p.db.Cancel(t.Context(), r[1].ID, "me"), connector.Conflict)
+	wantKind(t, p.db.Cancel(t.Context(), "nothing", "me"), connector.NotFound)
+}
+
+func testEvents(t *testing.T, e Engine) {
+	p := play(t, e, nil)
+	Save(t, p.db, Connection("T", "off", func(c *connector.Connection) { c.When.Types = []string{"approval"} }))
+	p.accept(Todo{Receivers: []string{"a", "b"}}, Todo{Todo: "2", Receivers: []string{"a"}})
+	page, err := p.db.Events(t.Context(), store.EventFilter{Tenants: []string{"T"}, Todos: []string{"todo"}}, connector.PageOf{})
+	if err != nil || len(page.Items) != 1 {
+		t.Fatalf("events %+v, %v", page, err)
+	}
+	s := page.Items[0]
+	if s.ID != "e1" || s.Sequence != 1 || s.Kind != connector.KindTodo || s.Action != connector.ActionCreate || len(s.Connections) != 2 {
+		t.Fatalf("story %+v", s)
+	}
+	if c := s.Connections[1]; c.Connection != "off" && s.Connections[0].Connection != "off" {
+		t.Errorf("connections %+v", s.Connections)
+	}
+	for _, c := range s.Connections {
+		switch c.Connection {
+		case "oa":
+			if c.Outcome != connector.OutcomePlanned || len(c.Deliveries) != 2 {
+				t.Errorf("story %+v", c)
+			}
+		case "off":
+			if c.Outcome != connector.OutcomeFiltered || len(c.Deliveries) != 0 {
+				t.Errorf("story %+v", c)
+			}
+		}
+	}
+	all, err := p.db.Events(t.Context(), store.EventFilter{}, connector.PageOf{Limit: 1})
+	if err != nil || len(all.Items) != 1 || all.Items[0].ID != "e2" || all.Next == "" {
+		t.Errorf("newest event %+v, %v", all, err)
+	}
+	all, err = p.db.Events(t.Context(), store.EventFilter{}, connector.PageOf{Limit: 1, Cursor: all.Next})
+	if err != nil || len(all.Items) != 1 || all.Items[0].ID != "e1" || all.Next != "" {
+		t.Errorf("the one before %+v, %v", all, err)
+	}
+}
+
+// testReplay replays rejects: planned as of their place in the stream.
+func testReplay(t *testing.T, e Engine) {
+	p := play(t, e, nil)
+	p.accept(Todo{ID: "x", Receivers: []string{"a"}}, Todo{ID: "x", Todo: "2", Receivers: []string{"a"}})
+	p.take(Message(3, "crm.T.todo.create", []byte(`{"todo":{}}`)))
+	page, err := p.db.Rejected(t.Context(), nil, connector.PageOf{})
+	if err != nil || len(page.Items) != 2 {
+		t.Fatalf("rejected %+v, %v", page, err)
+	}
+	for _, r := range page.Items {
+		_, err := p.db.Replay(t.Context(), r.ID, "me")
+		wantKind(t, err, connector.Invalid)
+	}
+	_, err = p.db.Replay(t.Context(), "nothing", "me")
+	wantKind(t, err, connector.NotFound)
+	if err := p.db.RemoveRejected(t.Context(), page.Items[0].ID, "me"); err != nil {
+		t.Error(err)
+	}
+	wantKind(t, p.db.RemoveRejected(t.Context(), page.Items[0].ID, "me"), connector.NotFound)
+}
+
+func testCounts(t *testing.T, e Engine) {
+	p := play(t, e, nil)
+	p.accept(Todo{Todo: "1", Receivers: []string{"a", "b", "x"}}, Todo{Todo: "2", Receivers: []string{"a", "b"}})
+	work := p.turn(3).Work
+	again := outcome(&work[2], connector.Retrying, retry.Timeout)
+	again.Due = Start.Add(time.Hour)
+	p.now = Start.Add(30 * time.Millisecond)
+	p.turn(0, succeed(&work[0]), outcome(&work[1], connector.Failed, retry.Timeout), again)
+	p.turn(1)
+	key := connector.ConnectionKey{Tenant: "T", Name: "oa"}
+	counts := func() map[connector.State]int64 {
+		t.Helper()
+		got, err := p.db.Counts(t.Context(), []string{"T"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[connector.State]int64{}
+		for _, c := range got {
+			if c.Key != key {
+				t.Errorf("count of %s", c.Key)
+			}
+			if out[c.State] = c.Count; !c.State.Final() && !c.Oldest.Equal(Start) {
+				t.Errorf("the oldest %s waits since %v", c.State, c.Oldest)
+			}
+		}
+		return out
+	}
+	want := map[connector.State]int64{
+		connector.Sending: 1, connector.Retrying: 1, connector.Held: 1, connector.Failed: 1, connector.Succeeded: 1,
+	}
+	if diff := cmp.Diff(want, counts()); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+	if err := p.db.Pause(t.Context(), key, "me"); err != nil {
+		t.Fatal(err)
+	}
+	want[connector.Retrying], want[connector.Held] = 0, 2
+	delete(want, connector.Retrying)
+	if diff := cmp.Diff(want, counts()); diff != "" {
+		t.Errorf("counts while paused (-want +got):\n%s", diff)
+	}
+	tallies, err := p.db.Tallies(t.Context(), nil, Start.Add(-time.Hour))
+	wantTallies := []store.Tally{
+		{Key: key, At: Start, What: connector.Failed, Count: 1, Within: [6]int64{0, 1}},
+		{Key: key, At: Start, What: connector.Succeeded, Count: 1, Within: [6]int64{0, 1}},
+	}
+	if err != nil || !cmp.Equal(wantTallies, tallies) {
+		t.Errorf("tallies %+v, %v", tallies, err)
+	}
+	infos, err := p.db.Connections(t.Context(), nil)
+	if err != nil || infos[0].Waiting != 3 || infos[0].Failed != 1 || !infos[0].Condition.Paused {
+		t.Errorf("connections %+v, %v", infos, err)
+	}
+	if events, rejected, err := p.db.Remembered(t.Context()); err != nil || events != 2 || rejected != 0 {
+		t.Errorf("remembered %d, %d, %v", events, rejected, err)
+	}
+}
+
+func testAudit(t *testing.T, e Engine) {
+	p := play(t, e, nil)
+	if err := p.db.Note(t.Context(), store.AuditEntry{Who: "me", What: "logged in"}); err != nil {
+		t.Fatal(err)
+	}
+	page, err := p.db.Audit(t.Context(), nil, connector.PageOf{Limit: 2})
+	if err != nil || len(page.Items) != 2 || page.Items[0].What != "logged in" || page.Items[1].What != "bindings imported" || page.Next == "" {
+		t.Errorf("audit %+v, %v", page, err)
+	}
+	page, err = p.db.Audit(t.Context(), []string{"T"}, connector.PageOf{})
+	if err != nil || len(page.Items) != 2 {
+		t.Errorf("audit of a tenant %+v, %v", page, err)
+	}
+}
+
+// testRestart finds everything again.
+func testRestart(t *testing.T, e Engine) {
+	place := e.Place(t)
+	p := playAt(t, e.Open(t, place, nil), nil)
+	p.accept(Todo{Receivers: []string{"a", "x"}}, Todo{Action: connector.ActionEdit, Receivers: []string{"a", "x"}})
+	before := p.records(connector.RecordFilter{})
+	if err := p.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := p.db.Records(t.Context(), connector.RecordFilter{}, connector.PageOf{})
+	if err == nil {
+		t.Error("a closed store answers")
+	}
+	p.db = e.Open(t, place, nil)
+	if diff := cmp.Diff(before, p.records(connector.RecordFilter{})); diff != "" {
+		t.Errorf("records (-before +after):\n%s", diff)
+	}
+	if conns, err := p.db.Waiting(t.Context()); err != nil || !cmp.Equal(conns, []int64{p.conn}) {
+		t.Errorf("waiting %v, %v", conns, err)
+	}
+	p.accept(Todo{Action: connector.ActionEdit, Receivers: []string{"a", "x"}})
+	if got := p.drain(); len(got) != 3 {
+		t.Errorf("sent %d, want 3", len(got))
+	}
+}

@@ -1,0 +1,43 @@
+package storetest
+
+import (
+	"testing"
+
+	"todosync/store"
+)
+
+// An Engine is one database engine under test.
+type Engine struct {
+	// Place makes room for one database, empty at first.
+	Place func(t testing.TB) string
+	// Open opens the database at a place; it is closed with the test, or by the test.
+	Open func(t testing.TB, place string, change func(*store.Config)) *store.DB
+}
+
+func (e Engine) fresh(t testing.TB) *store.DB {
+	t.Helper()
+	return e.Open(t, e.Place(t), nil)
+}
+
+// Run plays the whole suite against an engine.
+func Run(t *testing.T, e Engine) {
+	t.Helper()
+	tests := map[string]func(t *testing.T, e Engine){
+		"accept": testAccept, "positions": testPositions, "rejects": testRejects, "content": testContent,
+		"duplicates": testDuplicates, "recognise": testRecognise, "heavy batch": testHeavyBatch, "supersede": testSupersede, "coalesce": testCoalesce,
+		"order": testOrder, "lanes": testLanes, "lost changes": testLost, "due times": testDue, "probe": testProbe,
+		"skip follows": testSkipFollows, "halves of a lane": testHalves, "recover": testRecover,
+		"conditions": testConditions, "histories": testHistories,
+		"save": testSave, "who wins": testWhoWins, "broken settings": testBroken, "delete": testDelete, "export": testExport,
+		"secrets": testSecrets, "bindings": testBindings, "release": testRelease, "rebind": testRebind, "import": testImport, "unbound": testUnbound,
+		"records": testRecords, "record": testRecord, "filters": testFilters, "cursors": testCursors, "watch": testWatch,
+		"retry": testRetry, "cancel": testCancel, "events": testEvents, "replay": testReplay, "counts": testCounts,
+		"audit": testAudit, "restart": testRestart,
+	}
+	for name, f := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, e)
+		})
+	}
+}

@@ -184,13 +184,13 @@ func (r *rendering) addOnce(name, value string) {
 // frozen are the values that the todo keeps when the OA accepts this request: from its create on, or from its newest
 // accepted create or edit. Nil: they stay as they are.
 func (a *attempter) frozen(scene Scene, s *mapping.Scope) map[string]string {
-	if len(a.program.freeze) == 0 || !a.program.thaws(scene) {
+	if len(a.program.Settings.Freeze) == 0 || !a.program.thaws(scene) {
 		return nil
 	}
-	out := make(map[string]string, len(a.program.freeze))
-	for code, t := range a.program.freeze {
-		if b, err := t.Append(nil, s, mapping.Wire); err == nil {
-			out[code] = string(b)
+	out := make(map[string]string, len(a.program.Settings.Freeze))
+	for _, code := range a.program.Settings.Freeze {
+		if v, err := mapping.Freeze(a.program.fields, code, s); err == nil {
+			out[code] = v
 		}
 	}
 	return out
@@ -268,6 +268,11 @@ func (a *attempter) once(ctx context.Context, sp *sceneProgram, r *rendering, m 
 	receipt, err := a.sender.Post(ctx, r.wire)
 	v := judge(sp.answer, &receipt, err, account)
 	v.code, v.message, v.remoteID = cut(m.mask(v.code), maxKeptCode), cut(m.mask(v.message), maxKeptMessage), m.mask(v.remoteID)
+	if v.excerpt != "" {
+		shown := []rune(m.mask(v.excerpt))
+		v.message += ": " + string(shown[:min(len(shown), mapping.ExcerptLength)])
+		v.excerpt = ""
+	}
 	kept := Attempt{
 		Started: receipt.Started, Duration: receipt.Duration, Request: r.stored,
 		Response: ReceivedAnswer{Status: receipt.Status}, Class: v.class, Code: v.code, Message: v.message,

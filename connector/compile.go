@@ -25,7 +25,7 @@ func Compile(conn, revision int64, c *Connection, t *Tenant, o CompileOptions) (
 	k.prepare(t)
 	p := &Program{
 		Conn: conn, Key: c.Key(), Revision: revision, Settings: c,
-		scenes: map[Scene]*sceneProgram{}, policy: policyOf(&c.Retry), freeze: map[string]*mapping.Template{},
+		scenes: map[Scene]*sceneProgram{}, policy: policyOf(&c.Retry), fields: k.fields,
 	}
 	p.Condition.Disabled = !c.Enabled
 	for _, s := range Scenes() {
@@ -45,7 +45,7 @@ func Compile(conn, revision int64, c *Connection, t *Tenant, o CompileOptions) (
 		}
 	}
 	for _, code := range c.Freeze {
-		p.freeze[code] = k.template("freeze", "#"+code, mapping.Body, "", mapping.Each)
+		k.template("freeze", "#"+code, mapping.Body, "", mapping.Each) // a code that there is not is a mistake
 	}
 	p.signOnURL = signOnURL(o.PublicURL, c)
 	p.named, p.env = k.named, k.env

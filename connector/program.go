@@ -23,7 +23,7 @@ type Program struct {
 	token     *tokenProgram
 	basic     *basicProgram
 	policy    retry.Policy
-	freeze    map[string]*mapping.Template
+	fields    *mapping.Fields
 	named     []string // the secrets that its templates name
 	env       []string // the values of the environment variables that they name
 	signOnURL string   // up to the connection's name

@@ -16,6 +16,7 @@ type verdict struct {
 	class      retry.Class // empty: the OA took it
 	code       string
 	message    string
+	excerpt    string // of an answer that was not understood; it is cut only after secrets are out of it
 	remoteID   string
 	duplicate  bool // it was there already
 	gone       bool // it was not there
@@ -56,7 +57,7 @@ func judge(rules *mapping.Result, receipt *retry.Receipt, err error, account str
 	case a.Fault:
 		v.class = retry.Business
 	case !a.Understood:
-		v.class, v.message = retry.BadAnswer, a.Why
+		v.class, v.message, v.excerpt = retry.BadAnswer, a.Why, a.Excerpt
 	case a.Duplicate:
 		v.duplicate = true
 	case a.Gone:

@@ -547,3 +547,23 @@ func TestARefusedTokenIsNotAskedForAfterAPause(t *testing.T) {
 		}
 	})
 }
+
+// TestAttemptCutsAfterMasking answers with a page in which a secret stands across the place where the excerpt is cut.
+func TestAttemptCutsAfterMasking(t *testing.T) {
+	t.Parallel()
+	for before := 480; before < 520; before += 4 {
+		t.Run(fmt.Sprint(before), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				page := "<html>" + strings.Repeat("x", before-len("<html>")) + "s3cr3t-value</html>"
+				b := play(t, restConnection(nil), func(b *bench) { b.owe("t", time.Now(), SceneCreate) }, time.Second,
+					func(*bench, retry.Request) (retry.Receipt, error) {
+						return retry.Receipt{Status: 200, Body: []byte(page)}, nil
+					})
+				if m := b.deliveries[0].Message; strings.Contains(m, "s3cr") || !strings.Contains(m, "xxxx") {
+					t.Errorf("message %q, want the page's beginning without any of the secret", m)
+				}
+			})
+		})
+	}
+}

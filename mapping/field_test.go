@@ -76,7 +76,7 @@ func TestRequired(t *testing.T) {
 		"empty":   {Field{From: "F108", Required: true}, "#F200: required, and there is no value: from #F108"},
 		"map":     {Field{From: "F106", Map: map[string]string{"x": "y"}, Required: true}, "#F200: required, and there is no value: from #F106"},
 		"join":    {Field{Join: []string{"F108", "F049"}, With: "-", Required: true}, "#F200: required, and there is no value: #F108 and #F049"},
-		"no time": {Field{Path: "todo.title", Format: "epochMillis", Max: 5, Label: "L"}, "#F200: L: a time is wanted: \"a\\\"b\\\\c\\n<d>&']]>\\x01\\t\\r中😀\\uffff\" is not an RFC 3339 time such as 2024-11-05T09:30:00+08:00"},
+		"no time": {Field{Path: "todo.title", Format: "epochMillis", Max: 5, Label: "L"}, "#F200: L: a time is wanted: \"a\\\"b\\\\c\\n<d>&']]>\\x01\\t\\r中😀\\uffff\" is not a time such as 2024-11-05T09:30:00+08:00, 2024-11-05 09:30:00, or seconds or milliseconds since 1970"},
 	} {
 		f, err := ParseFields(map[string]Field{"F200": tt.field}, nil, "")
 		if err != nil {
@@ -148,6 +148,9 @@ func TestCut(t *testing.T) {
 		"long enough":     {"abc", 3, "abc"},
 		"line break":      {"a\r\nb", 2, "a"},
 		"emoji, no split": {"😀😀", 1, "😀"},
+		"flags":           {"🇨🇳🇨🇳", 3, "🇨🇳"},
+		"vowel sign":      {"aकि", 2, "a"},
+		"Hangul":          {"a\u1112\u1161\u11ab", 3, "a"},
 	} {
 		if got := cut(tt.text, tt.max); got != tt.want {
 			t.Errorf("%s: got %q, want %q", name, got, tt.want)
@@ -181,6 +184,36 @@ func TestTimeFormat(t *testing.T) {
 		if _, err := CompileTimeFormat(pattern); err == nil {
 			t.Errorf("%q is accepted", pattern)
 		}
+	}
+}
+
+func TestParseOwnTime(t *testing.T) {
+	t.Parallel()
+	zone := time.FixedZone("", -5*60*60)
+	for text, want := range map[string]string{
+		"2024-11-05T09:30:00+08:00": "2024-11-05T01:30:00Z", "2024-11-05 09:30:00": "2024-11-05T14:30:00Z", "1730770198": "2024-11-05T01:29:58Z",
+		"1730770198076": "2024-11-05T01:29:58.076Z", "999999999": "2001-09-09T01:46:39Z", "999999999999": "2001-09-09T01:46:39.999Z",
+	} {
+		got, err := parseOwnTime(text, zone)
+		if err != nil || got.UTC().Format(time.RFC3339Nano) != want {
+			t.Errorf("%s: got %s, %v, want %s", text, got.UTC(), err, want)
+		}
+	}
+	for _, text := range []string{"", "5", "2024-11-05", "20241105", "20241105093000", "-1730770198", "1730770198.5", "0730770198", "2024-13-05 09:30:00", "+730770198"} {
+		if got, err := parseOwnTime(text, zone); err == nil {
+			t.Errorf("%q is taken for %s", text, got)
+		}
+	}
+	f, err := ParseFields(map[string]Field{"F200": {Path: "todo.a", Format: "rfc3339"}, "F201": {From: "F202", Format: "yyyyMMddHHmm", Zone: "UTC"}, "F202": {Path: "todo.b"}},
+		time.FixedZone("", 8*60*60), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := testScope(t)
+	s.Event = mustDoc(t, `{"todo":{"a":1730770198000,"b":"2024-11-05 09:30:00"}}`)
+	got, err := mustCompile(t, "#F200 #F201", Options{Place: Body, Fields: f}).Append(nil, s, Wire)
+	if err != nil || string(got) != "2024-11-05T09:29:58+08:00 202411050130" {
+		t.Errorf("got %s, %v", got, err)
 	}
 }
 

@@ -2,8 +2,8 @@ package mapping
 
 import (
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/clipperhouse/uax29/v2/graphemes"
 )
 
 // own computes an own field.
@@ -92,9 +92,11 @@ func (r *run) join(v *value, f *ownField, receiver int) error {
 // timed gives a time the field's own format and zone.
 func (r *run) timed(v *value, f *ownField) error {
 	if v.kind != timed {
-		if err := r.parse(v); err != nil {
+		t, err := parseOwnTime(v.text, r.t.zone)
+		if err != nil {
 			return err
 		}
+		r.clock(v, t)
 	}
 	if f.format != nil {
 		v.format = f.format
@@ -138,20 +140,15 @@ func cut(s string, n int) string {
 		}
 		n--
 	}
-	for end := hard; end > 0 && end < len(s); {
-		last, size := utf8.DecodeLastRuneInString(s[:end])
-		next, _ := utf8.DecodeRuneInString(s[end:])
-		if !joined(last, next) {
-			return s[:end]
-		}
-		end -= size
+	if hard == len(s) {
+		return s
 	}
-	return s[:hard]
-}
-
-// joined reports whether two characters are seen as one: a letter and its accent, the parts of an emoji.
-func joined(last, next rune) bool {
-	const joiner = '\u200d'
-	return last == joiner || next == joiner || unicode.In(next, unicode.Mn, unicode.Me, unicode.Variation_Selector) ||
-		next >= 0x1f3fb && next <= 0x1f3ff || last == '\r' && next == '\n'
+	end := 0
+	for seen := graphemes.FromString(s); seen.Next() && seen.End() <= hard; {
+		end = seen.End()
+	}
+	if end == 0 {
+		end = hard // one that is longer than n
+	}
+	return s[:end]
 }

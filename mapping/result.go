@@ -35,11 +35,13 @@ type Answer struct {
 	Success, Duplicate, Gone, Partial bool
 	Code, Message, Data               string
 	Accounts                          []string // those at PartialAccounts
-	Why                               string   // when not understood: what was expected, and the beginning of the answer
+	Why                               string   // when not understood: what was expected, and what is wrong, without the answer's text
+	Excerpt                           string   // when not understood: the answer, uncut; mask, then cut to ExcerptLength. Empty for an empty answer
 }
 
-// excerptLength is how many characters of an answer that is not understood are kept.
-const excerptLength = 500
+// ExcerptLength is how many characters of an answer that is not understood are worth showing. The caller cuts, since what
+// is cut in the middle of a secret can no longer be masked.
+const ExcerptLength = 500
 
 // CompileResult checks rules. All mistakes come at once, as Errors with the path of the setting.
 func CompileResult(r ResultRules) (*Result, error) {
@@ -139,23 +141,7 @@ func (r *Result) unclear(why, text string) Answer {
 	if r.r.WebService {
 		want = fmt.Sprintf("want %s in element %s, or an element %s", r.r.CodeName, r.field, r.r.CodeName)
 	}
-	a := Answer{Why: "the answer is not understood: " + want + ", and it is: " + why}
-	if text != "" {
-		a.Why += ": " + excerpt(text)
-	}
-	return a
-}
-
-// excerpt is the beginning of an answer.
-func excerpt(text string) string {
-	n := 0
-	for i := range text {
-		if n == excerptLength {
-			return text[:i]
-		}
-		n++
-	}
-	return text
+	return Answer{Why: "the answer is not understood: " + want + ", and it is: " + why, Excerpt: text}
 }
 
 func jsonError(text string) error {

@@ -71,7 +71,17 @@ func TestRead(t *testing.T) {
 		"success names some": {ResultRules{CodeName: "code", Success: []string{"0"}, PartialAccounts: "failed"}, `{"code":0,"failed":["a"]}`, Answer{Understood: true, Success: true, Partial: true, Code: "0", Accounts: []string{"a"}}},
 		"fault 1.1":          {weaver, soap(`<soap:Fault><faultcode>soap:Server</faultcode><faultstring>wrong password</faultstring><detail><out>{"operResult":"1"}</out></detail></soap:Fault>`), Answer{Understood: true, Fault: true, Code: "Server", Message: "wrong password"}},
 		"fault 1.2":          {weaver, `<env:Envelope xmlns:env="e"><env:Body><env:Fault><env:Code><env:Value>env:Sender</env:Value><env:Subcode><env:Value>x:Y</env:Value></env:Subcode></env:Code><env:Reason><env:Text xml:lang="en">no &lt;way&gt;</env:Text></env:Reason></env:Fault></env:Body></env:Envelope>`, Answer{Understood: true, Fault: true, Code: "Sender", Message: "no <way>"}},
-		"fault of a REST OA": {seeyon, soap(`<Fault><faultcode>Client.Auth</faultcode><faultstring/></Fault>`), Answer{Understood: true, Fault: true, Code: "Client.Auth"}},
+		"fault of a REST OA": {seeyon, soap(`<Fault><faultcode>Client.Auth</faultcode><faultstring/></Fault>`), Answer{Understood: true, Fault: true, Code: "Client.Auth", Message: "a SOAP fault without a text"}},
+		"fault, detail": {weaver, soap(`<soap:Fault><faultcode/><faultstring> </faultstring><detail><e:error xmlns:e="x"><e:code>17</e:code><e:text>no such
+ user</e:text></e:error></detail></soap:Fault>`), Answer{Understood: true, Fault: true, Message: "17 no such user"}},
+		"fault 1.2, detail":  {weaver, soap(`<soap:Fault><soap:Detail>bad</soap:Detail></soap:Fault>`), Answer{Understood: true, Fault: true, Message: "bad"}},
+		"fault of nothing":   {weaver, soap(`<soap:Fault/>`), Answer{Understood: true, Fault: true, Message: "a SOAP fault without a text"}},
+		"an empty one first": {weaver, soap(`<out/><out> </out><out><![CDATA[{"operResult":"1"}]]></out>`), Answer{Understood: true, Success: true, Code: "1"}},
+		"another text first": {weaver, soap(`<out>OK</out><out>{"message":"x"}</out><out>{"operResult":"1"}</out><out>{"operResult":"0"}</out>`), Answer{Understood: true, Success: true, Code: "1"}},
+		"children later":     {weaver, soap(`<out/><out><a>1</a></out><out><operResult>1</operResult></out>`), Answer{Understood: true, Success: true, Code: "1"}},
+		"children first":     {weaver, soap(`<out><operResult>1</operResult></out><out>{"operResult":"0"}</out>`), Answer{Understood: true, Success: true, Code: "1"}},
+		"escaped XML":        {weaver, soap(`<out>&lt;?xml version="1.0" encoding="GBK"?&gt;&lt;r&gt;&lt;operResult&gt;0&lt;/operResult&gt;&lt;message&gt;a &amp;amp; b 已存在&lt;/message&gt;&lt;/r&gt;</out>`), Answer{Understood: true, Duplicate: true, Code: "0", Message: "a & b 已存在"}},
+		"XML in CDATA":       {weaver, soap(`<out><![CDATA[<r><operResult>1</operResult></r>]]></out>`), Answer{Understood: true, Success: true, Code: "1"}},
 		"no fault":           {weaver, `<r><Fault/><out>{"operResult":"1"}</out></r>`, Answer{Understood: true, Success: true, Code: "1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,26 +106,30 @@ func TestNotUnderstood(t *testing.T) {
 		body  string
 		want  string
 	}{
-		"empty":            {rest, " \n", "the answer is not understood: want code in JSON, and it is: an empty answer"},
-		"text":             {rest, "OK", "the answer is not understood: want code in JSON, and it is: line 1, column 1: not JSON: 'O' where a value is wanted (byte 0): OK"},
-		"cut off":          {rest, `{"code":0`, "the answer is not understood: want code in JSON, and it is: line 1, column 10: not JSON: it ends where a comma or } is wanted (byte 9): {\"code\":0"},
-		"no member":        {rest, `{"Code":0}`, `the answer is not understood: want code in JSON, and it is: no such member: {"Code":0}`},
-		"null":             {rest, `{"code":null}`, `the answer is not understood: want code in JSON, and it is: no such member: {"code":null}`},
-		"log-in page":      {rest, "\n<!DOCTYPE html><html><body>登录</body></html>", "the answer is not understood: want code in JSON, and it is: an HTML page, perhaps a log-in page: <!DOCTYPE html><html><body>登录</body></html>"},
-		"log-in page, XML": {service, "<!-- x --><HTML>", "the answer is not understood: want code in element out, or an element code, and it is: an HTML page, perhaps a log-in page: <!-- x --><HTML>"},
-		"no element":       {service, "<a><b/></a>", "the answer is not understood: want code in element out, or an element code, and it is: XML without such an element: <a><b/></a>"},
-		"bad JSON inside":  {service, `<a><out>{"code":0</out></a>`, `the answer is not understood: want code in element out, or an element code, and it is: XML without such an element: <a><out>{"code":0</out></a>`},
-		"JSON too deep":    {service, `<a><out><b>{"code":0}</b></out></a>`, `the answer is not understood: want code in element out, or an element code, and it is: XML without such an element: <a><out><b>{"code":0}</b></out></a>`},
-		"DOCTYPE":          {service, `<!DOCTYPE a [<!ENTITY x "0">]><a><code>&x;</code></a>`, `the answer is not understood: want code in element out, or an element code, and it is: XML with a DOCTYPE, which is not accepted: <!DOCTYPE a [<!ENTITY x "0">]><a><code>&x;</code></a>`},
-		"XML cut off":      {service, `<a><out>{"code":0}</out>`, `the answer is not understood: want code in element out, or an element code, and it is: XML that is not well-formed: element <a> is not closed; is the answer cut off? (byte 24): <a><out>{"code":0}</out>`},
-		"crossed tags":     {service, `<a><code>0</a></code>`, `the answer is not understood: want code in element out, or an element code, and it is: XML that is not well-formed: </a> closes nothing (byte 10): <a><code>0</a></code>`},
-		"excerpt":          {rest, strings.Repeat("中", 600), "the answer is not understood: want code in JSON, and it is: line 1, column 1: not JSON: '中' where a value is wanted (byte 0): " + strings.Repeat("中", 500)},
+		"empty":             {rest, " \n", "the answer is not understood: want code in JSON, and it is: an empty answer"},
+		"text":              {rest, "OK", "the answer is not understood: want code in JSON, and it is: line 1, column 1: not JSON: 'O' where a value is wanted (byte 0): OK"},
+		"cut off":           {rest, `{"code":0`, "the answer is not understood: want code in JSON, and it is: line 1, column 10: not JSON: it ends where a comma or } is wanted (byte 9): {\"code\":0"},
+		"no member":         {rest, `{"Code":0}`, `the answer is not understood: want code in JSON, and it is: no such member: {"Code":0}`},
+		"null":              {rest, `{"code":null}`, `the answer is not understood: want code in JSON, and it is: no such member: {"code":null}`},
+		"log-in page":       {rest, "\n<!DOCTYPE html><html><body>登录</body></html>", "the answer is not understood: want code in JSON, and it is: an HTML page, perhaps a log-in page: <!DOCTYPE html><html><body>登录</body></html>"},
+		"log-in page, XML":  {service, "<!-- x --><HTML>", "the answer is not understood: want code in element out, or an element code, and it is: an HTML page, perhaps a log-in page: <!-- x --><HTML>"},
+		"no element":        {service, "<a><b/></a>", "the answer is not understood: want code in element out, or an element code, and it is: XML without such an element: <a><b/></a>"},
+		"bad JSON inside":   {service, `<a><out>{"code":0</out></a>`, `the answer is not understood: want code in element out, or an element code, and it is: XML without such an element: <a><out>{"code":0</out></a>`},
+		"JSON too deep":     {service, `<a><out><b>{"code":0}</b></out></a>`, `the answer is not understood: want code in element out, or an element code, and it is: XML without such an element: <a><out><b>{"code":0}</b></out></a>`},
+		"DOCTYPE":           {service, `<!DOCTYPE a [<!ENTITY x "0">]><a><code>&x;</code></a>`, `the answer is not understood: want code in element out, or an element code, and it is: XML with a DOCTYPE, which is not accepted: <!DOCTYPE a [<!ENTITY x "0">]><a><code>&x;</code></a>`},
+		"XML cut off":       {service, `<a><out>{"code":0}</out>`, `the answer is not understood: want code in element out, or an element code, and it is: XML that is not well-formed: element <a> is not closed; is the answer cut off? (byte 24): <a><out>{"code":0}</out>`},
+		"crossed tags":      {service, `<a><code>0</a></code>`, `the answer is not understood: want code in element out, or an element code, and it is: XML that is not well-formed: </a> closes nothing (byte 10): <a><code>0</a></code>`},
+		"long":              {rest, strings.Repeat("中", 600), "the answer is not understood: want code in JSON, and it is: line 1, column 1: not JSON: '中' where a value is wanted (byte 0): " + strings.Repeat("中", 600)},
+		"JSON without it":   {service, `<a><out>{"a":0}</out></a>`, `the answer is not understood: want code in element out, or an element code, and it is: no such member: <a><out>{"a":0}</out></a>`},
+		"escaped once more": {service, `<a><out>&lt;out&gt;&lt;&lt;</out></a>`, `the answer is not understood: want code in element out, or an element code, and it is: XML without such an element: <a><out>&lt;out&gt;&lt;&lt;</out></a>`},
 	} {
 		r, err := CompileResult(tt.rules)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(Answer{Why: tt.want}, r.Read("", []byte(tt.body))); diff != "" {
+		want := Answer{Why: tt.want, Excerpt: strings.TrimSpace(tt.body)}
+		want.Why = strings.TrimSuffix(want.Why, ": "+want.Excerpt)
+		if diff := cmp.Diff(want, r.Read("", []byte(tt.body))); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}

@@ -232,6 +232,27 @@ func parseTime(s string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is not an RFC 3339 time such as 2024-11-05T09:30:00+08:00", shorten(s, 40))
 }
 
+// parseOwnTime reads a time of an own field, which other systems write in other ways too: RFC 3339, yyyy-MM-dd HH:mm:ss in
+// zone, and seconds (of 9 or 10 digits) or milliseconds (of 12 or 13) since 1970.
+func parseOwnTime(s string, zone *time.Location) (time.Time, error) {
+	if t, err := parseTime(s); err == nil {
+		return t, nil
+	}
+	if t, err := time.ParseInLocation(time.DateTime, s, zone); err == nil {
+		return t, nil
+	}
+	if n, err := strconv.ParseUint(s, 10, 63); err == nil && s[0] != '0' {
+		switch len(s) {
+		case 9, 10:
+			return time.Unix(int64(n), 0), nil
+		case 12, 13:
+			return time.UnixMilli(int64(n)), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is not a time such as 2024-11-05T09:30:00+08:00, 2024-11-05 09:30:00, or seconds or milliseconds since 1970",
+		shorten(s, 40))
+}
+
 // shorten cuts a text that is shown in a message at n characters.
 func shorten(s string, n int) string {
 	for i := range s {

@@ -20,7 +20,7 @@ func (r *Result) readXML(text string) Answer {
 	}
 	scan, err := scanXML(text, r.field)
 	if err == nil && r.r.CodeName != "" && r.field != "" && scan.found && !scan.fault {
-		if json := strings.TrimSpace(string(scan.text)); isJSONObject(json) {
+		if json := strings.TrimSpace(string(scan.text)); r.hasCode(json) {
 			return r.readJSON(json, text)
 		}
 	}
@@ -40,21 +40,58 @@ func (r *Result) readXML(text string) Answer {
 	if r.r.CodeName == "" {
 		return Answer{Understood: true, Success: true, Message: doc.text(r.r.MsgName), Data: doc.text(r.r.DataName)}
 	}
-	at := *doc
-	if e := doc.element(r.field); e != nil && len(e.ChildElements()) > 0 {
-		at.root = e
+	return r.readTree(doc, text)
+}
+
+// readTree finds the first element of the field's name that holds the code: in its children, in JSON, or in XML that was
+// escaped once more. Without one, the code is an element anywhere.
+func (r *Result) readTree(doc *xmlAnswer, text string) Answer {
+	why := "XML without such an element"
+	for _, e := range doc.elements(r.field) {
+		at := &xmlAnswer{root: e}
+		if len(e.ChildElements()) == 0 {
+			inner := strings.TrimSpace(content(e))
+			switch {
+			case r.hasCode(inner):
+				return r.readJSON(inner, text)
+			case isJSONObject(inner):
+				why = "no such member"
+			}
+			if at = nil; strings.HasPrefix(inner, "<") {
+				at, _ = parseXML(inner) // what is no XML holds no code
+			}
+		}
+		if a, ok := r.readElements(at); ok {
+			return a
+		}
+	}
+	if a, ok := r.readElements(doc); ok {
+		return a
+	}
+	return r.unclear(why, text)
+}
+
+// readElements reads code and message as elements; not ok where there is no code.
+func (r *Result) readElements(at *xmlAnswer) (Answer, bool) {
+	if at == nil {
+		return Answer{}, false
 	}
 	code, ok := at.find(r.r.CodeName)
-	if !ok && at.root != doc.root {
-		at = *doc
-		code, ok = at.find(r.r.CodeName)
-	}
 	if !ok {
-		return r.unclear("XML without such an element", text)
+		return Answer{}, false
 	}
 	a := Answer{Code: code, Message: at.text(r.r.MsgName), Data: at.text(r.r.DataName)}
 	r.judge(&a, at.accounts(r.r.PartialAccounts))
-	return a
+	return a, true
+}
+
+// hasCode reports whether a text is JSON that holds the code.
+func (r *Result) hasCode(json string) bool {
+	if !isJSONObject(json) {
+		return false
+	}
+	_, ok := find(json, r.r.CodeName)
+	return ok
 }
 
 // isHTML reports whether a text is a page for people.
@@ -108,12 +145,23 @@ func treeOf(text string) (*xmlAnswer, error) {
 	return &xmlAnswer{root: doc.Root()}, nil
 }
 
-// element finds the first element of that local name, at any depth, in the order of the text.
-func (x *xmlAnswer) element(name string) *etree.Element {
+// elements finds the elements of that local name, at any depth, in the order of the text.
+func (x *xmlAnswer) elements(name string) []*etree.Element {
 	if name == "" {
 		return nil
 	}
-	return firstNamed(x.root, name)
+	var out []*etree.Element
+	var walk func(e *etree.Element)
+	walk = func(e *etree.Element) {
+		if e.Tag == name {
+			out = append(out, e)
+		}
+		for _, child := range e.ChildElements() {
+			walk(child)
+		}
+	}
+	walk(x.root)
+	return out
 }
 
 func firstNamed(e *etree.Element, name string) *etree.Element {
@@ -226,7 +274,27 @@ func (x *xmlAnswer) fault() (code, message string, ok bool) {
 	if v := descend(e, "Reason", "Text"); v != nil && message == "" {
 		message = strings.TrimSpace(content(v))
 	}
+	if detail := childNamed(e, "detail"); detail != nil && message == "" {
+		message = allText(detail)
+	}
+	if detail := childNamed(e, "Detail"); detail != nil && message == "" {
+		message = allText(detail)
+	}
+	if message == "" {
+		message = "a SOAP fault without a text"
+	}
 	return localName(code), message, true
+}
+
+// allText is the text of an element and of all below it, put together with blanks.
+func allText(e *etree.Element) string {
+	texts := strings.Fields(content(e))
+	for _, child := range e.ChildElements() {
+		if text := allText(child); text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(texts, " ")
 }
 
 func descend(e *etree.Element, names ...string) *etree.Element {

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,7 +27,7 @@ type xmlScan struct {
 	open     []string // names of the open elements, with prefixes
 	elements int
 	field    string // local name of the element whose text is wanted
-	at       int    // depth of the field, once it is open; -1: it has been read or cannot be
+	at       int    // depth of the field, while it is open; -1: it has been read or cannot be
 	text     []byte
 	found    bool // the field holds text and nothing else
 	fault    bool // a SOAP fault is there
@@ -141,7 +142,9 @@ func (x *xmlScan) endTag() error {
 
 func (x *xmlScan) close() {
 	if x.reading() && x.at == len(x.open) {
-		x.at, x.found = -1, true
+		if x.at, x.found = -1, true; len(bytes.TrimSpace(x.text)) == 0 {
+			x.at, x.found, x.text = 0, false, x.text[:0] // the next one may hold something
+		}
 	}
 	x.open = x.open[:len(x.open)-1]
 }

@@ -43,9 +43,9 @@ func (k *binder) rebind(r *rebinding) (more bool, err error) {
 
 // open finds open todos that the OA has, or may have, under another account.
 func (k *binder) open(r *rebinding) (keys []connector.TodoKey, err error) {
-	const query = `SELECT l.kind, l.todo FROM lanes l JOIN (
+	const query = `SELECT l.kind, l.todo FROM (
 			SELECT DISTINCT kind, todo FROM deliveries WHERE receiver = ? AND receiver <> '' AND n >= ? AND n < ?
-		) d ON l.conn = ? AND l.kind = d.kind AND l.todo = d.todo AND l.receiver = ?
+		) d CROSS JOIN lanes l ON l.conn = ? AND l.kind = d.kind AND l.todo = d.todo AND l.receiver = ?
 		WHERE l.presence <> '' AND l.ended = '' AND l.account <> '' AND l.account <> ? AND l.todo > ? ORDER BY l.todo LIMIT ?`
 	low, high := span(k.slot.conn)
 	args := []any{r.user, low, high, k.slot.conn, r.user, r.account, r.after, rebindStep}
@@ -93,7 +93,7 @@ func (k *binder) rebindTodo(p *connector.Program, key connector.TodoKey, r *rebi
 // newestEvent is the last accepted event of a todo; its N is 0 where it is not kept any more.
 func (k *binder) newestEvent(key connector.TodoKey) (e connector.StoredEvent, err error) {
 	const query = `SELECT e.n, e.stream_seq, e.tenant, e.kind, e.action, e.id, e.event_ms, e.received_ms, e.trace, e.payload
-		FROM todos t JOIN events e ON e.n = t.newest_event WHERE t.conn = ? AND t.kind = ? AND t.todo = ?`
+		FROM todos t CROSS JOIN events e ON e.n = t.newest_event WHERE t.conn = ? AND t.kind = ? AND t.todo = ?`
 	err = k.tx.read(query, []any{key.Conn, string(key.Kind), key.ID}, func(r row) error {
 		e = connector.StoredEvent{
 			N: r.num(0), Sequence: uint64(r.num(1)), Tenant: r.text(2), Kind: connector.Kind(r.text(3)), //nolint:gosec // stored from a uint64

@@ -275,7 +275,7 @@ func (r *recordQuery) byColumn(column string, values []string, only string, conn
 	}
 	for _, c := range conns {
 		for _, v := range values {
-			s := recordSource{conn: c}
+			s := recordSource{conn: c, few: c == 0}
 			s.where.add(only)
 			r.add(s, `d.`+column, clean(v))
 		}

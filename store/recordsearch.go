@@ -131,6 +131,7 @@ func (s *recordSearch) connection(src *recordSource, until time.Time) (rows []fo
 		step = high - low
 	}
 	for high > low {
+		began := time.Now()
 		from := max(low, high-step)
 		var some []found
 		args := append(slices.Concat(src.where.args, s.query.residual.args), from, high, s.limit+1-len(rows))
@@ -145,9 +146,17 @@ func (s *recordSearch) connection(src *recordSource, until time.Time) (rows []fo
 			err := s.tx.Get(&at, `SELECT id FROM deliveries WHERE n >= ? ORDER BY n LIMIT 1`, high)
 			return rows, at, err
 		}
-		step = min(2*step, searchMost)
+		step = longer(step, began)
 	}
 	return rows, "", nil
+}
+
+// longer is the next step of a sparse search: twice as long while a step takes little time.
+func longer(step int64, began time.Time) int64 {
+	if time.Since(began) > searchTime/8 {
+		return step
+	}
+	return min(2*step, searchMost)
 }
 
 // firstFrom is the lowest number from low on and below high whose row has this id or a later one, high when there is none.
@@ -171,7 +180,8 @@ func (s *recordSearch) firstFrom(low, high int64, id string) (int64, error) {
 func (s *recordSearch) everywhere(src *recordSource, until time.Time) (rows []found, down string, err error) {
 	query := `SELECT d.n, d.id FROM ` + src.from + ` ` + s.where(src).and(`d.id >= ?`)
 	part := *s
-	for step := searchStep; ; step = min(2*step, searchMost) {
+	for step := int64(searchStep); ; {
+		began := time.Now()
 		part.floor = s.floor
 		if s.query.sparse {
 			// How far down so many rows are: this reads the index alone.
@@ -201,6 +211,7 @@ func (s *recordSearch) everywhere(src *recordSource, until time.Time) (rows []fo
 			return rows, part.floor, nil
 		}
 		part.below = part.floor
+		step = longer(step, began)
 	}
 }
 

@@ -31,7 +31,7 @@ func (d *DB) Recover(ctx context.Context) (int, error) {
 }
 
 func (d *DB) recoverSome(t *tx) (int, error) {
-	const query = `SELECT ` + deliveryColumns + `, ` + laneColumns + ` FROM sending s JOIN deliveries d ON d.n = s.n
+	const query = `SELECT ` + deliveryColumns + `, ` + laneColumns + ` FROM sending s CROSS JOIN deliveries d ON d.n = s.n
 		LEFT JOIN lanes l ON l.conn = d.conn AND l.kind = d.kind AND l.todo = d.todo AND l.receiver = d.lane LIMIT ?`
 	type lost struct {
 		delivery *connector.Delivery

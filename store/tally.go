@@ -157,14 +157,15 @@ func (d *DB) Counts(ctx context.Context, tenants []string) ([]Count, error) {
 		only.numbers(`conn`, numbers)
 		// What waits is counted in its index alone, without a look at the rows; so is what is being sent.
 		err := q.Select(&lines, `SELECT l.conn, l.count, d.created_ms AS oldest_ms FROM (
-				SELECT conn, COUNT(*) AS count, MIN(n) AS first FROM deliveries WHERE `+waits+` AND `+only.all()+` GROUP BY conn
-			) l JOIN deliveries d ON d.n = l.first`, only.args...)
+				SELECT conn, COUNT(*) AS count, MIN(n) AS first FROM deliveries INDEXED BY deliveries_due WHERE `+waits+` AND `+only.all()+` GROUP BY conn
+			) l CROSS JOIN deliveries d ON d.n = l.first`, only.args...)
 		if err != nil {
 			return err
 		}
-		return q.Select(&states, `SELECT n >> 36 AS conn, state, COUNT(*) AS count FROM deliveries WHERE `+ended+` GROUP BY n >> 36, state
+		return q.Select(&states, `SELECT n >> 36 AS conn, state, COUNT(*) AS count FROM deliveries INDEXED BY deliveries_conn_state
+				WHERE `+ended+` GROUP BY n >> 36, state
 			UNION ALL SELECT conn, 'sending', COUNT(*) FROM sending GROUP BY conn
-			UNION ALL SELECT d.conn, 'tried again', COUNT(*) FROM sending s JOIN deliveries d ON d.n = s.n WHERE d.state = 'retrying' GROUP BY d.conn
+			UNION ALL SELECT d.conn, 'tried again', COUNT(*) FROM sending s CROSS JOIN deliveries d ON d.n = s.n WHERE d.state = 'retrying' GROUP BY d.conn
 			UNION ALL SELECT conn, 'succeeded', SUM(count) FROM tallies WHERE what = 'succeeded' AND `+only.all()+` GROUP BY conn`,
 			only.args...)
 	})

@@ -141,7 +141,7 @@ func (m *turning) flight(n int64) (f flight, ok bool, err error) {
 		return f, f.key.Conn == m.turn.Conn, nil
 	}
 	const find = `SELECT d.kind, d.todo, d.lane, d.event_n, d.step, d.attempts, d.created_ms FROM sending s
-		JOIN deliveries d ON d.n = s.n WHERE s.n = +? AND d.conn = +?`
+		CROSS JOIN deliveries d ON d.n = s.n WHERE s.n = +? AND d.conn = +?`
 	err = m.tx.read(find, []any{n, m.turn.Conn}, func(r row) error {
 		ok = true
 		f = flight{

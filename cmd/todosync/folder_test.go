@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -97,4 +98,73 @@ func (p *process) post(token string) (status int, body string) {
 	defer func() { _ = resp.Body.Close() }()
 	b, _ := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(b)
+}
+
+// TestStreamDamaged starts servers on a stream with a wrong byte: in the middle nothing starts and the place is named; in the newest
+// event, which looks like one that was never finished, nothing more is taken.
+func TestStreamDamaged(t *testing.T) {
+	t.Parallel()
+	p := newProcess(t)
+	p.start()
+	token, err := os.ReadFile(filepath.Join(p.dir, "admin-token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	event := filepath.Join(t.TempDir(), "event.json")
+	for _, id := range []string{"e1", "e2", "e3"} {
+		write(t, event, strings.Replace(oneEvent, "e1", id, 1))
+		p.cli("publish", event)
+	}
+	eventually(t, 10*time.Second, "the mark is at 3", func() bool {
+		b, err := os.ReadFile(filepath.Join(p.dir, markFile))
+		return err == nil && strings.Contains(string(b), `"last":3`)
+	})
+	p.kill()
+	blocks, err := filepath.Glob(filepath.Join(p.dir, streamFolder, "jetstream", "*", "streams", "CRM", "msgs", "*.blk"))
+	if err != nil || len(blocks) != 1 {
+		t.Fatalf("want one block, got %v %v", blocks, err)
+	}
+	sound, err := os.ReadFile(blocks[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	flip := func(at int) {
+		t.Helper()
+		b := bytes.Clone(sound)
+		b[at] ^= 1
+		if err := os.WriteFile(blocks[0], b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flip(bytes.Index(sound, []byte("e2")))
+	p.launch()
+	if code := p.wait(); code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	if said := p.out.String(); !strings.Contains(said, blocks[0]) || !strings.Contains(said, "after sequence 1") {
+		t.Errorf("it said\n%s", said)
+	}
+	flip(len(sound) - 20)
+	p.launch()
+	eventually(t, 20*time.Second, "/readyz tells of the lost event", func() bool {
+		status, body := p.ready()
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "damaged") && strings.Contains(body, "sequence 3")
+	})
+	if status, body := p.post(strings.TrimSpace(string(token))); status != http.StatusServiceUnavailable || !strings.Contains(body, "found to end at 2") {
+		t.Errorf("want the event refused, got %d %s", status, body)
+	}
+	if code := p.stop(); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+	// As the message says: the sound file, and no mark.
+	if err := os.WriteFile(blocks[0], sound, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(p.dir, markFile)); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	if code := p.stop(); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
 }

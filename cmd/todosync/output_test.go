@@ -27,8 +27,8 @@ func someItems() []json.RawMessage {
 func TestList(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
-		"table": "NAME  TITLE\n一号  待审批：报…\nb     two lines…\nc     \\x9b31m\n",
-		"csv":   "name,title,deep.er\n一号,待审批:报价单 Q-2024-118,12345678901234567890\nb,\"two\nlines\x1b[31m\",\nc,\u009b31m,\n",
+		"table": "NAME  TITLE\n一号  待审批：…\nb     two lines…\nc     \\x9b31m\n",
+		"csv":   "name,title,deep.er\n一号,待审批：报价单 Q-2024-118,12345678901234567890\nb,\"two\nlines\x1b[31m\",\nc,\u009b31m,\n",
 		"yaml": "- name: 一号\n  title: 待审批：报价单 Q-2024-118\n  deep:\n    er: 12345678901234567890\n" +
 			"- name: b\n  title: \"two\\nlines\\u001b[31m\"\n",
 	}

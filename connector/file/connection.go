@@ -34,6 +34,7 @@ func (d *draft) connection(doc *Document, tenants map[string]map[string]mapping.
 	if d.required("name", c.Name, say("the connection's name, such as seeyon-hq", "连接名，如 seeyon-hq")) && !ValidName(c.Name) {
 		d.wrong("name", say("%q: want 1 to 63 of a-z 0-9 -", "%q：应为 1 至 63 个 a-z 0-9 - 字符"), excerpt(c.Name))
 	}
+	d.shown("title", c.Title)
 	k := d.compiler(&c, tenants, asked)
 	d.checkResult("result", &c.Result)
 	k.headers("headers", c.Headers, request{receivers: c.Receivers.As})

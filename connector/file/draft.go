@@ -216,6 +216,17 @@ func (d *draft) identity(tenant string) {
 	}
 }
 
+// shown refuses characters that people cannot see in a text they are shown, and that could make it look like another one:
+// control characters, and those that turn the direction of writing.
+func (d *draft) shown(path, value string) {
+	for _, r := range value {
+		if r < ' ' || r == 0x7f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			d.wrong(path, say("an unseen character (U+%04X) stands here: take it out", "此处有不可见字符(U+%04X):请删除"), r)
+			return
+		}
+	}
+}
+
 // ValidName reports whether a text may name a connection: 1 to 63 of a-z 0-9 -.
 func ValidName(s string) bool {
 	return len(s) >= 1 && len(s) <= 63 && all(s, func(c byte) bool {

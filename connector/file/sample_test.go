@@ -62,6 +62,36 @@ func TestUndeclaredBodies(t *testing.T) {
 	}
 }
 
+// TestUnseenCharacters are refused in whatever people are shown as a name.
+func TestUnseenCharacters(t *testing.T) {
+	t.Parallel()
+	tenant := "apiVersion: todosync/v1\nkind: Tenant\ntenant: \"714439\"\n"
+	for name, src := range map[string]string{
+		"title: ":              head + create + "title: \"OA %s\"\n",
+		"fields.F201.label: ":  head + create + "fields: {F201: {value: x, label: \"%s\"}}\n",
+		"title:  ":             tenant + "title: \"%sX\"\n",
+		"fields.F201.label:  ": tenant + "fields: {F201: {value: x, label: \"a%s\"}}\n",
+	} {
+		for written, want := range map[string]string{
+			`\0`: "U+0000", `\n`: "U+000A", `\x1b`: "U+001B", `\x7f`: "U+007F", `\u202e`: "U+202E", "\u202a": "U+202A", "\u2066": "U+2066", `\u2069`: "U+2069",
+		} {
+			_, problems := Parse("a.yaml", []byte(fmt.Sprintf(src, written)), Options{})
+			if err := problems.Err(); err == nil || len(problems) != 1 || !strings.Contains(err.Error(), strings.TrimSpace(name)+" an unseen character ("+want+")") {
+				t.Errorf("%s %s: %v", name, written, problems)
+			}
+		}
+		docs, problems := Parse("a.yaml", []byte(fmt.Sprintf(src, "致远 é \u200d👍🏽")), Options{})
+		if len(docs) != 1 || len(problems) > 0 {
+			t.Errorf("%s: %v", name, problems)
+		}
+	}
+	for _, src := range []string{strings.Replace(head, "name: oa", `name: "o\u202ea"`, 1) + create, strings.Replace(head, "714439", `7\u202e1`, 1) + create} {
+		if _, problems := Parse("a.yaml", []byte(src), Options{}); problems.Err() == nil || strings.ContainsRune(problems.Error(), 0x202e) {
+			t.Errorf("%q: %v", src, problems)
+		}
+	}
+}
+
 // TestFieldsThatGrow holds that fields which read each other twice are refused at once, in a connection and in a tenant.
 func TestFieldsThatGrow(t *testing.T) {
 	t.Parallel()

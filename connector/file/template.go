@@ -130,7 +130,8 @@ func (d *draft) checkFields(c *connector.Connection, all map[string]mapping.Fiel
 		d.wrong("timeFormat", say("%s", "%s"), err)
 		format = connector.Defaults().TimeFormat
 	}
-	for code := range c.Fields {
+	for code, f := range c.Fields {
+		d.shown("fields."+code+".label", f.Label)
 		if d.checkCode(code) {
 			codes[code] = true
 			continue

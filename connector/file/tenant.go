@@ -28,6 +28,7 @@ func (d *draft) tenant(doc *Document) *connector.Tenant {
 		t.Notify.Language = t.Language
 	}
 	d.identity(t.Tenant)
+	d.shown("title", t.Title)
 	// A tenant's own codes follow the rules of a connection's.
 	c := connector.Defaults()
 	c.TimeZone, c.Fields = t.TimeZone, t.Fields

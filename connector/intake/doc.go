@@ -2,7 +2,7 @@
 // package of the worker that speaks to a NATS server.
 //
 // It does not look into events: what a message means, what it leads to and what is rejected is connector.Inbox's work;
-// and it keeps no state of its own. What has been read is known by the store alone.
+// and it keeps no state of its own but a Mark, how far the stream has come. What has been read is known by the store alone.
 //
 // Its invariant: a message is acknowledged only after Inbox.Accept has returned nil for it, and messages reach Accept in
 // the order of the stream's sequence, each once between two positions. Everything else follows: a lost connection, a

@@ -83,11 +83,15 @@ func (m *Mark) judge(id connector.Stream, end uint64) error {
 	if !m.state.Short {
 		return nil
 	}
+	forget := "put back its sound files, if you have them"
+	if m.path != "" {
+		forget += ", and remove " + m.path
+	}
 	return &connector.Error{
 		Kind: connector.Conflict, Op: "open the stream " + id.Name,
 		Msg: fmt.Sprintf("there were events up to sequence %d, but stream %s was found to end at %d: its files were damaged, "+
 			"or it was restored from an older copy", m.state.Last, id.Name, m.state.End),
-		Hint: "put back its sound files if you have them; else make a new stream that takes its messages from this one (sources), " +
+		Hint: forget + "; else make a new stream that takes its messages from this one (sources), " +
 			"name it by --stream, and have the CRM emit what is missing; events that are known already are recognised by their ids",
 	}
 }

@@ -7,7 +7,10 @@
 //
 // Its invariant: one process at a time has a StoreDir open. Start takes a lock in the folder before JetStream reads it,
 // and Close gives it back only after JetStream has written everything; two servers on one folder would spoil it without a
-// word.
+// word. And what is damaged is never cut off without a word: Start reads the files before nats-server does.
+//
+// nats-server that has failed to write once takes nothing more: it is stopped, and another is started in its place when the disk
+// takes data again.
 //
 //	s, err := natsserver.Start(ctx, natsserver.Config{StoreDir: "data/nats", Log: log})
 //	if err != nil {

@@ -50,6 +50,11 @@ func TestPutConnection(t *testing.T) {
 	if s.problem(none, http.StatusPreconditionFailed); len(s.b.saved) > 0 {
 		t.Error("If-Match: * made a connection")
 	}
+	s.b.saved[connector.ConnectionKey{Tenant: "t1"}] = api.Saved{} // a tenant that was only named
+	none = s.do(ask{
+		method: "PUT", path: "/tenants/t1", body: "apiVersion: todosync/v1\nkind: Tenant\ntenant: t1\n", header: map[string]string{"If-Match": "*"},
+	})
+	s.problem(none, http.StatusPreconditionFailed)
 	put := func(body, match string) answer {
 		return s.do(ask{method: "PUT", path: path, body: body, header: map[string]string{"If-Match": match, "Content-Type": "application/yaml"}})
 	}

@@ -443,15 +443,18 @@ func TestRetryAfterHoldsTheConnection(t *testing.T) {
 		"one at a time": {func(c *Connection) { c.Limits.Concurrency = 1 }, []func() (retry.Receipt, error){asks(429, time.Minute)}, 1},
 		"the delivery is over": {
 			func(c *Connection) { c.Limits.Concurrency, c.Retry.Enabled = 1, false },
-			[]func() (retry.Receipt, error){asks(429, time.Minute)}, 1,
+			[]func() (retry.Receipt, error){asks(429, time.Minute)},
+			1,
 		},
 		"the longest counts": {
 			func(c *Connection) { c.Limits.Concurrency = 2 },
-			[]func() (retry.Receipt, error){asks(429, time.Minute), asks(429, time.Second)}, 2,
+			[]func() (retry.Receipt, error){asks(429, time.Minute), asks(429, time.Second)},
+			2,
 		},
 		"probes wait too": {
 			func(c *Connection) { c.Limits.Concurrency, c.Down.After = 2, 2 },
-			[]func() (retry.Receipt, error){asks(503, time.Minute), asks(503, time.Minute)}, 2,
+			[]func() (retry.Receipt, error){asks(503, time.Minute), asks(503, time.Minute)},
+			2,
 		},
 	}
 	for name, tt := range tests {

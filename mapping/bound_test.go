@@ -60,20 +60,43 @@ func TestMaxRendered(t *testing.T) {
 	}
 }
 
-// TestRenderedMemory holds that a body which would have 2 GB is refused before they are there. It runs alone.
+// TestRenderedMemory holds that what would have hundreds of megabytes is refused before they are there. It runs alone.
 func TestRenderedMemory(t *testing.T) {
+	fields, err := ParseFields(map[string]Field{
+		"F200": {Join: strings.Fields(strings.Repeat("F055 ", 500))},
+		"F201": {Join: []string{"F001", "F055"}},
+	}, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	deep := `"#F055"`
 	for range 10 {
 		deep = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(`{"a":`+deep+`}`) + `"`
 	}
-	tmpl := mustCompile(t, `{"p":`+deep+`}`, Options{Place: Body})
-	s := largeScope(t, `\"`)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	_, err := tmpl.Append(nil, s, Wire)
-	runtime.ReadMemStats(&after)
-	if got := after.TotalAlloc - before.TotalAlloc; err == nil || got > 32<<20 {
-		t.Errorf("%d MB for %v", got>>20, err)
+	for name, tt := range map[string]struct{ src, fill string }{
+		"escaped many times": {`{"p":` + deep + `}`, `\"`},
+		"a joined field":     {`{"p":"#F200"}`, "x"},
+		"joined receivers":   {`{"p":"#F201"}`, "x"},
+	} {
+		tmpl := mustCompile(t, tt.src, Options{Place: Body, Fields: fields, Receivers: Joined})
+		s := largeScope(t, tt.fill)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := tmpl.Append(nil, s, Wire)
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; err == nil || got > 64<<20 {
+			t.Errorf("%s: %d MB for %.100v", name, got>>20, err)
+		}
+	}
+}
+
+// TestLargeSecret holds that the bound is on secrets too.
+func TestLargeSecret(t *testing.T) {
+	t.Parallel()
+	s := testScope(t)
+	s.Secret = func(string) (string, error) { return strings.Repeat("x", MaxRendered), nil }
+	if _, err := mustCompile(t, `{"p":"${secret:x}"}`, Options{Place: Body}).Append(nil, s, Wire); err == nil || !strings.Contains(err.Error(), "8388614 bytes") {
+		t.Errorf("got %.100v", err)
 	}
 }
 

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,7 +26,7 @@ type xmlScan struct {
 	open     []string // names of the open elements, with prefixes
 	elements int
 	field    string // local name of the element whose text is wanted
-	at       int    // depth of the field, while it is open; -1: it has been read or cannot be
+	at       int    // depth of the field, once it is open; -1: it has been read or cannot be
 	text     []byte
 	found    bool // the field holds text and nothing else
 	fault    bool // a SOAP fault is there
@@ -142,9 +141,7 @@ func (x *xmlScan) endTag() error {
 
 func (x *xmlScan) close() {
 	if x.reading() && x.at == len(x.open) {
-		if x.at, x.found = -1, true; len(bytes.TrimSpace(x.text)) == 0 {
-			x.at, x.found, x.text = 0, false, x.text[:0] // the next one may hold something
-		}
+		x.at, x.found = -1, true
 	}
 	x.open = x.open[:len(x.open)-1]
 }

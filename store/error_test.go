@@ -3,13 +3,12 @@ package store
 import (
 	"database/sql"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"unicode"
-
-	"log/slog"
 
 	"todosync/connector"
 )

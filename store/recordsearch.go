@@ -231,7 +231,7 @@ func idsBetween(from, to time.Time) (floor, below string) {
 func firstID(t time.Time) string {
 	var id ulid.ULID
 	if ms := t.UnixMilli(); ms > 0 {
-		_ = id.SetTime(min(uint64(ms), ulid.MaxTime())) //nolint:errcheck,gosec // it is not too late
+		_ = id.SetTime(min(uint64(ms), ulid.MaxTime())) // it is not too late
 	}
 	return id.String()
 }

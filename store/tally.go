@@ -12,8 +12,8 @@ import (
 // TallySpan is how long one tally counts.
 const TallySpan = 5 * time.Minute
 
-// TallyDelays are the lengths by which a tally sorts delays.
-var TallyDelays = [6]time.Duration{
+// tallyDelays are the lengths by which a tally sorts delays.
+var tallyDelays = [6]time.Duration{
 	10 * time.Millisecond, 50 * time.Millisecond, 250 * time.Millisecond, time.Second, 10 * time.Second, time.Minute,
 }
 
@@ -23,7 +23,7 @@ type tally []tallied
 type tallied struct {
 	what   string
 	count  int64
-	within [len(TallyDelays)]int64
+	within [len(tallyDelays)]int64
 }
 
 // add counts one outcome and how long after the event's commit it came.
@@ -39,7 +39,7 @@ func (t *tally) add(what string, delayMs int64) {
 		e = &(*t)[len(*t)-1]
 	}
 	e.count++
-	for i, most := range TallyDelays {
+	for i, most := range tallyDelays {
 		if delayMs <= most.Milliseconds() {
 			e.within[i]++
 			break
@@ -69,9 +69,9 @@ type Tally struct {
 	At    time.Time               `json:"at"`
 	What  connector.State         `json:"what"` // the final state
 	Count int64                   `json:"count"`
-	// Within counts by delay from the event's commit to the outcome: those up to TallyDelays[i] and above the one before. The rest took
-	// longer.
-	Within [len(TallyDelays)]int64 `json:"within"`
+	// Within counts by delay from the event's commit to the outcome: up to 10 ms, then up to 50 ms, 250 ms, 1 s, 10 s and
+	// 1 min. The rest took longer.
+	Within [len(tallyDelays)]int64 `json:"within"`
 }
 
 // Tallies gives what happened from a time on, oldest first, in the tenants that are given or in all.
@@ -103,7 +103,7 @@ func (d *DB) Tallies(ctx context.Context, tenants []string, from time.Time) ([]T
 	for i, r := range rows {
 		out[i] = Tally{
 			Key: connector.ConnectionKey{Tenant: r.Tenant, Name: r.Name}, At: instant(r.AtMs), What: connector.State(r.What),
-			Count: r.Count, Within: [len(TallyDelays)]int64{r.In10ms, r.In50ms, r.In250ms, r.In1s, r.In10s, r.In1m},
+			Count: r.Count, Within: [len(tallyDelays)]int64{r.In10ms, r.In50ms, r.In250ms, r.In1s, r.In10s, r.In1m},
 		}
 	}
 	return out, err

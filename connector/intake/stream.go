@@ -59,7 +59,12 @@ const freshShare = 0.05
 func (f *fill) look(info *jetstream.StreamInfo) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.limit, f.fresh = info.Config.MaxBytes, 0
+	f.limit = info.Config.MaxBytes
+	if f.last > info.State.LastSeq {
+		signal(f.press) // a batch came between the question and its answer, which is old
+		return
+	}
+	f.fresh = 0
 	f.bytes, f.last = int64(min(info.State.Bytes, math.MaxInt64)), info.State.LastSeq //nolint:gosec // bounded
 }
 
@@ -255,6 +260,10 @@ func (s *stream) purge(ctx context.Context, r *Reader) error {
 		return fmt.Errorf("ask for the state of the stream: %w", err)
 	}
 	s.fill.look(info)
+	full := info.Config.MaxBytes > 0 && float64(info.State.Bytes) > pressed*float64(info.Config.MaxBytes)
+	if full && s.planned.Load() >= info.State.FirstSeq {
+		signal(s.fill.press) // it was filled and planned again meanwhile, and no batch need follow
+	}
 	return nil
 }
 

@@ -28,7 +28,9 @@ func table() []row {
 		}},
 		{"connector/preset", nil, nil},
 		{"connector", []string{"mapping", "retry"}, []string{"github.com/google/uuid", "golang.org/x/time"}},
-		{"mapping", nil, []string{"github.com/beevik/etree", "github.com/tidwall/gjson", "golang.org/x/text"}},
+		{"mapping", nil, []string{
+			"github.com/beevik/etree", "github.com/clipperhouse/uax29/v2", "github.com/tidwall/gjson", "golang.org/x/text",
+		}},
 		{"retry", nil, []string{"github.com/hashicorp/go-retryablehttp", "golang.org/x/net"}},
 		{"internal/natsserver", []string{"connector"}, []string{
 			"github.com/minio/highwayhash", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys",

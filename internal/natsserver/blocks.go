@@ -98,7 +98,7 @@ func (s *Server) checkStream(ctx context.Context, st storedStream) error {
 func (s *Server) refuse(st storedStream, b block, found records) error {
 	msg := fmt.Sprintf("the event store of stream %s is damaged: %s, at byte %d (after sequence %d)", st.id.Name, b.path, found.bad, found.last)
 	if s.cfg.SyncInterval > 0 {
-		s.cfg.Log.Error(msg + "; what follows in that file is lost")
+		s.cfg.Log.Error("what follows in a damaged file is lost", "damage", msg)
 		return nil
 	}
 	return &connector.Error{

@@ -162,7 +162,7 @@ func TestDamage(t *testing.T) {
 			var end uint64
 			s, err := natsserver.Start(t.Context(), natsserver.Config{
 				StoreDir: dir, Listen: natsserver.NoListen, Log: slog.New(slog.DiscardHandler),
-				Found: func(id connector.Stream, at uint64) { end = at },
+				Found: func(_ connector.Stream, at uint64) { end = at },
 			})
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), file) {

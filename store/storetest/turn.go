@@ -186,7 +186,7 @@ func testHalves(t *testing.T, e Engine) {
 	}
 	p.accept(Todo{Action: connector.ActionEdit, Status: "pending", Receivers: []string{"a"}}) // opened again, under a new id
 	got = p.turn(10, succeed(&got.Work[0]))
-	if len(got.Work) != 1 || got.Work[0].External != 2 || got.Work[0].LaneNow.External != 2 || got.Work[0].LaneNow.Has != 1 ||
+	if len(got.Work) != 1 || got.Work[0].External != 2 || got.Work[0].LaneNow.External != 2 || got.Work[0].LaneNow.Has != 1 || got.Work[0].LaneNow.Account != "oa-a" ||
 		got.Work[0].LaneNow.Ended != "" {
 		t.Errorf("after the re-opening %+v", got.Work)
 	}

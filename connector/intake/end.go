@@ -34,12 +34,13 @@ func (s *session) watchEnd(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
+		planned := s.stream.planned.Load() // before the question: what comes while it is under way must not look like a loss
 		info, err := s.stream.js.Info(ctx)
 		if err != nil || !info.Created.Equal(s.stream.id.Created) {
 			continue // the session learns of it by itself
 		}
 		last := info.State.LastSeq
-		s.r.cfg.Mark.see(s.stream.id.String(), max(last, s.stream.planned.Load()))
+		s.r.cfg.Mark.see(s.stream.id.String(), max(last, planned))
 		if err := s.r.cfg.Mark.judge(s.stream.id, last); err != nil {
 			s.r.set(func(v *view) { v.fit = false })
 			s.fail(err)

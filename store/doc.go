@@ -11,6 +11,9 @@
 // One writer: all writes go through operations that share transactions (writer.go), synced to disk before their callers
 // go on. Readers have connections of their own and never hold the writer up.
 //
+// What it has just written and will be asked for in a moment it keeps in memory (hot.go), bounded, owned by the writer, and never
+// believed where the database says otherwise: compiled connections, bindings, fresh deliveries, what is on its way.
+//
 // Who calls it:
 //
 //	connector.Inbox    Position, Accept                                        connector.Acceptor
@@ -19,6 +22,7 @@
 //	                   TenantRevisions, TenantRevision, Lookup, Pause, Resume,
 //	                   Delete, SetSecret, Secrets, RemoveSecret, Bindings, SetBinding, RemoveBinding, ImportBindings, Unbound,
 //	                   Records, Record, Watch, Retry, Cancel, Rejected, RejectedOne, Replay, RemoveRejected, Events,
+//	                   Recognise, CountDuplicate, Broken,
 //	                   Counts, Tallies, Remembered, Audit, Note
 //	cmd                Open, Close, Health
 //

@@ -108,16 +108,11 @@ func (h *hot) joined(n int64) {
 	}
 }
 
-// joinedLane is joined for all deliveries of a lane.
-func (h *hot) joinedLane(key connector.TodoKey, lane string) {
-	for _, d := range h.deliveries {
-		if x := d.delivery; x.Conn == key.Conn && x.Todo == key.ID && x.Kind == key.Kind && x.Lane == lane {
-			d.alone = false
-		}
-	}
-	for n, f := range h.flights {
-		if f.key == key && f.lane == lane {
-			h.joined(n)
-		}
-	}
+// joinedLane is joined for all that waits in a lane.
+func (d *DB) joinedLane(t *tx, key connector.TodoKey, lane string) error {
+	const query = `SELECT n FROM deliveries WHERE conn = ? AND todo = ? AND kind = ? AND lane = ? AND ` + waits
+	return t.read(query, []any{key.Conn, key.ID, string(key.Kind), lane}, func(r row) error {
+		d.hot.joined(r.num(0))
+		return nil
+	})
 }

@@ -86,7 +86,9 @@ func (k *binder) rebindTodo(p *connector.Program, key connector.TodoKey, r *rebi
 		}
 		k.changed = append(k.changed, d.N)
 	}
-	k.db.hot.joinedLane(key, made[0].Lane)
+	if err := k.db.joinedLane(k.tx, key, made[0].Lane); err != nil {
+		return false, err
+	}
 	return true, k.tx.planLane(key, todo.Lanes[made[0].Lane])
 }
 

@@ -119,7 +119,7 @@ func (d *DB) Records(ctx context.Context, f connector.RecordFilter, p connector.
 		if err != nil || query.none {
 			return err
 		}
-		s := recordSearch{tx: q, query: &query, limit: limit}
+		s := recordSearch{tx: q, query: &query, limit: limit, step: searchStep, time: searchTime}
 		if s.floor, s.below = idsBetween(f.From, f.To); after != "" && (s.below == "" || after < s.below) {
 			s.below = after
 		}

@@ -24,6 +24,8 @@ type recordSearch struct {
 	floor string // ids from here on
 	below string // ids below this; empty: no bound
 	limit int
+	step  int64         // searchStep
+	time  time.Duration // searchTime
 }
 
 // found is one row.
@@ -37,7 +39,7 @@ func (s *recordSearch) run() (numbers []int64, next string, err error) {
 	var all []found
 	// A source that stops early knows all of its rows only down to an id; below that nothing can be told yet.
 	known := ""
-	share := searchTime / time.Duration(max(1, len(s.query.sources)))
+	share := s.time / time.Duration(max(1, len(s.query.sources)))
 	for i := range s.query.sources {
 		rows, down, err := s.source(&s.query.sources[i], time.Now().Add(share))
 		if err != nil {
@@ -126,7 +128,7 @@ func (s *recordSearch) connection(src *recordSource, until time.Time) (rows []fo
 		number = `m.delivery_n`
 	}
 	query := `SELECT d.n, d.id FROM ` + src.from + ` ` + s.where(src).and(number+` >= ? AND `+number+` < ?`) + ` ORDER BY ` + number + ` DESC LIMIT ?`
-	step := int64(searchStep)
+	step := s.step
 	if !s.query.sparse {
 		step = high - low
 	}
@@ -180,7 +182,7 @@ func (s *recordSearch) firstFrom(low, high int64, id string) (int64, error) {
 func (s *recordSearch) everywhere(src *recordSource, until time.Time) (rows []found, down string, err error) {
 	query := `SELECT d.n, d.id FROM ` + src.from + ` ` + s.where(src).and(`d.id >= ?`)
 	part := *s
-	for step := int64(searchStep); ; {
+	for step := s.step; ; {
 		began := time.Now()
 		part.floor = s.floor
 		if s.query.sparse {

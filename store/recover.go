@@ -98,6 +98,9 @@ func (d *DB) recoverOne(t *tx, l *connector.Delivery, hold bool) error {
 		return err
 	}
 	d.hot.forget(l.N)
+	if d.registry.current.Load().byNumber[l.Conn] == nil {
+		state, class, message, due = connector.Canceled, retry.OK, lostMessage, nil // its connection is deleted
+	}
 	const query = `UPDATE deliveries SET state = ?, class = ?, message = ?, due_ms = ?, attempts = attempts + 1,
 		first_try_ms = COALESCE(first_try_ms, ?), sent_twice = TRUE, unanswered = TRUE, updated_ms = ? WHERE n = ?`
 	return t.run(query, string(state), string(class), message, due, millis(l.Updated), millis(now), l.N)

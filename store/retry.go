@@ -72,7 +72,9 @@ func (d *DB) Retry(ctx context.Context, id, who string) (connector.State, error)
 
 func (d *DB) retry(t *tx, h *handled) (connector.State, error) {
 	d.hot.forget(h.n)
-	d.hot.joinedLane(h.key, h.lane)
+	if err := d.joinedLane(t, h.key, h.lane); err != nil {
+		return "", err
+	}
 	now := millis(d.cfg.Now())
 	newer := ""
 	_, high := span(h.key.Conn)

@@ -77,8 +77,11 @@ func (m *turning) run() error {
 
 // settle stores the outcome of one claimed delivery, and lets the next of its lane go when it was the last of its own.
 func (m *turning) settle(c *connector.Change) error {
-	due := c.Due
-	switch c.To {
+	to, due := c.To, c.Due
+	if !to.Final() && m.db.registry.current.Load().byNumber[m.turn.Conn] == nil {
+		to = connector.Canceled // its connection was deleted while it was on its way
+	}
+	switch to {
 	case connector.Pending, connector.Retrying:
 		if due.IsZero() {
 			due = m.turn.Now // it heads its lane: without a time it would wait for ever
@@ -102,7 +105,7 @@ func (m *turning) settle(c *connector.Change) error {
 	const query = `UPDATE deliveries SET state = ?, class = ?, code = ?, message = ?, due_ms = ?, tries = ?,
 		first_try_ms = COALESCE(?, first_try_ms), account = ?, remote_id = ?, revision = ?, sent_twice = ?, unanswered = ?,
 		attempts = ?, updated_ms = ? WHERE n = ?`
-	err = m.tx.run(query, string(c.To), string(c.Class), c.Code, c.Message, dueOf(c.To, due), c.Tries, millisOrNull(c.FirstTry),
+	err = m.tx.run(query, string(to), string(c.Class), c.Code, c.Message, dueOf(to, due), c.Tries, millisOrNull(c.FirstTry),
 		c.Account, c.RemoteID, c.Revision, c.SentTwice, c.Unanswered, f.attempts+int64(len(c.Attempts)), m.now, c.N)
 	if err != nil {
 		return err
@@ -125,10 +128,10 @@ func (m *turning) settle(c *connector.Change) error {
 			return err
 		}
 	}
-	if !c.To.Final() {
+	if !to.Final() {
 		return nil
 	}
-	m.tally.add(string(c.To), m.now-f.created)
+	m.tally.add(string(to), m.now-f.created)
 	if f.alone {
 		return nil
 	}

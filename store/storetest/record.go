@@ -112,6 +112,32 @@ func testCursors(t *testing.T, e Engine) {
 	}
 }
 
+// testClock puts the clock back: the newest records are still those that were made last.
+func testClock(t *testing.T, e Engine) {
+	place := e.Place(t)
+	p := playAt(t, e.Open(t, place, nil), nil)
+	for i, at := range []time.Duration{0, time.Hour, 0, -time.Hour, 30 * time.Minute, -time.Minute} {
+		if i == 3 {
+			if err := p.db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			p.db = e.Open(t, place, nil)
+		}
+		p.now = Start.Add(at)
+		p.accept(Todo{Todo: fmt.Sprint(i), Receivers: []string{"a"}}, Todo{Todo: fmt.Sprint(i, "b"), Receivers: []string{"a"}})
+	}
+	for _, f := range []connector.RecordFilter{{}, {Tenants: []string{"T"}}, {Receivers: []string{"a"}}} {
+		var got []string
+		for _, r := range allRecords(t, p.db, f, 2) {
+			got = append([]string{r.EventID}, got...)
+		}
+		want := []string{"e1", "e2", "e3", "e4", "e5", "e6", "e7", "e8", "e9", "e10", "e11", "e12"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("records of %+v (-want +got):\n%s", f, diff)
+		}
+	}
+}
+
 func testWatch(t *testing.T, e Engine) {
 	p := play(t, e, nil)
 	w, err := p.db.Watch(connector.RecordFilter{Receivers: []string{"a"}})

@@ -30,7 +30,7 @@ func Run(t *testing.T, e Engine) {
 		"conditions": testConditions, "histories": testHistories,
 		"save": testSave, "who wins": testWhoWins, "broken settings": testBroken, "delete": testDelete, "export": testExport,
 		"secrets": testSecrets, "bindings": testBindings, "release": testRelease, "rebind": testRebind, "import": testImport, "unbound": testUnbound,
-		"records": testRecords, "record": testRecord, "filters": testFilters, "cursors": testCursors, "watch": testWatch,
+		"records": testRecords, "record": testRecord, "filters": testFilters, "cursors": testCursors, "clock": testClock, "watch": testWatch,
 		"retry": testRetry, "cancel": testCancel, "events": testEvents, "replay": testReplay, "counts": testCounts,
 		"audit": testAudit, "restart": testRestart,
 	}

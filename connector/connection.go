@@ -44,6 +44,22 @@ func Scenes() []Scene {
 	return []Scene{SceneCreate, SceneEdit, SceneDone, SceneDelete, SceneRemind, SceneMessage}
 }
 
+// EventOf says which kind of event, and which action, leads to the scene; done comes of an edit that says finished.
+func (s Scene) EventOf() (Kind, Action) {
+	switch s {
+	case SceneCreate:
+		return KindTodo, ActionCreate
+	case SceneDelete:
+		return KindTodo, ActionDelete
+	case SceneRemind:
+		return KindReminder, ActionCreate
+	case SceneMessage:
+		return KindMessage, ActionCreate
+	case SceneEdit, SceneDone:
+	}
+	return KindTodo, ActionEdit
+}
+
 // A Connection is one OA system of one tenant as its settings file describes it, with the preset's values and the
 // defaults filled in. It is data only; Compile makes a Program of it. Its JSON form is the stored revision and what the
 // API gives; the members of the YAML file have the same names.

@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -148,7 +149,7 @@ func (r *runner) open(ctx context.Context, p *Program) {
 	if r.sender != nil {
 		r.sender.Close()
 	}
-	if old := r.opened; old != nil && (old.Down.After != c.Down.After || !equal(old.Down.Probe, c.Down.Probe)) {
+	if old := r.opened; old != nil && (old.Down.After != c.Down.After || !slices.Equal(old.Down.Probe, c.Down.Probe)) {
 		since := r.memory.breaker
 		r.memory.breaker = r.newBreaker()
 		if since != nil && since.Down() {
@@ -165,18 +166,6 @@ func (r *runner) open(ctx context.Context, p *Program) {
 		r.memory.token.clear() // another address or user may be meant now
 	}
 	r.sender, r.opened, r.secrets = s, c, p.secrets(ctx, r.worker.cfg.Registry)
-}
-
-func equal[T comparable](a, b []T) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // brokenSender stands for a sender that could not be made: a certificate file that is not there, a proxy address that is

@@ -132,18 +132,7 @@ func (c *cli) choose(r *rendering, docs []file.Document) (*connector.Connection,
 
 // eventFor reads an event as it would come from the stream. What its envelope leaves out is filled in to fit the scene.
 func eventFor(src []byte, tenant string, scene connector.Scene) (*connector.Event, error) {
-	kind, action := connector.KindTodo, connector.ActionEdit
-	switch scene {
-	case connector.SceneCreate:
-		action = connector.ActionCreate
-	case connector.SceneDelete:
-		action = connector.ActionDelete
-	case connector.SceneRemind:
-		kind, action = connector.KindReminder, connector.ActionCreate
-	case connector.SceneMessage:
-		kind, action = connector.KindMessage, connector.ActionCreate
-	case connector.SceneEdit, connector.SceneDone:
-	}
+	kind, action := scene.EventOf()
 	var have struct{ Tenant, Kind, Action string }
 	if err := json.Unmarshal(src, &have); err != nil {
 		var m map[string]json.RawMessage

@@ -182,7 +182,7 @@ func flagNames(cmd *cobra.Command) []string {
 func nearest(word string, names []string) string {
 	best, bound := "", max(2, len(word)/3)+1
 	for _, n := range names {
-		d := distance(word, n)
+		d := file.Edits(word, n)
 		if strings.HasPrefix(n, word) && len(word) >= 3 {
 			d = 1
 		}
@@ -191,28 +191,4 @@ func nearest(word string, names []string) string {
 		}
 	}
 	return best
-}
-
-// distance is the number of single changes (a letter more, less or another, two swapped) between two words.
-func distance(a, b string) int {
-	row := func() []int { return make([]int, len(b)+1) }
-	before, prev, cur := row(), row(), row()
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], before[j-2]+1)
-			}
-		}
-		before, prev, cur = prev, cur, before
-	}
-	return prev[len(b)]
 }

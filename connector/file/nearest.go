@@ -11,7 +11,7 @@ func nearest(name string, candidates []string) string {
 	lower := strings.ToLower(name)
 	best, distance := "", max(1, len(name)/3)+1
 	for _, c := range candidates {
-		switch d := edits(lower, strings.ToLower(c)); {
+		switch d := Edits(lower, strings.ToLower(c)); {
 		case d < distance:
 			best, distance = c, d
 		}
@@ -19,8 +19,8 @@ func nearest(name string, candidates []string) string {
 	return best
 }
 
-// edits counts the insertions, deletions, replacements and swaps of neighbours that make b of a.
-func edits(a, b string) int {
+// Edits counts the insertions, deletions, replacements and swaps of neighbours that make b of a.
+func Edits(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
 	for j := range last {

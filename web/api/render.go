@@ -169,18 +169,7 @@ func (a *API) boundUsers(ctx context.Context, k connector.ConnectionKey, e *conn
 // SampleEvent reads a payload as the event that would lead to a scene: a preview asks what a scene would send, whatever
 // the event's own action was.
 func SampleEvent(tenant string, scene connector.Scene, payload []byte) (*connector.Event, error) {
-	kind, action := connector.KindTodo, connector.ActionEdit
-	switch scene {
-	case connector.SceneCreate:
-		action = connector.ActionCreate
-	case connector.SceneDelete:
-		action = connector.ActionDelete
-	case connector.SceneRemind:
-		kind, action = connector.KindReminder, connector.ActionCreate
-	case connector.SceneMessage:
-		kind, action = connector.KindMessage, connector.ActionCreate
-	case connector.SceneEdit, connector.SceneDone:
-	}
+	kind, action := scene.EventOf()
 	e, rejection := connector.ParseEvent(connector.Incoming{
 		Subject: "crm." + tenant + "." + string(kind) + "." + string(action), Data: sample(payload),
 	}, "sample")

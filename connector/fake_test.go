@@ -72,7 +72,7 @@ func (f *fakeStore) Waiting(context.Context) ([]int64, error) { return []int64{1
 
 func (f *fakeStore) Recover(context.Context) (int, error) { return 0, nil }
 
-func (f *fakeStore) SetCondition(_ context.Context, _ int64, c Condition) error {
+func (f *fakeStore) SetCondition(_ context.Context, _, _ int64, c Condition) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.program = f.program.WithCondition(c)

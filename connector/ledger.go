@@ -10,7 +10,8 @@ import (
 // A Ledger is the store as a Worker sees it. Every method may be called from many goroutines.
 type Ledger interface {
 	// Turn settles outcomes of one connection and claims its next deliveries, in one commit that is shared with
-	// others. When it returns without an error, all of it is durable; with an error, none of it happened.
+	// others. When it returns without an error, all of it is durable; with an error, none of it happened. It fails with
+	// Conflict when t.Fence is not the connection's any more: another worker serves it.
 	Turn(ctx context.Context, t Turn) (Turned, error)
 	// Waiting names the connections that have a delivery with a due time, whenever that is.
 	Waiting(ctx context.Context) ([]int64, error)
@@ -18,8 +19,8 @@ type Ledger interface {
 	// an attempt that says so, SentTwice and its lane's Left and (for a create) Presence Maybe. No try is spent. With the rule
 	// UnansweredHold it is held instead.
 	Recover(ctx context.Context) (int, error)
-	// SetCondition stores what holds a whole connection: one row, however much waits.
-	SetCondition(ctx context.Context, conn int64, c Condition) error
+	// SetCondition stores what holds a whole connection: one row, however much waits. It fails with Conflict as Turn does.
+	SetCondition(ctx context.Context, conn, fence int64, c Condition) error
 }
 
 // A Registry gives compiled connections. It is asked before each turn and must be fast.
@@ -34,6 +35,7 @@ type Registry interface {
 // A Turn is one exchange with the Ledger.
 type Turn struct {
 	Conn    int64
+	Fence   int64 // the number of the seat, see Sharing; 0 in a store that has one worker
 	Changes []Change
 	Want    int // how many deliveries to claim at most; they are Sending when Turn returns
 	Now     time.Time

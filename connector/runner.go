@@ -205,7 +205,7 @@ func (r *runner) room(now time.Time) (want int, probe bool) {
 // turn settles what has ended and claims what may go.
 func (r *runner) turn(ctx context.Context, now time.Time, stopping bool) {
 	if r.unstored {
-		if err := r.worker.cfg.Ledger.SetCondition(ctx, r.conn, r.condition); err != nil {
+		if err := r.worker.cfg.Ledger.SetCondition(ctx, r.conn, 0, r.condition); err != nil {
 			r.stumble(ctx, "store condition", err, now)
 			return
 		}

@@ -289,7 +289,7 @@ func (d *DB) Waiting(ctx context.Context) ([]int64, error) {
 
 // SetCondition implements connector.Ledger. Whether a connection is paused or disabled is not taken from c: people decide that, by
 // Pause, Resume and Save, and what a worker knows of it may be old.
-func (d *DB) SetCondition(ctx context.Context, conn int64, c connector.Condition) error {
+func (d *DB) SetCondition(ctx context.Context, conn, _ int64, c connector.Condition) error {
 	return d.writer.write(ctx, "store condition", func(t *tx) error {
 		t.done(func() {
 			d.registry.change(conn, func(s *slotState) {

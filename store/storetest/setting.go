@@ -280,7 +280,7 @@ func testSecrets(t *testing.T, e Engine) {
 	}
 	_, err = db.Secret(t.Context(), "T", "app-key")
 	wantKind(t, err, connector.NotFound)
-	if err := db.SetCondition(t.Context(), conn, connector.Condition{TokenRefused: Start, Message: "no"}); err != nil {
+	if err := db.SetCondition(t.Context(), conn, 0, connector.Condition{TokenRefused: Start, Message: "no"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, v := range []string{"first value", "second 值"} {

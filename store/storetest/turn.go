@@ -268,7 +268,7 @@ func testConditions(t *testing.T, e Engine) {
 	}
 	p.accept(Todo{Receivers: []string{"a"}})
 	down := connector.Condition{DownSince: Start, Message: "connection refused"}
-	if err := p.db.SetCondition(t.Context(), p.conn, down); err != nil {
+	if err := p.db.SetCondition(t.Context(), p.conn, 0, down); err != nil {
 		t.Fatal(err)
 	}
 	if got := program().Condition; got.Reason() != connector.ReasonDown || !got.DownSince.Equal(Start) {
@@ -285,7 +285,7 @@ func testConditions(t *testing.T, e Engine) {
 		t.Fatal(err)
 	}
 	// What a worker stores of an OA leaves alone what a person has decided.
-	if err := p.db.SetCondition(t.Context(), p.conn, connector.Condition{}); err != nil {
+	if err := p.db.SetCondition(t.Context(), p.conn, 0, connector.Condition{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := program().Condition; got.Reason() != connector.ReasonPaused || !got.DownSince.IsZero() {

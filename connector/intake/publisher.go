@@ -24,6 +24,8 @@ const (
 	codeNoResources     jetstream.ErrorCode = 10023 // the server's disk limit
 	codeOtherStream     jetstream.ErrorCode = 10060 // the subject belongs to another stream
 	codeSubjectsOverlap jetstream.ErrorCode = 10065
+	codeNotClustered    jetstream.ErrorCode = 10074 // replicas were asked of a single server
+	codeNoPeers         jetstream.ErrorCode = 10005 // fewer servers than replicas
 )
 
 // A PublisherConfig says where events are put.

@@ -197,6 +197,9 @@ func (r *Reader) streamError(err error) error {
 	case api != nil && api.ErrorCode == codeNoResources:
 		e.Msg = "NATS has no room for a stream of that size"
 		e.Hint = "lower --stream-max-bytes, or give JetStream more"
+	case api != nil && (api.ErrorCode == codeNotClustered || api.ErrorCode == codeNoPeers):
+		e.Msg = fmt.Sprintf("NATS cannot keep %d replicas of a stream", r.cfg.Replicas)
+		e.Hint = "replicas are on servers of one cluster with JetStream: wait until enough of them run, or lower --stream-replicas"
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		e.Msg, e.Hint = "NATS has no JetStream", "turn it on there: jetstream: enabled, for the account of the worker, too"
 	default:

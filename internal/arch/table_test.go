@@ -35,6 +35,7 @@ func table() []row {
 		{"internal/natsserver", []string{"connector"}, []string{
 			"github.com/minio/highwayhash", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys",
 		}},
+		{"internal/natstest", nil, []string{"github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go"}},
 		{"internal/oasim", nil, nil},
 		{"internal/arch", nil, nil},
 		{"internal/licences", nil, nil},
@@ -48,4 +49,4 @@ func testLibraries() []string {
 }
 
 // testPackages hold tests that other packages run.
-func testPackages() []string { return []string{"store/storetest"} }
+func testPackages() []string { return []string{"store/storetest", "internal/natstest"} }

@@ -36,6 +36,7 @@ func table() []row {
 			"github.com/minio/highwayhash", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys",
 		}},
 		{"internal/natstest", nil, []string{"github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go"}},
+		{"internal/pgtest", nil, []string{"github.com/jackc/pgx/v5"}},
 		{"internal/oasim", nil, nil},
 		{"internal/arch", nil, nil},
 		{"internal/licences", nil, nil},
@@ -49,4 +50,6 @@ func testLibraries() []string {
 }
 
 // testPackages hold tests that other packages run.
-func testPackages() []string { return []string{"store/storetest", "internal/natstest"} }
+func testPackages() []string {
+	return []string{"store/storetest", "internal/natstest", "internal/pgtest"}
+}

@@ -49,12 +49,8 @@ func (a *attempter) attempt(ctx context.Context, w Work) outcome {
 	if err != nil {
 		return a.unrendered(o, err)
 	}
-	account := accountsOf(scope)
-	r, err := sp.request.render(scope)
+	r, account, err := a.request(&w, scene, scope, m)
 	if err != nil {
-		return a.unrendered(o, err)
-	}
-	if err := a.authorize(&r, scope, m); err != nil {
 		return a.unrendered(o, err)
 	}
 	r.addOnce("Idempotency-Key", w.ID)
@@ -170,7 +166,7 @@ func (a *attempter) authorize(r *rendering, s *mapping.Scope, m *masker) error {
 	m.add(password)
 	joined := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
 	m.add(joined)
-	r.add("Authorization", "Basic "+joined, "Basic "+mapping.Mark("basic"))
+	r.add("Authorization", "Basic "+joined, "Basic "+mapping.Mark(basicMark))
 	return nil
 }
 
@@ -275,7 +271,7 @@ func (a *attempter) once(ctx context.Context, sp *sceneProgram, r *rendering, m 
 	}
 	kept := Attempt{
 		Started: receipt.Started, Duration: receipt.Duration, Request: r.stored,
-		Response: ReceivedAnswer{Status: receipt.Status}, Class: v.class, Code: v.code, Message: v.message,
+		Response: ReceivedAnswer{Status: receipt.Status}, Scene: sp.scene, Class: v.class, Code: v.code, Message: v.message,
 	}
 	for _, h := range receipt.Headers {
 		kept.Response.Headers = append(kept.Response.Headers, retry.Header{Name: h.Name, Value: m.mask(h.Value)})

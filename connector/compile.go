@@ -67,7 +67,7 @@ type compiler struct {
 	variables map[string]string
 	mistakes  []Detail
 	named     []string
-	env       []string
+	env       map[string]string
 }
 
 func (k *compiler) mistake(path string, err error) {
@@ -118,8 +118,11 @@ func (k *compiler) note(names []string) {
 		case !isEnv && !slices.Contains(k.named, name):
 			k.named = append(k.named, name)
 		case isEnv && k.o.Env != nil:
-			if v, ok := k.o.Env(variable); ok && !slices.Contains(k.env, v) {
-				k.env = append(k.env, v)
+			if v, ok := k.o.Env(variable); ok {
+				if k.env == nil {
+					k.env = map[string]string{}
+				}
+				k.env[variable] = v
 			}
 		}
 	}
@@ -127,7 +130,7 @@ func (k *compiler) note(names []string) {
 
 func (k *compiler) scene(s Scene, settings *SceneSettings) *sceneProgram {
 	path := "scenes." + string(s)
-	out := &sceneProgram{mode: k.c.Receivers}
+	out := &sceneProgram{scene: s, mode: k.c.Receivers}
 	if settings.Receivers != nil {
 		out.mode = *settings.Receivers
 	}

@@ -100,6 +100,7 @@ type Attempt struct {
 	Number   int
 	Started  time.Time
 	Duration time.Duration
+	Scene    Scene // whose request it was; empty for one to the token's address, or where none left
 	Request  SentRequest
 	Response ReceivedAnswer
 	Class    retry.Class
@@ -176,6 +177,7 @@ type Work struct {
 	Delivery
 	Event    StoredEvent
 	LaneNow  Lane
+	Before   *SentBefore        // not nil: this is to be sent, as a person wanted, instead of what is rendered now
 	Bindings map[string]Binding // by CRM user: receivers and sender, as far as bound in this connection
 }
 

@@ -24,13 +24,14 @@ type Program struct {
 	basic     *basicProgram
 	policy    retry.Policy
 	fields    *mapping.Fields
-	named     []string // the secrets that its templates name
-	env       []string // the values of the environment variables that they name
-	signOnURL string   // up to the connection's name
+	named     []string          // the secrets that its templates name
+	env       map[string]string // the environment variables that they name, with their values
+	signOnURL string            // up to the connection's name
 }
 
 // A sceneProgram is the request and the answer rules of one scene.
 type sceneProgram struct {
+	scene    Scene
 	request  requestProgram
 	answer   *mapping.Result
 	mode     ReceiverMode

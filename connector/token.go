@@ -13,8 +13,11 @@ import (
 	"todosync/retry"
 )
 
-// tokenMark names the token among the marks of a kept request.
-const tokenMark = "token"
+// The names of the token and of the HTTP Basic credentials among the marks of a kept request.
+const (
+	tokenMark = "token"
+	basicMark = "basic"
+)
 
 // A tokenProgram fetches and places a connection's token.
 type tokenProgram struct {

@@ -67,7 +67,7 @@ func FuzzCompile(f *testing.F) {
 			t.Fatalf("%q with %q gives %q", src, v, got)
 		}
 		if stored, err := render(v, Stored); err == nil && !strings.Contains(src, "${uuid") {
-			if filled, err := Fill(stored, func(string) (string, error) { return v, nil }); err != nil || filled != got {
+			if filled, err := Fill(stored, func(string) (string, error) { return v, nil }, nil); err != nil || filled != got {
 				t.Fatalf("%q with %q: filled is %q, %v, sent is %q", src, v, filled, err, got)
 			}
 		}

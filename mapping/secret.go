@@ -137,15 +137,15 @@ func Mask(stored string) string {
 }
 
 // Fill puts today's values of the secrets into a stored request, filtered and escaped as they were when it was rendered.
-// An environment variable is asked for as env:NAME.
-func Fill(stored string, secret func(name string) (string, error)) (string, error) {
+// An environment variable is asked for as env:NAME. told, where not nil, hears of each value that is secret, as it leaves.
+func Fill(stored string, secret func(name string) (string, error), told func(value string)) (string, error) {
 	own := map[string]*escaper{}
 	return eachMark(stored, func(inside string) (string, error) {
 		chain, c, ok := parseMark(inside)
 		if !ok {
 			return "", mistake("the stored request is damaged: the mark of a secret cannot be read")
 		}
-		v, err := c.value(secret, nil)
+		v, err := c.value(secret, told)
 		if err != nil {
 			return "", err
 		}

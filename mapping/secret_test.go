@@ -53,7 +53,7 @@ func TestStored(t *testing.T) {
 					t.Errorf("stored holds %q: %q", v, stored)
 				}
 			}
-			filled, err := Fill(string(stored), secret)
+			filled, err := Fill(string(stored), secret, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func TestStored(t *testing.T) {
 			if diff := cmp.Diff(tt.masked, Mask(string(stored))); diff != "" {
 				t.Error(diff)
 			}
-			if _, err := Fill(string(stored), func(string) (string, error) { return "", errors.New("gone") }); err == nil {
+			if _, err := Fill(string(stored), func(string) (string, error) { return "", errors.New("gone") }, nil); err == nil {
 				t.Error("a secret that is gone goes unnoticed")
 			}
 		})
@@ -76,7 +76,7 @@ func TestMark(t *testing.T) {
 	if got, want := Mask(stored), "Bearer *** ***"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	got, err := Fill(stored, func(name string) (string, error) { return name + " &", nil })
+	got, err := Fill(stored, func(name string) (string, error) { return name + " &", nil }, nil)
 	if want := "Bearer token & to%7Cken%3B+%26"; err != nil || got != want {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
@@ -85,7 +85,7 @@ func TestMark(t *testing.T) {
 func TestDamagedMarks(t *testing.T) {
 	t.Parallel()
 	for _, stored := range []string{"\x1bS", "\x1bS\x1b", "\x1bSj\x1b", "\x1bSj;;s%zz;\x1b", "\x1bSj;;;\x1b", "a\x1bSj;md5;sx;"} {
-		if got, err := Fill(stored, func(string) (string, error) { return "v", nil }); err == nil && strings.Contains(got, "\x1b") {
+		if got, err := Fill(stored, func(string) (string, error) { return "v", nil }, nil); err == nil && strings.Contains(got, "\x1b") {
 			t.Errorf("%q: got %q", stored, got)
 		}
 		if got := Mask(stored); strings.Contains(got, "\x1b") {

@@ -50,6 +50,7 @@ type flight struct {
 	attempts int64
 	created  int64
 	alone    bool
+	resent   bool // by a person's will
 }
 
 func newHot() *hot {

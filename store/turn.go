@@ -132,6 +132,11 @@ func (m *turning) settle(c *connector.Change) error {
 		return nil
 	}
 	m.tally.add(string(to), m.now-f.created)
+	if f.resent {
+		if err := m.tx.run(`DELETE FROM resent WHERE n = ?`, c.N); err != nil {
+			return err
+		}
+	}
 	if f.alone {
 		return nil
 	}
@@ -200,17 +205,47 @@ func (m *turning) claimOne(n int64, w *connector.Work) error {
 		return err
 	}
 	var sender string
-	alone := false
+	alone, resent := false, false
 	if h := m.db.hot.deliveries[n]; h != nil {
 		e := m.db.hot.events[h.delivery.EventN]
 		w.Delivery, w.Event, sender, alone = *h.delivery, e.event, e.sender, h.alone
-	} else if err := m.read(n, w, &sender); err != nil {
-		return err
+	} else {
+		if err := m.read(n, w, &sender); err != nil {
+			return err
+		}
+		var err error
+		if resent, err = m.resent(n, w); err != nil {
+			return err
+		}
 	}
-	key := connector.TodoKey{Conn: w.Conn, Kind: w.Kind, ID: w.Todo}
+	f := flight{
+		key:  connector.TodoKey{Conn: w.Conn, Kind: w.Kind, ID: w.Todo},
+		lane: w.Lane, event: w.EventN, step: int64(w.Step), attempts: int64(w.Attempts), created: millis(w.Created), alone: alone, resent: resent,
+	}
+	m.flown = append(m.flown, flown{n, f})
+	m.changed = append(m.changed, n)
+	w.State, w.Due, w.Updated = connector.Sending, time.Time{}, instant(m.now)
+	return m.around(w, sender)
+}
+
+// resent reports whether a delivery goes by a person's will, and gives it the request that he wants.
+func (m *turning) resent(n int64, w *connector.Work) (resent bool, err error) {
+	asBefore := false
+	err = m.tx.read(`SELECT as_before FROM resent WHERE n = ?`, []any{n}, func(r row) error {
+		resent, asBefore = true, r.flag(0)
+		return nil
+	})
+	if err == nil && asBefore {
+		w.Before, err = m.tx.sentBefore(n)
+	}
+	return resent, err
+}
+
+// around gives a delivery what is known around it: its lane, its connection's name and the bindings of its people.
+func (m *turning) around(w *connector.Work, sender string) error {
 	w.LaneNow = connector.Lane{Receiver: w.Lane}
 	const lane = `SELECT ` + laneColumns + ` FROM lanes l WHERE conn = ? AND kind = ? AND todo = ? AND receiver = ?`
-	err := m.tx.read(lane, []any{key.Conn, string(key.Kind), key.ID, w.Lane}, func(r row) (err error) {
+	err := m.tx.read(lane, []any{w.Conn, string(w.Kind), w.Todo, w.Lane}, func(r row) (err error) {
 		w.LaneNow, err = laneOf(r)
 		return err
 	})
@@ -220,12 +255,6 @@ func (m *turning) claimOne(n int64, w *connector.Work) error {
 	if s := m.db.registry.current.Load().byNumber[m.turn.Conn]; s != nil {
 		w.Key = s.key
 	}
-	f := flight{
-		key: key, lane: w.Lane, event: w.EventN, step: int64(w.Step), attempts: int64(w.Attempts), created: millis(w.Created), alone: alone,
-	}
-	m.flown = append(m.flown, flown{n, f})
-	m.changed = append(m.changed, n)
-	w.State, w.Due, w.Updated = connector.Sending, time.Time{}, instant(m.now)
 	return m.bind(w, sender)
 }
 
@@ -284,8 +313,8 @@ func (t *tx) insertAttempt(delivery, number int64, a *connector.Attempt) error {
 		}
 	}
 	const query = `INSERT INTO attempts (at, number, started_ms, duration_ms, method, address, request_headers, request_body, status,
-		response_headers, response_body, class, code, message, revision, worker) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		response_headers, response_body, class, code, message, revision, worker, scene) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	return t.run(query, attemptKey(delivery, place), number, millis(a.Started), a.Duration.Milliseconds(), a.Request.Method,
 		a.Request.Address, headersJSON(a.Request.Headers), a.Request.Body, a.Response.Status, headersJSON(a.Response.Headers), a.Response.Body, string(a.Class), a.Code,
-		a.Message, a.Revision, a.Worker)
+		a.Message, a.Revision, a.Worker, string(a.Scene))
 }

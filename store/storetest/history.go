@@ -144,7 +144,7 @@ func (h *history) person(r *rapid.T) {
 		}
 		return
 	}
-	state, err := h.p.db.Retry(h.t.Context(), rec.ID, "me")
+	state, err := h.p.again(rec.ID)
 	switch {
 	case err == nil:
 		h.again[rec.ID] = true

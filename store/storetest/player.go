@@ -178,3 +178,9 @@ func wantKind(t testing.TB, err error, kind connector.ErrorKind) {
 		t.Errorf("error %v, want one of kind %v", err, kind)
 	}
 }
+
+// again retries a record, one that has succeeded too.
+func (p *player) again(id string) (connector.State, error) {
+	got, err := p.db.Retry(p.t.Context(), store.Resending{ID: id, Who: "me", ResendOptions: connector.ResendOptions{Confirmed: true}})
+	return got.State, err
+}

@@ -188,16 +188,16 @@ func testRetry(t *testing.T, e Engine) {
 	edit := p.turn(1, outcome(&create, connector.Failed, retry.Business)).Work[0]
 
 	// While the edit is on its way, the create would go behind it.
-	if state, err := p.db.Retry(t.Context(), create.ID, "me"); err != nil || state != connector.Superseded {
+	if state, err := p.again(create.ID); err != nil || state != connector.Superseded {
 		t.Errorf("retry behind a newer one: %v, %v", state, err)
 	}
 	if r, err := p.db.Record(t.Context(), create.ID); err != nil || r.SupersededBy != edit.ID {
 		t.Errorf("record %+v, %v", r, err)
 	}
-	_, err := p.db.Retry(t.Context(), edit.ID, "me")
+	_, err := p.again(edit.ID)
 	wantKind(t, err, connector.Conflict)
 	p.turn(0, outcome(&edit, connector.Failed, retry.Business))
-	if state, err := p.db.Retry(t.Context(), edit.ID, "me"); err != nil || state != connector.Pending {
+	if state, err := p.again(edit.ID); err != nil || state != connector.Pending {
 		t.Errorf("retry of the newest: %v, %v", state, err)
 	}
 	w := p.one()
@@ -211,7 +211,7 @@ func testRetry(t *testing.T, e Engine) {
 	first := p.one()
 	p.turn(0, outcome(&first, connector.Failed, retry.Business))
 	p.accept(Todo{Todo: "2", Action: connector.ActionEdit, Receivers: []string{"a"}})
-	if state, err := p.db.Retry(t.Context(), first.ID, "me"); err != nil || state != connector.Pending {
+	if state, err := p.again(first.ID); err != nil || state != connector.Pending {
 		t.Errorf("retry before a waiting one: %v, %v", state, err)
 	}
 	work := p.claim()
@@ -221,10 +221,10 @@ func testRetry(t *testing.T, e Engine) {
 	if got := p.turn(5, succeed(&work[0])); len(got.Work) != 1 || got.Work[0].Scene != connector.SceneEdit {
 		t.Errorf("then %v", scenes(got.Work))
 	}
-	_, err = p.db.Retry(t.Context(), "nothing", "me")
+	_, err = p.again("nothing")
 	wantKind(t, err, connector.NotFound)
 	p.accept(Todo{Todo: "3", Receivers: []string{"x"}})
-	_, err = p.db.Retry(t.Context(), p.records(connector.RecordFilter{})[0].ID, "me")
+	_, err = p.again(p.records(connector.RecordFilter{})[0].ID)
 	wantKind(t, err, connector.Conflict)
 }
 

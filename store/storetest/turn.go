@@ -117,7 +117,7 @@ func testDue(t *testing.T, e Engine) {
 	if conns, err := p.db.Waiting(t.Context()); err != nil || len(conns) != 0 {
 		t.Errorf("waiting %v, %v", conns, err)
 	}
-	if state, err := p.db.Retry(t.Context(), w.ID, "me"); err != nil || state != connector.Pending {
+	if state, err := p.again(w.ID); err != nil || state != connector.Pending {
 		t.Errorf("retry of a held one: %v, %v", state, err)
 	}
 	if conns, err := p.db.Waiting(t.Context()); err != nil || len(conns) != 1 {

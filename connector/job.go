@@ -1,0 +1,118 @@
+package connector
+
+import (
+	"time"
+)
+
+// ResendOptions say how deliveries go again.
+type ResendOptions struct {
+	AsBefore  bool `json:"asBefore,omitempty"`         // as they were rendered before, not with today's mapping
+	Confirmed bool `json:"confirmSucceeded,omitempty"` // also those that have succeeded: the OA gets them again
+}
+
+// A JobKind is what a job does.
+type JobKind string
+
+// The kinds of jobs.
+const (
+	JobRetry    JobKind = "retry"
+	JobCancel   JobKind = "cancel"
+	JobBackfill JobKind = "backfill"
+)
+
+// A JobState is where a job stands.
+type JobState string
+
+// The states of a job.
+const (
+	JobCollecting JobState = "collecting" // looks for what it concerns
+	JobRunning    JobState = "running"
+	JobDone       JobState = "done"
+	JobStopped    JobState = "stopped" // by a person; what it had done stays done
+	JobFailed     JobState = "failed"  // it could not go on; Error says why
+)
+
+// Ended reports whether nothing more happens to a job.
+func (s JobState) Ended() bool { return s == JobDone || s == JobStopped || s == JobFailed }
+
+// A JobRequest is what a person wants done to many.
+type JobRequest struct {
+	Kind    JobKind       `json:"kind"`
+	Filter  RecordFilter  `json:"filter"` // of retry and cancel
+	Options ResendOptions `json:"options"`
+	Key     ConnectionKey `json:"connection"` // of backfill
+	From    time.Time     `json:"from,omitzero"`
+	Lost    bool          `json:"lost,omitempty"` // see PushOptions
+}
+
+// A Job does one thing to many records, paced so that live deliveries keep their delay.
+type Job struct {
+	ID      string           `json:"id"`
+	Kind    JobKind          `json:"kind"`
+	Tenants []string         `json:"tenants"` // whose records it may touch; empty: all tenants'
+	Request JobRequest       `json:"request"`
+	Who     string           `json:"who"`
+	State   JobState         `json:"state"`
+	Total   int64            `json:"total"`   // what it has found so far; all of it once it no longer collects
+	Done    int64            `json:"done"`    // waits to be sent, or is canceled
+	Skipped int64            `json:"skipped"` // nothing was to be done, for one of Reasons
+	Failed  int64            `json:"failed"`  // could not be done
+	Reasons map[string]int64 `json:"reasons"`
+	Waiting int64            `json:"waiting"` // of what is done: has not ended yet
+	Error   string           `json:"error"`
+	Created time.Time        `json:"createdAt"`
+	Ended   *time.Time       `json:"endedAt"`
+}
+
+// A Load is what a connection has to do while a job feeds it.
+type Load struct {
+	Concurrency int
+	Rate        Rate
+	Held        bool // nothing goes there now
+	Resent      int  // of the job's: wait, or are on their way
+	Live        int  // of others': are due and wait
+}
+
+// A Pacer says how many deliveries of a job may be added to what a connection has to do. The zero Pacer is ready; one connection's
+// answers depend on each other.
+//
+// A live event that comes waits for what stands before it. So there is never more of the job's than the OA takes between two looks,
+// and while live deliveries have to wait there is hardly any.
+type Pacer struct {
+	share int // how many of the job's there may be
+	tick  int
+}
+
+// The bounds of a Pacer.
+const (
+	paceMost  = 64 // of a job's at a connection, whatever it takes
+	paceEvery = 20 // looks after which a job goes on by one even where live deliveries wait all the time
+)
+
+// Room is how many may be added now. It is called once a look.
+func (p *Pacer) Room(l Load) int {
+	// At rest half of what may go at once: the other half is free for what comes. Where a rate bounds the connection, what goes in a second.
+	rest := max(1, l.Concurrency/2)
+	if !l.Rate.IsZero() {
+		second := int(float64(l.Rate.N) * float64(time.Second) / float64(l.Rate.Per))
+		rest = min(rest, max(1, second/4))
+	}
+	p.tick++
+	switch {
+	case l.Held:
+		p.share = rest
+		return 0
+	case l.Live > max(1, l.Concurrency):
+		p.share = 1
+		if p.tick%paceEvery != 0 {
+			return 0
+		}
+	case p.share < rest:
+		p.share = rest
+	case l.Resent == 0 && l.Live == 0:
+		p.share = min(2*p.share, paceMost)
+	case l.Resent > rest:
+		p.share = max(rest, p.share/2)
+	}
+	return max(0, p.share-l.Resent)
+}

@@ -7,12 +7,13 @@ TOOL    := $(GO) tool -modfile=tools.mod
 # ./testdata holds the samples; the Go tool leaves folders of that name out of ./...
 PACKAGES := ./... ./testdata
 FUZZTIME ?= 30s
+BENCH_JSON ?= bench.json
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test race cover fuzz bench lint fmt tidy check clean
+.PHONY: help build run demo test race cover fuzz bench microbench lint fmt tidy check clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 build: ## build ./bin/todosync
 	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/todosync
@@ -40,8 +41,11 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 		done; \
 	done
 
-bench: ## all benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+bench: build ## the limits and todosync side by side, tables and bench.json; QUICK=1: under 3 minutes
+	$(GO) run ./internal/bench $(if $(QUICK),-quick) -todosync $(BIN) -json $(BENCH_JSON) $(BENCH_FLAGS)
+
+microbench: ## the Go benchmarks of all packages; BENCH_FLAGS=-benchtime=1x: each once
+	$(GO) test -run '^$$' -bench . -benchmem $(BENCH_FLAGS) $(PACKAGES)
 
 lint: ## vet and the linters of .golangci.yml
 	$(GO) vet $(PACKAGES)
@@ -58,4 +62,4 @@ check: ## what CI runs: formatting, lint, tests
 	$(MAKE) lint race
 
 clean: ## remove what the other targets made
-	rm -rf bin coverage.out coverage.html data/demo
+	rm -rf bin bench.json coverage.out coverage.html data/demo

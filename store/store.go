@@ -110,11 +110,11 @@ func (d *DB) open(ctx context.Context) error {
 	if err := migrate(ctx, d.main.DB); err != nil {
 		return err
 	}
-	conn, err := d.main.Conn(ctx)
+	s, err := newSQLiteSession(ctx, d.main.DB)
 	if err != nil {
 		return failed("open store", err)
 	}
-	d.writer = newWriter(conn, d.cfg.Now)
+	d.writer = newWriter(s, d.cfg.Now)
 	if d.read, err = sqlx.Open("sqlite3", address(d.cfg.Path, readerPragmas)); err != nil {
 		return failed("open store", err)
 	}

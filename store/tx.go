@@ -2,100 +2,26 @@ package store
 
 import (
 	"database/sql/driver"
-	"errors"
 	"fmt"
-	"io"
 	"time"
-
-	"github.com/mattn/go-sqlite3"
 )
 
-// In statements that run for each delivery and have an ORDER BY, a LIMIT or a MIN, parameters stand as +?: for a plain ? SQLite
-// would compile the statement again whenever another value is bound.
-
-// A session is the writer's connection with its prepared statements. It speaks to the driver itself: database/sql would
-// cost as much again as SQLite does, and this is where a delivery spends most of its time in the store. Only the
-// goroutine that holds the connection uses it.
-type session struct {
-	conn       *sqlite3.SQLiteConn
-	statements map[string]*statement
-	args       []driver.NamedValue
-}
-
-type statement struct {
-	query driver.StmtQueryContext
-	close func() error
-	dest  []driver.Value
-	busy  bool
-}
-
-func newSession(conn *sqlite3.SQLiteConn) *session {
-	return &session{conn: conn, statements: map[string]*statement{}}
-}
-
-// unending is the context of statements within a write: one that has begun is not cut off.
-type unending struct{}
-
-func (unending) Deadline() (time.Time, bool) { return time.Time{}, false }
-func (unending) Done() <-chan struct{}       { return nil }
-func (unending) Err() error                  { return nil }
-func (unending) Value(any) any               { return nil }
-
-func (s *session) prepare(query string) (*statement, error) {
-	if st := s.statements[query]; st != nil {
-		return st, nil
-	}
-	ds, err := s.conn.PrepareContext(unending{}, query)
-	if err != nil {
-		return nil, fmt.Errorf("prepare %q: %w", query, err)
-	}
-	st := &statement{query: ds.(driver.StmtQueryContext), close: ds.Close}
-	s.statements[query] = st
-	return st, nil
-}
-
-func (s *session) close() {
-	for _, st := range s.statements {
-		_ = st.close()
-	}
-	clear(s.statements)
-}
-
-// rows runs a statement and gives its rows one by one; what is in a row is good until the next.
-func (s *session) rows(query string, args []any, each func(r row) error) error {
-	st, err := s.prepare(query)
-	if err != nil {
-		return err
-	}
-	if st.busy {
-		return errors.New("statement used within itself: " + query)
-	}
-	st.busy = true
-	defer func() { st.busy = false }()
-	s.args = s.args[:0]
-	for i, a := range args {
-		v, err := bindable(a)
-		if err != nil {
-			return fmt.Errorf("%w in %q", err, query)
-		}
-		s.args = append(s.args, driver.NamedValue{Ordinal: i + 1, Value: v})
-	}
-	rows, err := st.query.QueryContext(unending{}, s.args)
-	if err != nil {
-		return err
-	}
-	if n := len(rows.Columns()); len(st.dest) != n {
-		st.dest = make([]driver.Value, n)
-	}
-	for err == nil {
-		if err = rows.Next(st.dest); err == nil && each != nil {
-			err = each(row(st.dest))
-		}
-	}
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return errors.Join(err, rows.Close())
+// A session is the writer's connection to the database. Only the goroutine that leads the writer uses it.
+type session interface {
+	// begin starts a transaction that may change what reach says, and nobody else meanwhile.
+	begin(r reach) error
+	// rows runs a statement, after all that was put off, and gives its rows one by one; what is in a row is good until the next.
+	rows(query string, args []any, each func(r row) error) error
+	// later runs a statement now or with the next rows, flush or commit, in order. Its error may be theirs; each may be nil.
+	later(query string, args []any, each func(r row) error) error
+	// flush runs what was put off.
+	flush() error
+	// commit ends the transaction; with an error it did not take place, but for one that is errDoubt.
+	commit() error
+	rollback()
+	// spoilt reports whether a statement has failed in a way that the whole transaction can only be rolled back.
+	spoilt() bool
+	close() error
 }
 
 // bindable is the value as the driver takes it; text is cleaned on its way.
@@ -162,17 +88,17 @@ func (r row) time(i int) time.Time {
 
 // A tx is a write operation's view of the transaction that it runs in, maybe with others.
 type tx struct {
-	session *session
+	session session
 	wrote   bool     // something was written since the operation began
 	rebound *bool    // bindings were written in this transaction: what is read of them may be taken back
 	after   []func() // run after the commit, before the operation's caller goes on
 	pragmas []string
 }
 
-// run runs a statement whose rows are of no interest.
+// run runs a statement whose rows are of no interest, now or with a later one; its error may be that one's.
 func (t *tx) run(query string, args ...any) error {
 	t.wrote = true
-	return t.session.rows(query, args, nil)
+	return t.session.later(query, args, nil)
 }
 
 // change runs a statement that writes and returns rows.
@@ -186,6 +112,15 @@ func (t *tx) read(query string, args []any, each func(r row) error) error {
 	return t.session.rows(query, args, each)
 }
 
+// later is read for rows that are not needed at once: each is called before the next read or flush returns. Where the database is
+// reached over a network, what is asked for later is asked for together.
+func (t *tx) later(query string, args []any, each func(r row) error) error {
+	return t.session.later(query, args, each)
+}
+
+// flush sees to it that all that was put off is done.
+func (t *tx) flush() error { return t.session.flush() }
+
 // outside has a pragma run after the commit: it can't be within a transaction.
 func (t *tx) outside(pragma string) { t.pragmas = append(t.pragmas, pragma) }
 
@@ -195,9 +130,9 @@ func (t *tx) done(f func()) { t.after = append(t.after, f) }
 // numbers takes count new keys of a table; the first is returned.
 func (t *tx) numbers(table string, count int) (int64, error) {
 	var last int64
-	err := t.read(`SELECT last FROM numbers WHERE name = ?`, []any{table}, func(r row) error { last = r.num(0); return nil })
-	if err != nil {
-		return 0, err
-	}
-	return last + 1, t.run(`UPDATE numbers SET last = ? WHERE name = ?`, last+int64(count), table)
+	err := t.change(`UPDATE numbers SET last = last + ? WHERE name = ? RETURNING last`, []any{count, table}, func(r row) error {
+		last = r.num(0)
+		return nil
+	})
+	return last - int64(count) + 1, err
 }

@@ -2,15 +2,12 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/mattn/go-sqlite3"
 )
 
 // longest is how long a transaction goes on taking operations; with the last of them it stays under 50 ms.
@@ -24,7 +21,6 @@ var errClosed = errors.New("closed")
 // the place to the first of those who queued meanwhile. So an operation that comes alone costs no switch of goroutines, and
 // nobody serves others for longer than one transaction.
 type writer struct {
-	conn  *sql.Conn
 	now   func() time.Time
 	last  atomic.Pointer[error] // the trouble of the last transaction, nil after one that was committed
 	mu    sync.Mutex            // guards what follows
@@ -33,32 +29,46 @@ type writer struct {
 	over  bool
 	idle  *sync.Cond // signalled when busy ends
 
-	session *session // used by the leader alone
+	session session // used by the leader alone
 }
 
 // An operation is one caller's share of a transaction.
 type operation struct {
 	do    func(*tx) error
+	reach func() reach // nil: everything
 	err   error
 	after []func()
 	panic any
 	turn  chan bool // true: lead; false: it is done
 }
 
-func newWriter(conn *sql.Conn, now func() time.Time) *writer {
-	w := &writer{conn: conn, now: now}
+func newWriter(s session, now func() time.Time) *writer {
+	w := &writer{session: s, now: now}
 	w.idle = sync.NewCond(&w.mu)
 	return w
 }
 
-// write runs do in a transaction that others may share. When it returns nil the transaction is committed and durable. do may
+// A reach says what an operation may read and change beside what only grows. Two operations of which one reaches what the other
+// does never run at the same time, in whatever process.
+type reach struct {
+	everything bool
+	accepting  bool    // the position, the events, the numbers of both
+	conns      []int64 // their todos, lanes and deliveries
+}
+
+// write runs do, which may change anything, in a transaction that others may share. When it returns nil the transaction is committed and durable. do may
 // run more than once, each time on a fresh transaction: it must set what it gives out anew. A ctx that ends takes the operation
 // back only while it has not begun.
 func (w *writer) write(ctx context.Context, op string, do func(*tx) error) error {
+	return w.within(ctx, op, nil, do)
+}
+
+// within is write for an operation that keeps to a reach, so that other processes may write beside it.
+func (w *writer) within(ctx context.Context, op string, r func() reach, do func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return failed(op, err)
 	}
-	o := &operation{do: do, turn: make(chan bool, 1)}
+	o := &operation{do: do, reach: r, turn: make(chan bool, 1)}
 	w.mu.Lock()
 	if w.over {
 		w.mu.Unlock()
@@ -169,25 +179,31 @@ func (w *writer) trouble() error {
 // together runs operations in one transaction. The count says how many were begun; an error, that none of them took place.
 // An operation that fails before it has written keeps its error to itself.
 func (w *writer) together(batch []*operation) (begun int, err error) {
-	raw := w.conn.Raw(func(dc any) error {
-		if w.session == nil {
-			c, ok := dc.(*sqlite3.SQLiteConn)
-			if !ok {
-				return fmt.Errorf("the driver gives a %T", dc)
-			}
-			w.session = newSession(c)
-		}
-		begun, err = w.transact(w.session, batch)
-		return nil // never ErrBadConn: the connection stays
-	})
+	begun, err = w.transact(batch)
 	if begun == 0 {
 		begun = len(batch) // not even the transaction could begin: that concerns all
 	}
-	return begun, errors.Join(raw, err)
+	return begun, err
 }
 
-func (w *writer) transact(s *session, batch []*operation) (begun int, err error) {
-	if err := s.rows(`BEGIN IMMEDIATE`, nil, nil); err != nil {
+// reaching is what operations reach together.
+func reaching(batch []*operation) reach {
+	var all reach
+	for _, o := range batch {
+		if o.reach == nil {
+			return reach{everything: true}
+		}
+		r := o.reach()
+		all.everything = all.everything || r.everything
+		all.accepting = all.accepting || r.accepting
+		all.conns = append(all.conns, r.conns...)
+	}
+	return all
+}
+
+func (w *writer) transact(batch []*operation) (begun int, err error) {
+	s := w.session
+	if err := s.begin(reaching(batch)); err != nil {
 		return 0, err
 	}
 	started := w.now()
@@ -198,12 +214,16 @@ func (w *writer) transact(s *session, batch []*operation) (begun int, err error)
 		t.wrote, t.after = false, nil
 		o.err = o.guarded(t)
 		if o.err != nil || o.panic != nil {
-			if t.wrote || away(o.err) {
+			if t.wrote || away(o.err) || s.spoilt() {
 				err := o.err
 				if o.panic != nil {
 					err = fmt.Errorf("panic: %v", o.panic)
 				}
-				_ = s.rows(`ROLLBACK`, nil, nil) // SQLite may have rolled back by itself
+				s.rollback()
+				return begun, err
+			}
+			if err := s.flush(); err != nil { // what it asked for is nobody's any more
+				s.rollback()
 				return begun, err
 			}
 			continue
@@ -213,8 +233,7 @@ func (w *writer) transact(s *session, batch []*operation) (begun int, err error)
 			break
 		}
 	}
-	if err := s.rows(`COMMIT`, nil, nil); err != nil {
-		_ = s.rows(`ROLLBACK`, nil, nil)
+	if err := s.commit(); err != nil {
 		return begun, err
 	}
 	for _, p := range t.pragmas {
@@ -244,8 +263,5 @@ func (w *writer) close() error {
 		w.idle.Wait()
 	}
 	w.mu.Unlock()
-	if w.session != nil {
-		w.session.close()
-	}
-	return w.conn.Close()
+	return w.session.close()
 }

@@ -142,4 +142,3 @@ func (s *sqliteSession) rows(query string, args []any, each func(r row) error) e
 	}
 	return errors.Join(err, rows.Close())
 }
-

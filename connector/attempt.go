@@ -3,8 +3,8 @@ package connector
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -33,7 +33,8 @@ type attempter struct {
 	memory  *memory
 	program *Program
 	sender  Sender
-	secrets *masker // all that the connection's requests may hold, also those of other scenes and of the token
+	secrets *masker      // all that the connection's requests may hold, also those of other scenes and of the token
+	may     func() error // see retry.Request; nil: nothing is shared
 }
 
 // attempt makes one try of a claimed delivery and decides what follows. ctx ends when the worker must stop at once.
@@ -89,18 +90,6 @@ func (a *attempter) scope(ctx context.Context, w *Work, scene Scene, m *masker) 
 	one := uuid.NewString() // one for the whole try, as sent and as kept
 	s.UUID = func() string { return one }
 	return s, nil
-}
-
-// tryTime is now, moved on where needed so that it grows with every call: some OAs drop what is not newer.
-func (m *memory) tryTime(now time.Time) time.Time {
-	m.tryMu.Lock()
-	defer m.tryMu.Unlock()
-	now = now.Truncate(time.Millisecond)
-	if !now.After(m.lastTry) {
-		now = m.lastTry.Add(time.Millisecond)
-	}
-	m.lastTry = now
-	return now
 }
 
 // unrendered ends a delivery whose request could not be made. A receiver who lost his binding is held like one who never
@@ -230,7 +219,7 @@ func (a *attempter) call(ctx context.Context, sp *sceneProgram, r *rendering, s 
 // token gives the connection's token, fetched by one attempt at a time.
 func (a *attempter) token(ctx context.Context, s *mapping.Scope) (string, *tokenError) {
 	return a.memory.token.get(ctx, a.worker.cfg.Now(), a.program.token.ttl, func() (string, *tokenError) {
-		return a.program.token.fetch(ctx, a.sender, s)
+		return a.program.token.fetch(ctx, a.sender, s, a.may)
 	})
 }
 
@@ -261,8 +250,10 @@ func tokenFailure(attempts []Attempt, e *tokenError, m *masker) ([]Attempt, verd
 
 // once makes one exchange and judges it.
 func (a *attempter) once(ctx context.Context, sp *sceneProgram, r *rendering, m *masker, account string) (Attempt, verdict) {
+	r.wire.May = a.may
 	receipt, err := a.sender.Post(ctx, r.wire)
 	v := judge(sp.answer, &receipt, err, account)
+	v.released = errors.Is(err, retry.ErrWithheld)
 	v.code, v.message, v.remoteID = cut(m.mask(v.code), maxKeptCode), cut(m.mask(v.message), maxKeptMessage), m.mask(v.remoteID)
 	if v.excerpt != "" {
 		shown := []rune(m.mask(v.excerpt))

@@ -15,14 +15,13 @@ func (r *runner) restoreBreaker() {
 	if r.memory.breaker != nil && r.memory.breaker.Down() == !r.condition.DownSince.IsZero() {
 		return
 	}
-	r.memory.breaker = r.newBreaker()
+	r.memory.breaker = newBreaker(&r.program.Settings.Down)
 	if !r.condition.DownSince.IsZero() {
 		r.memory.breaker.SetDown(r.condition.DownSince)
 	}
 }
 
-func (r *runner) newBreaker() *retry.Breaker {
-	down := &r.program.Settings.Down
+func newBreaker(down *DownSettings) *retry.Breaker {
 	probe := make([]time.Duration, len(down.Probe))
 	for i, d := range down.Probe {
 		probe[i] = time.Duration(d)
@@ -114,7 +113,7 @@ func (r *runner) askToken(ctx context.Context) {
 		return
 	}
 	r.asking = true
-	a := attempter{worker: r.worker, memory: r.memory, program: r.program, sender: r.sender, secrets: r.secrets}
+	a := r.attempter(r.worker.share.pass())
 	go func() { r.asked <- a.tryToken(ctx) }()
 }
 

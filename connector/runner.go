@@ -2,28 +2,30 @@ package connector
 
 import (
 	"context"
-	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/time/rate"
-
-	"todosync/retry"
 )
 
 // A runner serves one connection: it claims what is due, lets it be sent, up to the connection's concurrency at once, and
 // settles the outcomes. One goroutine runs it; attempts have goroutines of their own and report over done.
 type runner struct {
-	worker *Worker
-	conn   int64
-	memory *memory
-	wake   chan struct{}
-	done   chan outcome
-	poked  bool // guarded by worker.mu
+	worker  *Worker
+	conn    int64
+	fence   int64 // the number of the connection's seat
+	memory  *memory
+	wake    chan struct{}
+	done    chan outcome
+	poked   bool        // guarded by worker.mu
+	given   time.Time   // since when the connection is another's share; zero: it is not; guarded by worker.mu
+	giving  atomic.Bool // given is not zero: claim nothing more, and end
+	dropped atomic.Bool // the connection is another's: nothing of it may be written any more
+	rewound atomic.Bool // the clock was put back
+
+	cutMu sync.Mutex         // guards cut
+	cut   context.CancelFunc // ends all requests under way
 
 	program *Program
-	sender  Sender
-	opened  *Connection // the settings that sender was opened with
-	secrets *masker     // what they name, see Program.secrets
 
 	inFlight  int
 	settling  []outcome // ended, their outcomes not committed yet; they keep their places till then
@@ -56,24 +58,28 @@ func newRunner(w *Worker, conn int64, m *memory) *runner {
 	}
 }
 
-// run serves the connection until nothing is left to wait for, or ctx is done and all in flight is settled. sends is the
-// context of requests and of commits.
+// run serves the connection until nothing is left to wait for, it is another worker's, or ctx is done and all in flight is settled. sends
+// is the context of requests and of commits.
 func (r *runner) run(ctx, sends context.Context) {
-	defer func() {
-		if r.sender != nil {
-			r.sender.Close()
-		}
-	}()
+	defer r.cutOff()
+	flights := r.flight(sends)
 	for {
+		if flights.Err() != nil && sends.Err() == nil { // they were cut off, which those that follow are not
+			flights = r.flight(sends)
+		}
 		now := r.worker.cfg.Now()
-		stopping := ctx.Err() != nil
+		stopping := ctx.Err() != nil || r.giving.Load()
+		if r.dropped.Load() {
+			r.inFlight -= len(r.settling)
+			r.settling, r.retryAt, r.unstored, stopping = nil, time.Time{}, false, true
+		}
 		if !stopping && !r.refresh(ctx, now) {
 			r.worker.leave(r, true)
 			return
 		}
-		if !now.Before(r.retryAt) {
+		if !now.Before(r.retryAt) && !r.dropped.Load() {
 			r.retryAt = time.Time{}
-			r.turn(sends, now, stopping)
+			r.send(flights, r.turn(sends, now, stopping))
 		}
 		if stopping && r.inFlight == 0 && len(r.settling) == 0 {
 			r.worker.leave(r, true)
@@ -82,8 +88,33 @@ func (r *runner) run(ctx, sends context.Context) {
 		if !stopping && r.idle() && r.worker.leave(r, false) {
 			return
 		}
-		r.await(ctx, sends, stopping)
+		r.await(ctx, flights, stopping)
 	}
+}
+
+// flight is the context of requests from now on, until they are cut off.
+func (r *runner) flight(sends context.Context) context.Context {
+	r.cutMu.Lock()
+	defer r.cutMu.Unlock()
+	flights, cut := context.WithCancel(sends)
+	r.cut = cut
+	return flights
+}
+
+// cutOff ends all requests under way. They end as attempts without an answer.
+func (r *runner) cutOff() {
+	r.cutMu.Lock()
+	defer r.cutMu.Unlock()
+	if r.cut != nil {
+		r.cut()
+	}
+}
+
+// drop ends the runner without another word to the store: the connection is another worker's.
+func (r *runner) drop() {
+	r.dropped.Store(true)
+	r.cutOff()
+	poke(r.wake)
 }
 
 // idle reports whether nothing will happen here unless somebody wakes us.
@@ -106,15 +137,15 @@ func (r *runner) refresh(ctx context.Context, now time.Time) bool {
 	if p == r.program {
 		return true
 	}
-	first, changed := r.program == nil, r.opened != nil && r.opened != p.Settings
+	first, changed := r.program == nil, r.memory.opened != nil && r.memory.opened != p.Settings
 	r.program = p
 	if !r.unstored {
 		r.condition = p.Condition
 	} else {
 		r.condition.Paused, r.condition.Disabled = p.Condition.Paused, p.Condition.Disabled
 	}
-	if r.opened != p.Settings {
-		r.open(ctx, p)
+	if r.memory.opened != p.Settings || r.memory.sender == nil {
+		r.memory.open(ctx, r.worker, p)
 	}
 	if first || r.memory.breaker == nil {
 		r.restoreBreaker()
@@ -131,56 +162,9 @@ func (r *runner) refresh(ctx context.Context, now time.Time) bool {
 	return true
 }
 
-// open makes the sender and the limits of a new revision. Limits keep their state where they did not change.
-func (r *runner) open(ctx context.Context, p *Program) {
-	c := p.Settings
-	s, err := r.worker.cfg.Open(retry.Config{
-		Connect: time.Duration(c.Timeouts.Connect), Total: time.Duration(c.Timeouts.Total),
-		Concurrency: c.Limits.Concurrency, Proxy: c.Proxy, Egress: r.worker.cfg.Egress, UserAgent: "todosync",
-		TLS: retry.TLSConfig{
-			CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, MinVersion: c.TLS.MinVersion,
-			InsecureSkipVerify: c.TLS.InsecureSkipVerify, LegacyCiphers: c.TLS.LegacyCiphers, Pin: c.TLS.Pin,
-		},
-	})
-	if err != nil {
-		r.worker.cfg.Log.ErrorContext(ctx, "connection cannot be used", "connection", p.Key.String(), "error", err)
-		s = brokenSender{err: err}
-	}
-	if r.sender != nil {
-		r.sender.Close()
-	}
-	if old := r.opened; old != nil && (old.Down.After != c.Down.After || !slices.Equal(old.Down.Probe, c.Down.Probe)) {
-		since := r.memory.breaker
-		r.memory.breaker = r.newBreaker()
-		if since != nil && since.Down() {
-			r.memory.breaker.SetDown(since.Since())
-		}
-	}
-	if m := r.memory; m.limit != c.Limits.Rate {
-		m.limit, m.limiter = c.Limits.Rate, nil
-		if n, per := m.limit.N, m.limit.Per; !m.limit.IsZero() {
-			m.limiter = rate.NewLimiter(rate.Every(per/time.Duration(n)), max(1, min(n, c.Limits.Concurrency)))
-		}
-	}
-	if r.opened != nil {
-		r.memory.token.clear() // another address or user may be meant now
-	}
-	r.sender, r.opened, r.secrets = s, c, p.secrets(ctx, r.worker.cfg.Registry)
-}
-
-// brokenSender stands for a sender that could not be made: a certificate file that is not there, a proxy address that is
-// none. Each delivery then fails with the cause.
-type brokenSender struct{ err error }
-
-func (b brokenSender) Post(context.Context, retry.Request) (retry.Receipt, error) {
-	return retry.Receipt{}, &retry.Error{Class: retry.Mapping, Msg: "the connection's settings cannot be used: " + b.err.Error()}
-}
-
-func (brokenSender) Close() {}
-
 // room says how many deliveries may be claimed now, and whether as a probe.
 func (r *runner) room(now time.Time) (want int, probe bool) {
-	if r.program == nil || r.sender == nil {
+	if s := r.worker.share; r.program == nil || s != nil && !s.sure() {
 		return 0, false
 	}
 	b := r.memory.breaker
@@ -203,11 +187,11 @@ func (r *runner) room(now time.Time) (want int, probe bool) {
 }
 
 // turn settles what has ended and claims what may go.
-func (r *runner) turn(ctx context.Context, now time.Time, stopping bool) {
+func (r *runner) turn(ctx context.Context, now time.Time, stopping bool) claim {
 	if r.unstored {
-		if err := r.worker.cfg.Ledger.SetCondition(ctx, r.conn, 0, r.condition); err != nil {
-			r.stumble(ctx, "store condition", err, now)
-			return
+		if err := r.worker.cfg.Ledger.SetCondition(ctx, r.conn, r.fence, r.condition); err != nil {
+			r.refused(ctx, "store condition", err, now)
+			return claim{}
 		}
 		r.unstored = false
 	}
@@ -222,21 +206,22 @@ func (r *runner) turn(ctx context.Context, now time.Time, stopping bool) {
 		want = 0
 	}
 	if len(r.settling) == 0 && want == 0 {
-		return
+		return claim{}
 	}
-	t := Turn{Conn: r.conn, Want: want, Now: now, Probe: probe, Changes: make([]Change, len(r.settling))}
+	may := r.worker.share.pass() // from before the claim: what comes of it leaves only while the lease has lasted since
+	t := Turn{Conn: r.conn, Fence: r.fence, Want: want, Now: now, Probe: probe, Changes: make([]Change, len(r.settling))}
 	for i := range r.settling {
 		t.Changes[i] = r.settling[i].change
 	}
 	got, err := r.commit(ctx, t)
 	if err != nil {
-		r.stumble(ctx, "settle and claim", err, now)
+		r.refused(ctx, "settle and claim", err, now)
 		if ctx.Err() != nil {
 			// The drain is over and the store is away: the next start finds these as attempts without an answer.
 			r.inFlight -= len(r.settling)
 			r.settling, r.retryAt = nil, time.Time{}
 		}
-		return
+		return claim{}
 	}
 	r.trouble = backoff{}
 	if len(got.Lost) > 0 {
@@ -250,7 +235,7 @@ func (r *runner) turn(ctx context.Context, now time.Time, stopping bool) {
 	if r.memory.limiter != nil {
 		r.memory.limiter.ReserveN(now, len(got.Work))
 	}
-	r.send(ctx, got.Work)
+	return claim{work: got.Work, may: may}
 }
 
 // commit gives a turn to the store. Outcomes are stored even when the drain has cut their requests off.
@@ -279,18 +264,32 @@ func (r *runner) observe(ctx context.Context) {
 	}
 }
 
+// A claim is what a turn has claimed, and the check that it is sent under.
+type claim struct {
+	work []Work
+	may  func() error
+}
+
 // send starts an attempt for each claimed delivery.
-func (r *runner) send(ctx context.Context, work []Work) {
-	a := attempter{worker: r.worker, memory: r.memory, program: r.program, sender: r.sender, secrets: r.secrets}
-	for i := range work {
-		w := work[i]
+func (r *runner) send(ctx context.Context, c claim) {
+	if len(c.work) == 0 {
+		return
+	}
+	a := r.attempter(c.may)
+	for i := range c.work {
+		w := c.work[i]
 		r.inFlight++
 		go func() { r.done <- a.attempt(ctx, w) }()
 	}
 }
 
+func (r *runner) attempter(may func() error) *attempter {
+	m := r.memory
+	return &attempter{worker: r.worker, memory: m, program: r.program, sender: m.sender, secrets: m.secrets, may: may}
+}
+
 // await waits until there is something to do.
-func (r *runner) await(ctx, sends context.Context, stopping bool) {
+func (r *runner) await(ctx, flights context.Context, stopping bool) {
 	if r.inFlight == len(r.settling) && stopping && r.retryAt.IsZero() {
 		return
 	}
@@ -302,16 +301,19 @@ func (r *runner) await(ctx, sends context.Context, stopping bool) {
 		timer = t.C
 	}
 	stop := ctx.Done()
-	if stopping {
+	if ctx.Err() != nil {
 		stop = nil
 	}
 	select {
 	case o := <-r.done:
-		r.take(o)
 		for more := true; more; {
-			select {
-			case o := <-r.done:
+			if r.dropped.Load() {
+				r.inFlight--
+			} else {
 				r.take(o)
+			}
+			select {
+			case o = <-r.done:
 			default:
 				more = false
 			}
@@ -322,9 +324,9 @@ func (r *runner) await(ctx, sends context.Context, stopping bool) {
 		r.worker.mu.Unlock()
 		r.look = true
 	case err := <-r.asked:
-		r.answered(sends, err)
+		r.answered(flights, err)
 	case <-timer:
-		r.askToken(sends)
+		r.askToken(flights)
 	case <-stop:
 	}
 }
@@ -339,6 +341,9 @@ func (r *runner) wakeAt(now time.Time, stopping bool) time.Time {
 	}
 	if r.unstored {
 		return now
+	}
+	if s := r.worker.share; s != nil && !s.sure() {
+		return time.Time{} // a lease that is renewed wakes us
 	}
 	free := r.program != nil && r.inFlight < max(1, r.program.Settings.Limits.Concurrency)
 	waiting := r.look || !r.next.IsZero()
@@ -369,10 +374,20 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
+// refused tells trouble with the store from its word that the connection is another worker's now.
+func (r *runner) refused(ctx context.Context, op string, err error, now time.Time) {
+	if s := r.worker.share; s != nil && KindOf(err) == Conflict {
+		r.worker.cfg.Log.WarnContext(ctx, "another worker serves the connection now", "op", op, "connection", r.conn)
+		s.conflict(r)
+		return
+	}
+	r.stumble(ctx, op, err, now)
+}
+
 // stumble waits, longer each time, after trouble with the store.
 func (r *runner) stumble(ctx context.Context, op string, err error, now time.Time) {
 	wait := r.trouble.next()
 	r.retryAt = now.Add(wait)
 	r.look = true
-	r.worker.cfg.Log.ErrorContext(ctx, "store does not answer", "op", op, "wait", wait, "error", err)
+	r.worker.cfg.Log.ErrorContext(ctx, "store does not answer", "op", op, "wait", wait.String(), "error", err)
 }

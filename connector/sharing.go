@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"strconv"
 	"time"
 )
 
@@ -23,6 +24,21 @@ const (
 	SeatHousekeeping Seat = -2 // retention
 	SeatDigests      Seat = -3 // closing windows and sending their digests
 )
+
+// String names the seat, for logs.
+func (s Seat) String() string {
+	switch s {
+	case SeatReader:
+		return "reader"
+	case SeatJobs:
+		return "jobs"
+	case SeatHousekeeping:
+		return "housekeeping"
+	case SeatDigests:
+		return "digests"
+	}
+	return "connection " + strconv.FormatInt(int64(s), 10)
+}
 
 // Sharing is how several workers on one store share its seats. A worker has one lease; its seats are good while the lease lives,
 // so that ten thousand seats cost no more to keep than one. Who takes a seat over gets a greater fencing number, and every

@@ -66,11 +66,12 @@ type tokenError struct {
 func (e *tokenError) Error() string { return e.msg }
 
 // fetch asks the token's address once. The answer's body is never kept: it may hold a token in any shape.
-func (t *tokenProgram) fetch(ctx context.Context, s Sender, scope *mapping.Scope) (string, *tokenError) {
+func (t *tokenProgram) fetch(ctx context.Context, s Sender, scope *mapping.Scope, may func() error) (string, *tokenError) {
 	r, err := t.request.render(scope)
 	if err != nil {
 		return "", &tokenError{class: retry.Mapping, msg: "the token's request: " + err.Error()}
 	}
+	r.wire.May = may
 	receipt, err := s.Post(ctx, r.wire)
 	kept := Attempt{
 		Started: receipt.Started, Duration: receipt.Duration, Request: r.stored,
@@ -199,6 +200,13 @@ func (c *tokenCache) doubt(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.doubted = now.Add(time.Minute)
+}
+
+// blank reports whether nothing is known.
+func (c *tokenCache) blank() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.value == "" && c.refused == nil && c.flight == nil
 }
 
 // clear forgets the token and a refusal.

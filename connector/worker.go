@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"github.com/google/uuid"
 
 	"todosync/retry"
 )
@@ -18,6 +18,8 @@ type WorkerConfig struct {
 	Registry Registry                              // required
 	Open     func(retry.Config) (Sender, error)    // makes the sender of one connection; retry.New by default
 	Log      *slog.Logger                          // required
+	Sharing  Sharing                               // what it shares connections with other workers through; nil: all are its own
+	Tell     func(conns []int64)                   // told of connections that other workers should look at: it has given them away; optional
 	Name     string                                // stands in each attempt; "worker" by default
 	Drain    time.Duration                         // how long Run waits for requests in flight; 30 s by default
 	Egress   *retry.Egress                         // which addresses may be called; nil: the default rules
@@ -36,25 +38,14 @@ type Observed struct {
 // A Worker sends what is owed. It keeps one runner per connection that has something to do; runners share nothing, so that
 // no OA can delay another's.
 type Worker struct {
-	cfg WorkerConfig
+	cfg   WorkerConfig
+	share *share // nil: nothing is shared
 
 	mu      sync.Mutex // guards all below
 	wanted  map[int64]bool
 	signal  chan struct{}
 	running map[int64]*runner
 	memory  map[int64]*memory
-}
-
-// memory is what outlives a connection's runner while the worker lives. One runner at a time uses it.
-type memory struct {
-	token     tokenCache
-	breaker   *retry.Breaker
-	limiter   *rate.Limiter
-	limit     Rate      // what limiter was made of
-	holdUntil time.Time // the OA asked to wait until then
-
-	tryMu   sync.Mutex // guards lastTry: attempts share it
-	lastTry time.Time
 }
 
 // NewWorker makes a Worker.
@@ -84,10 +75,14 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Worker{
+	w := &Worker{
 		cfg: cfg, wanted: map[int64]bool{}, signal: make(chan struct{}, 1),
 		running: map[int64]*runner{}, memory: map[int64]*memory{},
-	}, nil
+	}
+	if cfg.Sharing != nil {
+		w.share = newShare(w, cfg.Name+"-"+uuid.NewString()[:8]) // a process that starts again is another worker
+	}
+	return w, nil
 }
 
 // Wake says that connections have fresh work or have changed. It never blocks.
@@ -111,31 +106,54 @@ func poke(c chan struct{}) {
 // Run sends until ctx is done. Then it claims nothing more, waits for requests in flight up to Drain, stores their
 // outcomes and returns; what the drain cuts off is stored as an attempt without an answer and goes again at the next start.
 func (w *Worker) Run(ctx context.Context) error {
-	if err := w.recover(ctx); err != nil {
-		return nil //nolint:nilerr // ctx is done: there was nothing to stop
-	}
 	// Requests outlive ctx by up to Drain, and commits of their outcomes by a little more.
 	sends, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	var runners sync.WaitGroup
+	defer w.forget()
+	var keepers, runners sync.WaitGroup
+	if s := w.share; s != nil {
+		keeping, stop := context.WithCancel(sends)
+		keepers.Go(func() { s.renew(keeping) })
+		keepers.Go(func() { s.keep(keeping) })
+		defer func() { stop(); keepers.Wait(); s.leave(sends) }()
+	} else if err := w.recover(ctx); err != nil {
+		return nil //nolint:nilerr // ctx is done: there was nothing to stop
+	}
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	clock := newClock(w.cfg.Now)
 	for {
 		select {
 		case <-ctx.Done():
-			finished := make(chan struct{})
-			go func() { runners.Wait(); close(finished) }()
-			t := time.NewTimer(w.cfg.Drain)
-			defer t.Stop()
-			select {
-			case <-finished:
-			case <-t.C:
-				w.cfg.Log.WarnContext(sends, "drain over, requests cut off", "drain", w.cfg.Drain)
-				cut()
-				<-finished
-			}
+			w.drain(sends, cut, &runners)
 			return nil
 		case <-w.signal:
 			w.start(ctx, sends, &runners)
+		case <-tick.C:
+			if back := clock.putBack(); back > 0 {
+				w.cfg.Log.WarnContext(ctx, "the clock was put back", "by", back.String())
+				w.rewind()
+			}
+			w.sweep()
 		}
+	}
+}
+
+// drain waits until all that is in flight is settled, and cuts it off when that takes too long.
+func (w *Worker) drain(sends context.Context, cut context.CancelFunc, runners *sync.WaitGroup) {
+	finished := make(chan struct{})
+	go func() { runners.Wait(); close(finished) }()
+	ending, cancel := context.WithTimeout(sends, w.cfg.Drain)
+	defer cancel()
+	if w.share != nil {
+		w.share.end(ending)
+	}
+	select {
+	case <-finished:
+	case <-ending.Done():
+		w.cfg.Log.WarnContext(sends, "drain over, requests cut off", "drain", w.cfg.Drain.String())
+		cut()
+		<-finished
 	}
 }
 
@@ -144,10 +162,15 @@ func (w *Worker) start(ctx, sends context.Context, runners *sync.WaitGroup) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for conn := range w.wanted {
-		delete(w.wanted, conn)
 		if r := w.running[conn]; r != nil {
+			delete(w.wanted, conn)
 			r.poked = true
 			poke(r.wake)
+			continue
+		}
+		fence, ours := w.ours(conn)
+		delete(w.wanted, conn)
+		if !ours {
 			continue
 		}
 		m := w.memory[conn]
@@ -156,9 +179,31 @@ func (w *Worker) start(ctx, sends context.Context, runners *sync.WaitGroup) {
 			w.memory[conn] = m
 		}
 		r := newRunner(w, conn, m)
+		r.fence = fence
 		w.running[conn] = r
 		runners.Go(func() { r.run(ctx, sends) })
 	}
+}
+
+// ours gives the fencing number of a connection that this worker may serve. Where it should and may not yet, it sees to that. The caller
+// has the lock.
+func (w *Worker) ours(conn int64) (fence int64, ok bool) {
+	s := w.share
+	if s == nil {
+		return 0, true
+	}
+	fence, held := s.fences[Seat(conn)]
+	switch mine := s.mine(conn); {
+	case held && mine:
+		return fence, true
+	case held:
+		s.leaving[Seat(conn)] = true // whose it is now will be told
+		poke(s.look)
+	case mine:
+		s.wanted[Seat(conn)] = true
+		poke(s.look)
+	}
+	return 0, false
 }
 
 // leave ends a runner unless it was poked meanwhile.
@@ -170,6 +215,14 @@ func (w *Worker) leave(r *runner, force bool) bool {
 		return false
 	}
 	delete(w.running, r.conn)
+	r.memory.used = time.Now()
+	if s := w.share; s != nil && (r.giving.Load() || r.dropped.Load()) {
+		if r.poked || r.dropped.Load() {
+			w.wanted[r.conn] = true // for whoever serves it now
+			poke(w.signal)
+		}
+		poke(s.look)
+	}
 	return true
 }
 

@@ -107,6 +107,9 @@ func (b *Breaker) goDown(since, probe time.Time) {
 	b.row, b.mixed = 0, false
 }
 
+// Calm tells whether there is nothing to be remembered: the OA is up, and its last answer was no failure.
+func (b *Breaker) Calm() bool { return !b.down && b.row == 0 }
+
 // Down tells whether the OA is taken for down.
 func (b *Breaker) Down() bool { return b.down }
 

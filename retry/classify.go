@@ -120,6 +120,9 @@ func (x *exchange) unanswered(end ending, err error) *Error {
 	sent, fault, ready := x.sent > 0, x.fault, x.ready
 	x.mu.Unlock()
 	failure := x.ended(end, ready)
+	if errors.Is(fault, ErrWithheld) {
+		failure = &Error{Class: Network, Msg: "the request was not sent to its end: another worker may serve this connection by now", Err: fault}
+	}
 	if failure == nil && !sent {
 		failure = x.notSent(err, fault)
 	}

@@ -68,6 +68,9 @@ type Request struct {
 	Address string
 	Headers []Header
 	Body    []byte
+	// May is asked immediately before each write of the request to the OA; an error keeps what is left of it from being written. It must
+	// be fast. Nil: all may be written.
+	May func() error
 }
 
 // A Receipt is what came of one attempt. It is filled as far as the attempt got, also beside an error.
@@ -173,7 +176,7 @@ func (d *Dispatcher) Post(ctx context.Context, r Request) (Receipt, error) {
 func (d *Dispatcher) post(ctx context.Context, r Request, receipt *Receipt) *Error {
 	timed, cancel := context.WithTimeout(ctx, d.total)
 	defer cancel()
-	x := &exchange{connect: d.connect, total: d.total}
+	x := &exchange{connect: d.connect, total: d.total, may: r.May}
 	req, failure := newRequest(timed, x, r, d.userAgent)
 	if failure != nil {
 		return failure

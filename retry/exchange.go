@@ -17,6 +17,9 @@ var (
 	errSpeaksFirst      = errors.New("the server spoke before the request was written")
 )
 
+// ErrWithheld is in the error of a Post that Request.May has kept from being written, or from being written to its end.
+var ErrWithheld = errors.New("the request was withheld")
+
 // An exchange is what one Post does on the wire. It knows, from the connections themselves, whether a byte of the request
 // may have left, which is more than the HTTP client tells; and it lets the request be written to one connection only.
 //
@@ -27,6 +30,7 @@ type exchange struct {
 	host    string // host:port, for messages
 	connect time.Duration
 	total   time.Duration
+	may     func() error // Request.May
 
 	mu    sync.Mutex // guards what follows: the connection's reader and writer are goroutines of the transport
 	on    *conn      // the connection that took the first byte
@@ -90,7 +94,7 @@ func (x *exchange) unsent() bool {
 func (x *exchange) repeatable(err error) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.sent == 0 && !isRemoteAlert(x.fault) && passing(err)
+	return x.sent == 0 && !isRemoteAlert(x.fault) && !errors.Is(x.fault, ErrWithheld) && passing(err)
 }
 
 // freshTLS tells whether the request was the first on a connection with TLS.
@@ -105,17 +109,42 @@ func (x *exchange) enter(c *conn) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.on == c {
-		return nil
+		return x.ask()
 	}
 	if x.on != nil {
 		return errSecondConnection
 	}
-	if err := c.usable(); err != nil {
+	err := c.usable()
+	if err == nil {
+		err = x.ask()
+	}
+	if err != nil {
 		x.blame(err)
 		return err
 	}
 	x.on = c
 	return nil
+}
+
+// ask asks the caller whether the request may still leave: this process may have stood still since it was made.
+func (x *exchange) ask() error {
+	if x.may == nil {
+		return nil
+	}
+	if err := x.may(); err != nil {
+		return errors.Join(ErrWithheld, err)
+	}
+	return nil
+}
+
+// withheld notes that the caller kept the rest of a request back, whatever else went wrong with its connection.
+func (x *exchange) withheld(err error) {
+	if !errors.Is(err, ErrWithheld) {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.fault = err
 }
 
 // wrote counts what a write took. A connection that took nothing at all leaves the exchange free for another.
@@ -176,6 +205,7 @@ func (c *conn) Write(p []byte) (int, error) {
 		return c.Conn.Write(p)
 	}
 	if err := x.enter(c); err != nil {
+		x.withheld(err)
 		return 0, err
 	}
 	n, err := c.Conn.Write(p)

@@ -34,22 +34,22 @@ func TestRequestGoesOutAsWritten(t *testing.T) {
 				{"content-type", "text/xml;charset=GBK"},
 				{"content-length", "99"},
 				{"Transfer-Encoding", "chunked"},
-			}, []byte("body")},
+			}, []byte("body"), nil},
 			[]string{
 				"PUT /a%2Fb?q=%20 HTTP/1.1", "Host: " + host, "User-Agent: todosync", "Content-Length: 4", `SOAPAction: ""`,
 				"content-type: text/xml;charset=GBK", "x-APP-key: 1", "x-APP-key: 3", "x-app-KEY: 2", "", "body",
 			},
 		},
 		"client's own": {
-			Request{"", s.address, []Header{{"user-agent", "old"}, {"HOST", "oa.example"}, {"connection", "Close"}}, nil},
+			Request{"", s.address, []Header{{"user-agent", "old"}, {"HOST", "oa.example"}, {"connection", "Close"}}, nil, nil},
 			[]string{"POST / HTTP/1.1", "Host: oa.example", "Connection: close", "Content-Length: 0", "user-agent: old", "", ""},
 		},
 		"user in the address": {
-			Request{"GET", "http://u:p@" + host, []Header{{"User-Agent", "mine"}}, nil},
+			Request{"GET", "http://u:p@" + host, []Header{{"User-Agent", "mine"}}, nil, nil},
 			[]string{"GET / HTTP/1.1", "Host: " + host, "User-Agent: mine", "Authorization: Basic dTpw", "", ""},
 		},
 		"user in the address and a header": {
-			Request{"DELETE", "http://u:p@" + host, []Header{{"authorization", "Bearer x"}}, nil},
+			Request{"DELETE", "http://u:p@" + host, []Header{{"authorization", "Bearer x"}}, nil, nil},
 			[]string{"DELETE / HTTP/1.1", "Host: " + host, "User-Agent: todosync", "authorization: Bearer x", "", ""},
 		},
 	} {

@@ -33,7 +33,7 @@ func (a *acceptance) keepHot() {
 	h := a.db.hot
 	for _, w := range a.waiting {
 		if lane := a.known.Todos[connector.TodoKey{Conn: w.delivery.Conn, Kind: w.delivery.Kind, ID: w.delivery.Todo}].Lanes[w.delivery.Lane]; len(lane.Waiting) > 1 {
-			h.joined(w.delivery.N)
+			h.joined(a.tx, w.delivery.N)
 		}
 	}
 	a.tx.done(func() {

@@ -98,22 +98,27 @@ func (h *hot) forget(n int64) {
 	}
 }
 
-// joined notes that something more waits in the lane of a delivery.
-func (h *hot) joined(n int64) {
-	if d := h.deliveries[n]; d != nil {
-		d.alone = false
+// joined notes that something more waits in the lane of a delivery: at once, and again after the commit, since an operation that
+// shares it may have claimed the delivery a moment ago, and a flight is known from its commit on.
+func (h *hot) joined(t *tx, n int64) {
+	note := func() {
+		if d := h.deliveries[n]; d != nil {
+			d.alone = false
+		}
+		if f, ok := h.flights[n]; ok {
+			f.alone = false
+			h.flights[n] = f
+		}
 	}
-	if f, ok := h.flights[n]; ok {
-		f.alone = false
-		h.flights[n] = f
-	}
+	note()
+	t.done(note)
 }
 
 // joinedLane is joined for all that waits in a lane.
 func (d *DB) joinedLane(t *tx, key connector.TodoKey, lane string) error {
 	const query = `SELECT n FROM deliveries WHERE conn = ? AND todo = ? AND kind = ? AND lane = ? AND ` + waits
 	return t.read(query, []any{key.Conn, key.ID, string(key.Kind), lane}, func(r row) error {
-		d.hot.joined(r.num(0))
+		d.hot.joined(t, r.num(0))
 		return nil
 	})
 }

@@ -26,7 +26,7 @@ func Run(t *testing.T, e Engine) {
 		"accept": testAccept, "positions": testPositions, "rejects": testRejects, "content": testContent,
 		"duplicates": testDuplicates, "recognise": testRecognise, "heavy batch": testHeavyBatch, "supersede": testSupersede, "coalesce": testCoalesce,
 		"order": testOrder, "lanes": testLanes, "lost changes": testLost, "due times": testDue, "probe": testProbe,
-		"skip follows": testSkipFollows, "halves of a lane": testHalves, "recover": testRecover,
+		"together": testTogether, "skip follows": testSkipFollows, "halves of a lane": testHalves, "recover": testRecover,
 		"conditions": testConditions, "histories": testHistories,
 		"save": testSave, "who wins": testWhoWins, "broken settings": testBroken, "delete": testDelete, "export": testExport,
 		"secrets": testSecrets, "bindings": testBindings, "release": testRelease, "rebind": testRebind, "import": testImport, "unbound": testUnbound,

@@ -7,13 +7,17 @@ TOOL    := $(GO) tool -modfile=tools.mod
 # ./testdata holds the samples; the Go tool leaves folders of that name out of ./...
 PACKAGES := ./... ./testdata
 FUZZTIME ?= 30s
-BENCH_JSON ?= bench.json
+# of make chaos and make soak: 0 and empty are the scenarios' own
+SEED     ?= 0
+KILLS    ?= 0
+MINUTES  ?= 0
+SCENARIO ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test race cover fuzz bench microbench lint fmt tidy check clean
+.PHONY: help build run demo test race cover fuzz bench chaos soak lint fmt tidy check clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 build: ## build ./bin/todosync
 	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/todosync
@@ -41,11 +45,14 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 		done; \
 	done
 
-bench: build ## the limits and todosync side by side, tables and bench.json; QUICK=1: under 3 minutes
-	$(GO) run ./internal/bench $(if $(QUICK),-quick) -todosync $(BIN) -json $(BENCH_JSON) $(BENCH_FLAGS)
+bench: ## all benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
 
-microbench: ## the Go benchmarks of all packages; BENCH_FLAGS=-benchtime=1x: each once
-	$(GO) test -run '^$$' -bench . -benchmem $(BENCH_FLAGS) $(PACKAGES)
+chaos: ## long forms of all fault scenarios; SEED=7 KILLS=1000 SCENARIO=Kills plays a part
+	$(GO) test -count=1 -v -timeout 0 -parallel 1 ./internal/chaos -run '^Test$(SCENARIO)' -skip '^TestSoak' -args -long -seed=$(SEED) -kills=$(KILLS)
+
+soak: ## half the peak load for MINUTES (30): memory, goroutines, files and disk stay flat
+	$(GO) test -count=1 -v -timeout 0 ./internal/chaos -run '^TestSoak$$' -args -long -seed=$(SEED) -minutes=$(MINUTES)
 
 lint: ## vet and the linters of .golangci.yml
 	$(GO) vet $(PACKAGES)
@@ -62,4 +69,4 @@ check: ## what CI runs: formatting, lint, tests
 	$(MAKE) lint race
 
 clean: ## remove what the other targets made
-	rm -rf bin bench.json coverage.out coverage.html data/demo
+	rm -rf bin coverage.out coverage.html data/demo

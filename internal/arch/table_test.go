@@ -38,9 +38,7 @@ func table() []row {
 		{"internal/natstest", nil, []string{"github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go"}},
 		{"internal/pgtest", nil, []string{"github.com/jackc/pgx/v5"}},
 		{"internal/oasim", nil, nil},
-		{"internal/bench", []string{"internal/natsserver", "mapping"}, []string{
-			"github.com/mattn/go-sqlite3", "github.com/nats-io/nats.go", "golang.org/x/sys",
-		}},
+		{"internal/chaos", nil, []string{"github.com/nats-io/nats.go"}},
 		{"internal/arch", nil, nil},
 		{"internal/licences", nil, nil},
 		{"testdata", nil, nil},

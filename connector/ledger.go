@@ -102,6 +102,34 @@ type Accepted struct {
 	Duplicates int
 	Rejected   int
 	Deliveries int
+
+	// For metrics: what became of all items of the batch, and of deliveries. Neighbours of one sort share an entry.
+	Ends   []EventCount
+	States []DeliveryCount
+}
+
+// An EventCount counts messages of the stream of one sort that came to one end: an Outcome, duplicate or rejected. What could not be
+// told of a rejected one is empty.
+type EventCount struct {
+	Tenant string
+	Kind   Kind
+	Action Action
+	End    string
+	Count  int
+}
+
+// The ends of messages that led to nothing new.
+const (
+	EndDuplicate = "duplicate"
+	EndRejected  = "rejected"
+)
+
+// A DeliveryCount counts deliveries of one connection and scene that got into one state.
+type DeliveryCount struct {
+	Key   ConnectionKey
+	Scene Scene
+	State State
+	Count int
 }
 
 // An Acceptor takes batches; the store is one.

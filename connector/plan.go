@@ -20,6 +20,20 @@ type ConnectionOutcome struct {
 	Deliveries []*Delivery
 }
 
+// End is one word for what became of the event at all connections: planned where it was at one, else what it was at the first.
+func (p *Planned) End() Outcome {
+	end := p.Outcome
+	for i := range p.Outcomes {
+		switch o := p.Outcomes[i].Outcome; {
+		case o == OutcomePlanned:
+			return o
+		case end == "":
+			end = o
+		}
+	}
+	return end
+}
+
 // PlanEvent decides which deliveries an event leads to, at each connection of its tenant. It is pure but for k, which it
 // brings up to date: todos and lanes that it changed are Dirty, new deliveries stand in their lane's Waiting, and
 // waiting ones that they make needless are Superseded there.

@@ -92,6 +92,8 @@ func (d *DB) acceptPart(ctx context.Context, b connector.Batch, sum *connector.A
 		sum.Duplicates += got.Duplicates
 		sum.Rejected += got.Rejected
 		sum.Deliveries += got.Deliveries
+		sum.Ends = append(sum.Ends, got.Ends...)
+		sum.States = append(sum.States, got.States...)
 		return nil
 	case !bad:
 		return err
@@ -201,6 +203,7 @@ func (a *acceptance) plan(item *connector.Item) {
 		if have.kind == e.Kind && have.action == e.Action && have.todo == e.Object.ID {
 			have.duplicates++
 			a.result.Duplicates++
+			a.countEnd(e.Tenant, e.Kind, e.Action, connector.EndDuplicate)
 		} else {
 			a.rejected = append(a.rejected, rejection{item: item, reason: "id used for another event", path: "id"})
 		}

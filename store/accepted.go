@@ -78,6 +78,7 @@ func (a *acceptance) writeEvents() (made []*connector.Delivery, bySequence map[u
 		if err != nil {
 			return nil, nil, err
 		}
+		a.countEnd(e.Tenant, e.Kind, e.Action, string(f.planned.End()))
 		for i := range f.planned.Outcomes {
 			for _, d := range f.planned.Outcomes[i].Deliveries {
 				d.EventN = f.n
@@ -106,6 +107,7 @@ func (a *acceptance) writeDeliveries(made []*connector.Delivery) error {
 		if !d.Due.IsZero() {
 			a.result.Wake = append(a.result.Wake, d.Conn)
 		}
+		a.countState(d)
 		a.changed = append(a.changed, d.N)
 	}
 	return nil
@@ -128,6 +130,9 @@ func (a *acceptance) writeWaiting() error {
 		}
 		if !d.Due.IsZero() {
 			a.result.Wake = append(a.result.Wake, d.Conn)
+		}
+		if d.State != w.state {
+			a.countState(d)
 		}
 		a.changed = append(a.changed, d.N)
 	}
@@ -187,6 +192,8 @@ func (a *acceptance) writeRejected() error {
 		return err
 	}
 	for i, r := range a.rejected {
+		tenant, kind, action := sortOf(r.item.Subject)
+		a.countEnd(tenant, kind, action, connector.EndRejected)
 		header := []byte("{}")
 		if len(r.item.Header) > 0 {
 			if header, err = json.Marshal(r.item.Header); err != nil {

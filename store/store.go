@@ -35,6 +35,9 @@ type Config struct {
 	// Wake is told, after the commit, of connections that have fresh work or have changed: a binding, a resume, a save, a
 	// retry. It must not block. What Accept leads to stands in its answer instead.
 	Wake func(conns []int64)
+	// Committed is told how long each transaction took, from its begin to its commit, and how many operations shared it; optional. It
+	// must not block.
+	Committed func(took time.Duration, operations int)
 }
 
 func (c *Config) validate() error {
@@ -115,6 +118,7 @@ func (d *DB) open(ctx context.Context) error {
 		return failed("open store", err)
 	}
 	d.writer = newWriter(s, d.cfg.Now)
+	d.writer.committed = d.cfg.Committed
 	if d.read, err = sqlx.Open("sqlite3", address(d.cfg.Path, readerPragmas)); err != nil {
 		return failed("open store", err)
 	}

@@ -29,7 +29,8 @@ type writer struct {
 	over  bool
 	idle  *sync.Cond // signalled when busy ends
 
-	session session // used by the leader alone
+	session   session                                  // used by the leader alone
+	committed func(took time.Duration, operations int) // optional, see Config
 }
 
 // An operation is one caller's share of a transaction.
@@ -235,6 +236,9 @@ func (w *writer) transact(batch []*operation) (begun int, err error) {
 	}
 	if err := s.commit(); err != nil {
 		return begun, err
+	}
+	if w.committed != nil {
+		w.committed(w.now().Sub(started), begun)
 	}
 	for _, p := range t.pragmas {
 		if err := s.rows(p, nil, nil); err != nil {

@@ -22,6 +22,7 @@ import (
 
 	"todosync/connector"
 	"todosync/connector/intake"
+	"todosync/internal/metrics"
 	"todosync/internal/natsserver"
 	"todosync/retry"
 	"todosync/store"
@@ -51,6 +52,7 @@ type app struct {
 	worker    *connector.Worker
 	listener  net.Listener
 	http      *http.Server
+	metrics   *metrics.Metrics
 
 	// stops undo what newApp did, last first; close runs them once.
 	stops []func() error
@@ -78,6 +80,9 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger, h hooks) (_ *app,
 		return nil, err
 	}
 	if err := a.listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.openMetrics(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.openStore(ctx); err != nil { // before NATS, which asks it what is planned
@@ -219,7 +224,7 @@ func (a *app) openStore(ctx context.Context) error {
 		return err
 	}
 	a.store, err = store.Open(ctx, store.Config{
-		Path: path, Key: key, Log: a.log, Worker: a.name(), Wake: a.wake,
+		Path: path, Key: key, Log: a.log, Worker: a.name(), Wake: a.wake, Committed: a.metrics.Committed,
 		Compile: connector.CompileOptions{Env: a.env(), PublicURL: a.cfg.publicURL},
 	})
 	if err != nil {
@@ -266,12 +271,12 @@ func (a *app) openPipeline(h hooks) error {
 		return &usageError{err.Error(), ""}
 	}
 	a.worker, err = connector.NewWorker(connector.WorkerConfig{
-		Ledger: a.store, Registry: a.store, Log: a.log, Name: a.name(), Drain: time.Duration(a.cfg.drain), Egress: egress, Observe: h.observe,
+		Ledger: a.store, Registry: a.store, Log: a.log, Name: a.name(), Drain: time.Duration(a.cfg.drain), Egress: egress, Observe: a.observe(h.observe),
 	})
 	if err != nil {
 		return err
 	}
-	inbox, err := connector.NewInbox(connector.InboxConfig{Acceptor: a.store, Wake: a.wake, Log: a.log})
+	inbox, err := connector.NewInbox(connector.InboxConfig{Acceptor: a.store, Wake: a.wake, Log: a.log, Note: a.metrics.Accepted})
 	if err != nil {
 		return err
 	}

@@ -245,7 +245,7 @@ func (o *config) key() string {
 // idle names the flags that were set and that this version does nothing with, so that nobody waits in vain.
 func (o *config) idle(set func(flag string) bool) []string {
 	var out []string
-	for _, f := range []string{"smtp", "smtp-from", "smtp-password-file", "otlp-endpoint", "trusted-proxies", "keep", "keep-failed"} {
+	for _, f := range []string{"smtp", "smtp-from", "smtp-password-file", "otlp-endpoint", "keep", "keep-failed"} {
 		if set(f) {
 			out = append(out, "--"+f)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"todosync/connector"
@@ -60,11 +59,10 @@ func (a *app) diskHealth() api.Part {
 	if err := a.folder.lost(); err != nil {
 		return api.Part{Name: "disk", State: api.PartDown, Detail: said(err)}
 	}
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(a.cfg.dataDir, &st); err != nil {
-		return api.Part{Name: "disk", State: api.PartDown, Detail: a.cfg.dataDir + ": " + err.Error()}
+	free := diskFree(a.cfg.dataDir)
+	if free < 0 {
+		return api.Part{Name: "disk", State: api.PartDown, Detail: a.cfg.dataDir + ": it cannot be told how much is free"}
 	}
-	free := st.Bavail * uint64(st.Bsize)
 	detail := fmt.Sprintf("%d MiB are free where %s is", free>>20, a.cfg.dataDir)
 	switch {
 	case free < diskFull:

@@ -81,6 +81,7 @@ func (r *Reader) Health(ctx context.Context) Health {
 		r.seen = cachedHealth{at: now, health: h}
 		r.mu.Unlock()
 	}
+	h.Last = max(h.Last, h.Position) // what was read since NATS was asked
 	return h
 }
 

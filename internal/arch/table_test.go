@@ -12,7 +12,7 @@ func table() []row {
 	return []row{
 		{"cmd/todosync", []string{"*"}, []string{
 			"github.com/goccy/go-yaml", "github.com/jedib0t/go-pretty/v6", "github.com/nats-io/nats.go",
-			"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys", "golang.org/x/term",
+			"github.com/prometheus/client_golang", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys", "golang.org/x/term",
 		}},
 		{"web/api", []string{"connector", "connector/file", "mapping", "retry"}, []string{
 			"github.com/danielgtaylor/huma/v2", "golang.org/x/text",
@@ -35,6 +35,7 @@ func table() []row {
 		{"internal/natsserver", []string{"connector"}, []string{
 			"github.com/minio/highwayhash", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys",
 		}},
+		{"internal/metrics", []string{"connector", "retry"}, []string{"github.com/prometheus/client_golang"}},
 		{"internal/natstest", nil, []string{"github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go"}},
 		{"internal/pgtest", nil, []string{"github.com/jackc/pgx/v5"}},
 		{"internal/oasim", nil, nil},

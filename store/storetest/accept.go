@@ -14,7 +14,16 @@ import (
 func testAccept(t *testing.T, e Engine) {
 	p := play(t, e, nil)
 	got := p.accept(Todo{Receivers: []string{"a", "b"}, Sender: "c", Title: "报价单"}, Todo{Tenant: "nobody", Receivers: []string{"a"}})
-	want := connector.Accepted{Wake: []int64{p.conn}, Events: 2, Deliveries: 2}
+	want := connector.Accepted{
+		Wake: []int64{p.conn}, Events: 2, Deliveries: 2,
+		Ends: []connector.EventCount{
+			{Tenant: "T", Kind: connector.KindTodo, Action: connector.ActionCreate, End: string(connector.OutcomePlanned), Count: 1},
+			{Tenant: "nobody", Kind: connector.KindTodo, Action: connector.ActionCreate, End: string(connector.OutcomeNoConnection), Count: 1},
+		},
+		States: []connector.DeliveryCount{
+			{Key: connector.ConnectionKey{Tenant: "T", Name: "oa"}, Scene: connector.SceneCreate, State: connector.Pending, Count: 2},
+		},
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("accepted (-want +got):\n%s", diff)
 	}

@@ -26,7 +26,7 @@ const (
 	maxFile = 32 << 20
 )
 
-// A Config is what an API needs. All of it is required but Now, Public and Compile.
+// A Config is what an API needs. All of it is required but Now, Compile, Metrics and MetricsOpen.
 type Config struct {
 	Auth    Authenticator
 	Version string
@@ -45,6 +45,10 @@ type Config struct {
 	// Health looks at each part that the program needs. It must answer within seconds, whatever is away.
 	Health func(ctx context.Context) []Part
 
+	// Metrics answers GET /metrics; nil: there is no such route. MetricsOpen lets everybody ask, also without a token.
+	Metrics     http.Handler
+	MetricsOpen bool
+
 	// Compile is what settings are checked and rendered with: the same as the worker's.
 	Compile connector.CompileOptions
 	Now     func() time.Time // time.Now by default
@@ -56,7 +60,7 @@ func (c *Config) validate() error {
 	for i := range v.NumField() {
 		f := v.Field(i)
 		switch name := v.Type().Field(i).Name; name {
-		case "Now", "Compile":
+		case "Now", "Compile", "Metrics", "MetricsOpen":
 		default:
 			if f.IsZero() {
 				problems = append(problems, errors.New(name+": needed"))
@@ -89,7 +93,7 @@ func New(cfg Config) (*API, error) {
 	a.huma.UseMiddleware(a.checkQuery, a.authenticate)
 	for _, register := range []func(){
 		a.eventRoutes, a.recordRoutes, a.tenantRoutes, a.connectionRoutes, a.settingsRoutes, a.renderRoutes,
-		a.bindingRoutes, a.rejectRoutes, a.secretRoutes, a.statsRoutes, a.healthRoutes,
+		a.bindingRoutes, a.rejectRoutes, a.secretRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute,
 	} {
 		register()
 	}

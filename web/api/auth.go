@@ -86,9 +86,8 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		next(ctx)
 		return
 	}
-	scheme, token, _ := strings.Cut(ctx.Header("Authorization"), " ")
-	token = strings.TrimSpace(token)
-	if token == "" || !strings.EqualFold(scheme, "Bearer") {
+	token := bearer(ctx.Header("Authorization"))
+	if token == "" {
 		a.refuse(ctx, "a token is needed", "send it as Authorization: Bearer TOKEN; the server's own is in DATA/admin-token")
 		return
 	}
@@ -115,6 +114,15 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		}
 	}
 	next(huma.WithValue(ctx, principalKey{}, p))
+}
+
+// bearer is the token of an Authorization header, empty where it has none.
+func bearer(header string) string {
+	scheme, token, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
 }
 
 // refuse answers 401.

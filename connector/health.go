@@ -32,6 +32,9 @@ func newBreaker(down *DownSettings) *retry.Breaker {
 // take books an ended attempt: its outcome waits for the next turn, the OA's health is noted.
 func (r *runner) take(o outcome) {
 	now := r.worker.cfg.Now()
+	if len(r.settling) == 0 {
+		r.settleBy = now.Add(gatherTime)
+	}
 	r.settling = append(r.settling, o)
 	if o.hint > 0 {
 		r.memory.holdUntil = later(r.memory.holdUntil, now.Add(o.hint))

@@ -29,6 +29,7 @@ type runner struct {
 
 	inFlight  int
 	settling  []outcome // ended, their outcomes not committed yet; they keep their places till then
+	settleBy  time.Time // until when more outcomes may join the first of settling, see gathers
 	look      bool      // something may be claimable
 	next      time.Time // when the next delivery is due; zero: none is
 	trouble   backoff
@@ -77,7 +78,7 @@ func (r *runner) run(ctx, sends context.Context) {
 			r.worker.leave(r, true)
 			return
 		}
-		if !now.Before(r.retryAt) && !r.dropped.Load() {
+		if !now.Before(r.retryAt) && !r.dropped.Load() && (stopping || !r.gathers(now)) {
 			r.retryAt = time.Time{}
 			r.send(flights, r.turn(sends, now, stopping))
 		}
@@ -115,6 +116,16 @@ func (r *runner) drop() {
 	r.dropped.Store(true)
 	r.cutOff()
 	poke(r.wake)
+}
+
+// gatherTime is how long the first of several outcomes waits for others to be committed with.
+const gatherTime = 5 * time.Millisecond
+
+// gathers reports whether outcomes wait a moment for those of the requests that still are under way: a turn costs the same for one as for
+// eight. It does so only while no place is free, since otherwise a turn has something to claim for.
+func (r *runner) gathers(now time.Time) bool {
+	return len(r.settling) > 0 && len(r.settling) < r.inFlight && now.Before(r.settleBy) && !r.unstored &&
+		r.program != nil && r.inFlight >= r.program.Settings.Limits.Concurrency
 }
 
 // idle reports whether nothing will happen here unless somebody wakes us.
@@ -338,6 +349,9 @@ func (r *runner) wakeAt(now time.Time, stopping bool) time.Time {
 	}
 	if stopping {
 		return time.Time{}
+	}
+	if r.gathers(now) {
+		return r.settleBy
 	}
 	if r.unstored {
 		return now

@@ -20,6 +20,7 @@ type hot struct {
 	events     map[int64]*hotEvent
 	bytes      int
 	flights    map[int64]flight
+	flying     map[int64]int // how many flights each connection has
 }
 
 // A boundUser is a user's binding, or that he has none.
@@ -56,7 +57,7 @@ type flight struct {
 func newHot() *hot {
 	return &hot{
 		bindings: map[connector.UserKey]boundUser{}, deliveries: map[int64]*hotDelivery{}, events: map[int64]*hotEvent{},
-		flights: map[int64]flight{},
+		flights: map[int64]flight{}, flying: map[int64]int{},
 	}
 }
 
@@ -95,6 +96,25 @@ func (h *hot) forget(n int64) {
 	if ev.users--; ev.users == 0 {
 		delete(h.events, d.delivery.EventN)
 		h.bytes -= len(ev.event.Payload)
+	}
+}
+
+// take notes that a delivery is on its way.
+func (h *hot) take(n int64, f flight) {
+	h.forget(n)
+	h.flights[n] = f
+	h.flying[f.key.Conn]++
+}
+
+// land notes that a delivery is no longer on its way.
+func (h *hot) land(n int64) {
+	f, ok := h.flights[n]
+	if !ok {
+		return
+	}
+	delete(h.flights, n)
+	if h.flying[f.key.Conn]--; h.flying[f.key.Conn] == 0 {
+		delete(h.flying, f.key.Conn)
 	}
 }
 

@@ -58,6 +58,7 @@ func (d *DB) recoverSome(t *tx) (int, error) {
 		return 0, err
 	}
 	clear(d.hot.flights)
+	clear(d.hot.flying)
 	var changed []int64
 	for _, l := range all {
 		holds := d.holdsUnanswered(t, l.delivery.Conn)

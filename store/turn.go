@@ -12,7 +12,11 @@ import (
 // Turn implements connector.Ledger.
 func (d *DB) Turn(ctx context.Context, turn connector.Turn) (connector.Turned, error) {
 	var out connector.Turned
-	err := d.writer.write(ctx, "settle and claim", func(t *tx) error {
+	write := d.writer.within
+	if len(turn.Changes) > 0 {
+		write = d.writer.calmly
+	}
+	err := write(ctx, "settle and claim", nil, func(t *tx) error {
 		m := turning{db: d, tx: t, turn: turn, now: millis(turn.Now)}
 		if err := m.run(); err != nil {
 			return err
@@ -27,12 +31,12 @@ func (d *DB) Turn(ctx context.Context, turn connector.Turn) (connector.Turned, e
 // committed brings what is in memory up to date.
 func (m *turning) committed() {
 	for _, n := range m.landed {
-		delete(m.db.hot.flights, n)
+		m.db.hot.land(n)
 	}
 	for _, f := range m.flown {
-		m.db.hot.forget(f.n)
-		m.db.hot.flights[f.n] = f.flight
+		m.db.hot.take(f.n, f.flight)
 	}
+	m.db.writer.expected = len(m.db.hot.flying)
 	m.db.feed.publish(m.changed)
 }
 
@@ -123,7 +127,7 @@ func (m *turning) settle(c *connector.Change) error {
 			return err
 		}
 	}
-	if c.SkipFollows != "" {
+	if c.SkipFollows != "" && !f.alone {
 		if err := m.skipFollowing(&f, c.SkipFollows); err != nil {
 			return err
 		}

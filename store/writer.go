@@ -13,6 +13,13 @@ import (
 // longest is how long a transaction goes on taking operations; with the last of them it stays under 50 ms.
 const longest = 25 * time.Millisecond
 
+// Operations that are in no hurry wait for others to share their commit with, until this many times as long as the last commit took have
+// gone by since: so commits take a fifth of the writer's time at most, whatever the disk and the load are. But never longer than patience.
+const (
+	respite  = 4
+	patience = 8 * time.Millisecond
+)
+
 // errClosed is the cause of what is asked of a closed store.
 var errClosed = errors.New("closed")
 
@@ -29,8 +36,15 @@ type writer struct {
 	over  bool
 	idle  *sync.Cond // signalled when busy ends
 
-	session   session                                  // used by the leader alone
 	committed func(took time.Duration, operations int) // optional, see Config
+
+	joined chan struct{} // holds a token when an operation was queued
+
+	// Used by the leader alone.
+	session  session
+	ended    time.Time     // when the last transaction did
+	took     time.Duration // its commit
+	expected int           // how many calm operations can come at once
 }
 
 // An operation is one caller's share of a transaction.
@@ -41,10 +55,11 @@ type operation struct {
 	after []func()
 	panic any
 	turn  chan bool // true: lead; false: it is done
+	calm  bool      // it may wait for others
 }
 
 func newWriter(s session, now func() time.Time) *writer {
-	w := &writer{session: s, now: now}
+	w := &writer{session: s, now: now, joined: make(chan struct{}, 1)}
 	w.idle = sync.NewCond(&w.mu)
 	return w
 }
@@ -61,15 +76,23 @@ type reach struct {
 // run more than once, each time on a fresh transaction: it must set what it gives out anew. A ctx that ends takes the operation
 // back only while it has not begun.
 func (w *writer) write(ctx context.Context, op string, do func(*tx) error) error {
-	return w.within(ctx, op, nil, do)
+	return w.run(ctx, op, &operation{do: do, turn: make(chan bool, 1)})
 }
 
 // within is write for an operation that keeps to a reach, so that other processes may write beside it.
 func (w *writer) within(ctx context.Context, op string, r func() reach, do func(*tx) error) error {
+	return w.run(ctx, op, &operation{do: do, reach: r, turn: make(chan bool, 1)})
+}
+
+// calmly is within for what may wait a few milliseconds while many others write too.
+func (w *writer) calmly(ctx context.Context, op string, r func() reach, do func(*tx) error) error {
+	return w.run(ctx, op, &operation{do: do, reach: r, turn: make(chan bool, 1), calm: true})
+}
+
+func (w *writer) run(ctx context.Context, op string, o *operation) error {
 	if err := ctx.Err(); err != nil {
 		return failed(op, err)
 	}
-	o := &operation{do: do, reach: r, turn: make(chan bool, 1)}
 	w.mu.Lock()
 	if w.over {
 		w.mu.Unlock()
@@ -80,6 +103,10 @@ func (w *writer) within(ctx context.Context, op string, r func() reach, do func(
 	w.busy = true
 	w.mu.Unlock()
 	if !lead {
+		select {
+		case w.joined <- struct{}{}:
+		default:
+		}
 		select {
 		case lead = <-o.turn:
 		case <-ctx.Done():
@@ -110,14 +137,44 @@ func (w *writer) withdraw(o *operation) bool {
 	return true
 }
 
+// gather waits while all that is queued is calm and others are expected.
+func (w *writer) gather() {
+	until := w.ended.Add(min(respite*w.took, patience))
+	wait := time.Until(until)
+	if wait <= 0 || !w.calm() {
+		return
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return
+		case <-w.joined:
+			if !w.calm() {
+				return
+			}
+		}
+	}
+}
+
+// calm reports whether everything that is queued may wait and more is expected.
+func (w *writer) calm() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue) < w.expected && !slices.ContainsFunc(w.queue, func(o *operation) bool { return !o.calm })
+}
+
 // lead runs what is queued in one transaction, answers, and hands on.
 func (w *writer) lead() {
+	w.gather()
 	w.mu.Lock()
 	batch := w.queue
 	w.queue = nil
 	w.mu.Unlock()
 
 	done := w.runAll(batch)
+	w.ended = time.Now()
 
 	w.mu.Lock()
 	w.queue = append(batch[done:len(batch):len(batch)], w.queue...)
@@ -234,9 +291,11 @@ func (w *writer) transact(batch []*operation) (begun int, err error) {
 			break
 		}
 	}
+	committing := time.Now()
 	if err := s.commit(); err != nil {
 		return begun, err
 	}
+	w.took = time.Since(committing)
 	if w.committed != nil {
 		w.committed(w.now().Sub(started), begun)
 	}

@@ -7,6 +7,7 @@ TOOL    := $(GO) tool -modfile=tools.mod
 # ./testdata holds the samples; the Go tool leaves folders of that name out of ./...
 PACKAGES := ./... ./testdata
 FUZZTIME ?= 30s
+BENCH_JSON ?= bench.json
 # of make chaos and make soak: 0 and empty are the scenarios' own
 SEED     ?= 0
 KILLS    ?= 0
@@ -14,10 +15,10 @@ MINUTES  ?= 0
 SCENARIO ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test race cover fuzz bench chaos soak lint fmt tidy check clean
+.PHONY: help build run demo test race cover fuzz bench microbench chaos soak lint fmt tidy check clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 build: ## build ./bin/todosync
 	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/todosync
@@ -45,8 +46,11 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 		done; \
 	done
 
-bench: ## all benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+bench: build ## the limits and todosync side by side, tables and bench.json; QUICK=1: under 3 minutes
+	$(GO) run ./internal/bench $(if $(QUICK),-quick) -todosync $(BIN) -json $(BENCH_JSON) $(BENCH_FLAGS)
+
+microbench: ## the Go benchmarks of all packages; BENCH_FLAGS=-benchtime=1x: each once
+	$(GO) test -run '^$$' -bench . -benchmem $(BENCH_FLAGS) $(PACKAGES)
 
 chaos: ## long forms of all fault scenarios; SEED=7 KILLS=1000 SCENARIO=Kills plays a part
 	$(GO) test -count=1 -v -timeout 0 -parallel 1 ./internal/chaos -run '^Test$(SCENARIO)' -skip '^TestSoak' -args -long -seed=$(SEED) -kills=$(KILLS)
@@ -69,4 +73,4 @@ check: ## what CI runs: formatting, lint, tests
 	$(MAKE) lint race
 
 clean: ## remove what the other targets made
-	rm -rf bin coverage.out coverage.html data/demo
+	rm -rf bin bench.json coverage.out coverage.html data/demo

@@ -40,6 +40,9 @@ func table() []row {
 		{"internal/pgtest", nil, []string{"github.com/jackc/pgx/v5"}},
 		{"internal/oasim", nil, nil},
 		{"internal/chaos", nil, []string{"github.com/nats-io/nats.go"}},
+		{"internal/bench", []string{"internal/natsserver", "mapping"}, []string{
+			"github.com/mattn/go-sqlite3", "github.com/nats-io/nats.go", "golang.org/x/sys",
+		}},
 		{"internal/arch", nil, nil},
 		{"internal/licences", nil, nil},
 		{"testdata", nil, nil},

@@ -1,0 +1,56 @@
+package main
+
+// measures are all that is measured, in the order of the first round.
+func measures() []measure {
+	list := limitMeasures()
+	list = append(list, drainMeasures()...)
+	list = append(list, delayMeasures()...)
+	return list
+}
+
+// claims are the lines of the table.
+func claims() []claim {
+	return []claim{
+		{What: "L0 publish and wait for the ack, synced", Key: "L0 waiting", Value: "rate", Unit: "/s"},
+		{What: "L0 publish asynchronously, synced", Key: "L0 asynchronous", Value: "rate", Unit: "/s"},
+		{What: "L1 bare POST loop, 64 connections", Key: "L1", Value: "rate", Unit: "/s"},
+		{What: "L1 processor per 10,000", Key: "L1", Value: "cpu", Unit: "s"},
+		{What: "L2 pull consumer, POST, ack", Key: "L2", Value: "rate", Unit: "/s"},
+		{What: "L2 processor per 10,000", Key: "L2", Value: "cpu", Unit: "s"},
+		{What: "L3 and the body rendered", Key: "L3", Value: "rate", Unit: "/s"},
+		{What: "L3 processor per 10,000", Key: "L3", Value: "cpu", Unit: "s"},
+		{What: "L4 and a row in SQLite before the ack", Key: "L4", Value: "rate", Unit: "/s"},
+		{What: "L4 processor per 10,000", Key: "L4", Value: "cpu", Unit: "s"},
+		{What: "SQLite, 1 row a commit", Key: "SQLite rows 1", Value: "rate", Unit: "/s"},
+		{What: "SQLite, 10 rows a commit", Key: "SQLite rows 10", Value: "rate", Unit: "/s"},
+		{What: "SQLite, 100 rows a commit", Key: "SQLite rows 100", Value: "rate", Unit: "/s"},
+		{What: "SQLite, 1000 rows a commit", Key: "SQLite rows 1000", Value: "rate", Unit: "/s"},
+		{What: "drain, embedded NATS", Key: "drain", Value: "rate", Unit: "/s", Against: "L4", Target: 0.75, Stretch: 0.9},
+		{What: "drain, processor of todosync with its NATS per 10,000", Key: "drain", Value: "cpuWithNATS", Unit: "s", Against: "L4"},
+		{What: "drain, NATS apart", Key: "drain, NATS apart", Value: "rate", Unit: "/s", Against: "L4"},
+		{
+			What: "drain, processor of the worker per 10,000", Key: "drain, NATS apart", Value: "cpu", Unit: "s", Against: "L4",
+			Target: 1.4, Stretch: 1.1, AtMost: true,
+		},
+		{What: "drain, processor of all processes per 10,000", Key: "drain", Value: "cpuAll", Unit: "s", Against: "L4"},
+		{What: "memory, draining", Key: "drain", Value: "memoryMiB", Unit: "MiB", Target: 100, Stretch: 64, AtMost: true},
+		{What: "connections opened to the OA in a drain", Key: "drain", Value: "opened", Target: 160, AtMost: true},
+		{What: "most requests at once in a drain", Key: "drain", Value: "atOnce", Target: 160, AtMost: true},
+		{What: "500/s: ack to receipt, p50", Key: "delay at 500/s", Value: "ackP50", Unit: "ms", Target: 2, Stretch: 1, AtMost: true},
+		{What: "500/s: ack to receipt, p99", Key: "delay at 500/s", Value: "ackP99", Unit: "ms", Target: 6, Stretch: 3, AtMost: true},
+		{What: "500/s: due to receipt, p99", Key: "delay at 500/s", Value: "dueP99", Unit: "ms"},
+		{What: "500/s: sent to ack (JetStream alone), p99", Key: "delay at 500/s", Value: "publishP99", Unit: "ms"},
+		{What: "2,000/s: ack to receipt, p50", Key: "delay at 2000/s", Value: "ackP50", Unit: "ms", Target: 2, Stretch: 1, AtMost: true},
+		{What: "2,000/s: ack to receipt, p99", Key: "delay at 2000/s", Value: "ackP99", Unit: "ms", Target: 6, Stretch: 3, AtMost: true},
+		{What: "2,000/s: due to receipt, p99", Key: "delay at 2000/s", Value: "dueP99", Unit: "ms"},
+		{What: "2,000/s: sent to ack (JetStream alone), p99", Key: "delay at 2000/s", Value: "publishP99", Unit: "ms"},
+		{What: "an OA that takes 50 ms, 64 at once: share of 64 / 50 ms", Key: "OA takes 50 ms", Value: "ofPossible", Target: 0.9, Stretch: 0.95},
+		{What: "one of 20 OAs hangs: rate of the other 19 in a drain", Key: "drain, one hangs", Value: "rate", Unit: "/s", Against: "drain", Target: 0.9, Stretch: 0.97},
+		{What: "one of 20 OAs hangs: rate of the other 19, open loop", Key: "open loop, one hangs", Value: "rate", Unit: "/s", Against: "open loop, none hangs"},
+		{
+			What: "one of 20 OAs hangs: p99 of the other 19, open loop", Key: "open loop, one hangs", Value: "ackP99", Unit: "ms",
+			Against: "open loop, none hangs", Target: 2, AtMost: true,
+		},
+		{What: "memory, idle", Key: "memory idle", Value: "memoryMiB", Unit: "MiB", Target: 40, Stretch: 30, AtMost: true},
+	}
+}

@@ -359,12 +359,12 @@ func (m *member) Post(ctx context.Context, r retry.Request) (retry.Receipt, erro
 	wait, answered := f.reply(conn)
 	before := wait / 3
 	f.oaMu.Unlock()
-	time.Sleep(before) // it is on its way
+	<-time.After(before) // it is on its way
 	err := m.pass()
 	m.mu.Lock()
 	slow := m.slow
 	m.mu.Unlock()
-	time.Sleep(slow)
+	<-time.After(slow)
 	if err == nil {
 		err = r.May()
 	}

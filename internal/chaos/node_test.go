@@ -346,3 +346,17 @@ func (l *tail) count() int {
 	defer l.mu.Unlock()
 	return l.lines
 }
+
+// killTraced ends a process that runs under strace, which goes by itself and closes its file.
+func (n *node) killTraced() {
+	out, err := exec.Command("pgrep", "-P", fmt.Sprint(n.cmd.Process.Pid)).Output()
+	if err != nil {
+		n.t.Fatalf("pgrep: %v", err)
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(out), &pid); err != nil {
+		n.t.Fatalf("pgrep says %q", out)
+	}
+	_ = syscall.Kill(pid, syscall.SIGKILL)
+	<-n.done
+}

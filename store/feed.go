@@ -13,6 +13,7 @@ type feed struct {
 	count    atomic.Int32 // watchers, so that a commit which nobody watches costs nothing
 	mu       sync.Mutex   // guards watchers and what is in them
 	watchers map[*watcher]bool
+	relay    func(numbers []int64) // tells other processes; nil: there are none
 }
 
 // A watcher is one subscription.
@@ -23,9 +24,26 @@ type watcher struct {
 	signal  chan struct{} // holds one signal that there is something
 }
 
-func newFeed() *feed { return &feed{watchers: map[*watcher]bool{}} }
+func newFeed(relay func(numbers []int64)) *feed {
+	return &feed{watchers: map[*watcher]bool{}, relay: relay}
+}
 
+// Announce tells watchers of this process of deliveries that another has changed: what the other's Config.Changed was told.
+func (d *DB) Announce(numbers []int64) { d.feed.tell(numbers) }
+
+// publish tells watchers here and elsewhere.
 func (f *feed) publish(numbers []int64) {
+	if len(numbers) == 0 {
+		return
+	}
+	if f.relay != nil {
+		f.relay(numbers)
+	}
+	f.tell(numbers)
+}
+
+// tell tells watchers here.
+func (f *feed) tell(numbers []int64) {
 	if len(numbers) == 0 || f.count.Load() == 0 {
 		return
 	}

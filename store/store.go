@@ -35,6 +35,8 @@ type Config struct {
 	// Wake is told, after the commit, of connections that have fresh work or have changed: a binding, a resume, a save, a
 	// retry. It must not block. What Accept leads to stands in its answer instead.
 	Wake func(conns []int64)
+	// Changed is told, after the commit, of deliveries that have changed, so that other processes can be told; optional. It must not block.
+	Changed func(numbers []int64)
 	// Committed is told how long each transaction took, from its begin to its commit, and how many operations shared it; optional. It
 	// must not block.
 	Committed func(took time.Duration, operations int)
@@ -92,7 +94,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		return nil, err
 	}
 	d := &DB{
-		cfg: cfg, box: box, feed: newFeed(), hot: newHot(),
+		cfg: cfg, box: box, feed: newFeed(cfg.Changed), hot: newHot(),
 		entropy: ulid.Monotonic(bufio.NewReader(rand.Reader), 0),
 	}
 	if err := d.open(ctx); err != nil {

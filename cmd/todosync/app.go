@@ -50,6 +50,7 @@ type app struct {
 	reader    *intake.Reader
 	publisher *intake.Publisher
 	worker    *connector.Worker
+	cluster   *cluster // nil: this process is alone
 	listener  net.Listener
 	http      *http.Server
 	metrics   *metrics.Metrics
@@ -224,7 +225,7 @@ func (a *app) openStore(ctx context.Context) error {
 		return err
 	}
 	a.store, err = store.Open(ctx, store.Config{
-		Path: path, Key: key, Log: a.log, Worker: a.name(), Wake: a.wake, Committed: a.metrics.Committed,
+		Path: path, Key: key, Log: a.log, Worker: a.name(), Wake: a.changed, Changed: a.recordsChanged, Committed: a.metrics.Committed,
 		Compile: connector.CompileOptions{Env: a.env(), PublicURL: a.cfg.publicURL},
 	})
 	if err != nil {
@@ -248,13 +249,6 @@ func (a *app) env() func(string) (string, bool) {
 	}
 }
 
-// wake tells the worker of connections that have something to do. The store calls it from its first moment on.
-func (a *app) wake(conns []int64) {
-	if a.worker != nil {
-		a.worker.Wake(conns)
-	}
-}
-
 // name is this worker's name in records.
 func (a *app) name() string {
 	host, err := os.Hostname()
@@ -272,19 +266,23 @@ func (a *app) openPipeline(h hooks) error {
 	}
 	a.worker, err = connector.NewWorker(connector.WorkerConfig{
 		Ledger: a.store, Registry: a.store, Log: a.log, Name: a.name(), Drain: time.Duration(a.cfg.drain), Egress: egress, Observe: a.observe(h.observe),
+		Sharing: a.sharing(), Tell: a.tell,
 	})
 	if err != nil {
 		return err
 	}
-	inbox, err := connector.NewInbox(connector.InboxConfig{Acceptor: a.store, Wake: a.wake, Log: a.log, Note: a.metrics.Accepted})
+	inbox, err := connector.NewInbox(connector.InboxConfig{Acceptor: a.store, Wake: a.fresh, Log: a.log, Note: a.metrics.Accepted})
 	if err != nil {
 		return err
 	}
 	a.reader, err = intake.NewReader(intake.ReaderConfig{
 		Conn: a.conn, Inbox: inbox, Log: a.log, Stream: a.cfg.stream, Consumer: a.cfg.consumer, Replicas: a.cfg.streamReplicas,
-		MaxBytes: int64(a.cfg.streamMaxBytes), MaxAge: time.Duration(a.cfg.streamMaxAge), Mark: a.mark,
+		MaxBytes: int64(a.cfg.streamMaxBytes), MaxAge: time.Duration(a.cfg.streamMaxAge), Mark: a.mark, Position: a.store.Position,
 	})
 	if err != nil {
+		return err
+	}
+	if err := a.openCluster(); err != nil {
 		return err
 	}
 	a.publisher, err = intake.NewPublisher(intake.PublisherConfig{Conn: a.conn, Stream: a.cfg.stream, Ready: a.takes})
@@ -343,7 +341,10 @@ func (a *app) run(ctx context.Context) error {
 		})
 	}
 	start(&worker, "worker", func() error { return a.worker.Run(sending) })
-	start(&reader, "reader", func() error { return a.reader.Run(reading) })
+	start(&reader, "reader", func() error { return a.worker.Hold(reading, connector.SeatReader, a.reader.Run) })
+	if a.cluster != nil {
+		start(&worker, "cluster", func() error { return a.cluster.run(sending) })
+	}
 	start(&api, "API", func() error {
 		if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			return err

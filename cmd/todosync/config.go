@@ -216,6 +216,9 @@ func (o *config) validateStore(add func(flag, why string, a ...any)) {
 // embedded reports whether NATS runs in this process.
 func (o *config) embedded() bool { return o.nats == "embedded" }
 
+// shared reports whether several processes can work on the store.
+func (o *config) shared() bool { return strings.HasPrefix(o.store, "postgres") }
+
 // syncInterval is how often the embedded NATS syncs to disk; 0 is each message before its ack.
 func (o *config) syncInterval() (time.Duration, error) {
 	if o.natsSync == "always" {

@@ -20,7 +20,11 @@ const (
 func (a *app) health(ctx context.Context) []api.Part {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	return []api.Part{a.storeHealth(ctx), a.natsHealth(), a.intakeHealth(ctx), a.diskHealth(), a.connectionsHealth(ctx)}
+	parts := []api.Part{a.storeHealth(ctx), a.natsHealth(), a.intakeHealth(ctx), a.diskHealth(), a.connectionsHealth(ctx)}
+	if a.cluster != nil {
+		parts = append(parts, a.cluster.health())
+	}
+	return parts
 }
 
 func (a *app) storeHealth(ctx context.Context) api.Part {
@@ -47,6 +51,8 @@ func (a *app) intakeHealth(ctx context.Context) api.Part {
 	switch warning := h.Warning(); {
 	case a.stopping.Load():
 		return api.Part{Name: "intake", State: api.PartDown, Detail: "stopping"}
+	case !h.Reading && a.cluster != nil && a.reader.Fit() == nil && !a.worker.Seating().Reader:
+		return api.Part{Name: "intake", State: api.PartOK, Detail: "another worker reads the stream"}
 	case !h.Reading:
 		return api.Part{Name: "intake", State: api.PartDown, Detail: h.Why}
 	case warning != "":

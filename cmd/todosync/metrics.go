@@ -58,6 +58,12 @@ func (a *app) look(ctx context.Context) metrics.State {
 	h := a.reader.Health(ctx)
 	s.Connected, s.Reading = h.Connected, h.Reading
 	s.Stream = metrics.Stream{Last: h.Last, Position: h.Position, Bytes: int64(min(h.Bytes, 1<<62)), MaxBytes: h.MaxBytes} //nolint:gosec // bounded
+	if seats := a.worker.Seating(); a.cluster != nil {
+		s.Workers, s.Seats = len(seats.Alive), seats.Connections
+		if seats.Reader {
+			s.Seats++
+		}
+	}
 	for _, c := range a.store.Conditions() {
 		state := metrics.ConnectionState{Key: c.Key, Up: true, Why: string(c.Condition.Reason())}
 		switch {

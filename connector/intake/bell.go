@@ -24,6 +24,8 @@ type Ring struct {
 	Conns []int64 `json:"conns,omitempty"`
 	// Settings says that something in memory may be old: settings, conditions, bindings.
 	Settings bool `json:"settings,omitempty"`
+	// Reads says that the one who rings reads the stream.
+	Reads bool `json:"reads,omitempty"`
 	// Records are the numbers of deliveries that have changed.
 	Records []int64 `json:"records,omitempty"`
 }
@@ -46,6 +48,7 @@ type Bell struct {
 	conns    map[int64]bool
 	records  map[int64]bool
 	settings bool
+	reads    bool
 	signal   chan struct{} // holds a token while there is something to tell
 }
 
@@ -75,7 +78,7 @@ func (b *Bell) Ring(r Ring) {
 		}
 		b.records[n] = true
 	}
-	b.settings = b.settings || r.Settings
+	b.settings, b.reads = b.settings || r.Settings, b.reads || r.Reads
 	b.mu.Unlock()
 	signal(b.signal)
 }
@@ -84,7 +87,7 @@ func (b *Bell) Ring(r Ring) {
 func (b *Bell) take() Ring {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	r := Ring{From: b.cfg.Name, Settings: b.settings, Records: slices.Sorted(maps.Keys(b.records))}
+	r := Ring{From: b.cfg.Name, Settings: b.settings, Reads: b.reads, Records: slices.Sorted(maps.Keys(b.records))}
 	for c := range b.conns {
 		if len(r.Conns) == ringMost {
 			signal(b.signal)
@@ -95,7 +98,7 @@ func (b *Bell) take() Ring {
 	}
 	slices.Sort(r.Conns)
 	clear(b.records)
-	b.settings = false
+	b.settings, b.reads = false, false
 	return r
 }
 

@@ -53,6 +53,66 @@ func (s *session) watchEnd(ctx context.Context) {
 	}
 }
 
+// Stand looks at the stream while another worker reads it, until ctx ends, so that Fit and Health are true here too. It never makes,
+// changes or reads anything, and rests while Run runs.
+func (r *Reader) Stand(ctx context.Context) error {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		if err := r.stand(ctx); err != nil {
+			r.set(func(v *view) {
+				if !v.seated {
+					v.fit, v.why = false, err.Error()
+				}
+			})
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// stand is one look.
+func (r *Reader) stand(ctx context.Context) error {
+	r.mu.Lock()
+	seated := r.view.seated
+	r.mu.Unlock()
+	if seated || r.cfg.Position == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
+	ctx, done := whileConnected(ctx, r.cfg.Conn)
+	defer done()
+	js, err := r.js.Stream(ctx, r.cfg.Stream)
+	if err != nil {
+		return r.streamError(err)
+	}
+	info := js.CachedInfo()
+	id := connector.Stream{Name: info.Config.Name, Created: info.Created}
+	// The position is older than the end, so that it is never beyond it in a stream that is whole.
+	position, err := r.cfg.Position(ctx, id.String())
+	if err != nil {
+		return fmt.Errorf("read the position in the stream: %w", err)
+	}
+	if info, err = js.Info(ctx); err != nil {
+		return r.streamError(err)
+	}
+	if !info.Created.Equal(id.Created) {
+		return nil // it was made anew between the two
+	}
+	r.cfg.Mark.see(id.String(), position)
+	err = r.cfg.Mark.judge(id, info.State.LastSeq)
+	r.set(func(v *view) {
+		if !v.seated {
+			v.fit, v.why, v.position, v.stream = err == nil, "another worker reads", position, js
+		}
+	})
+	return err
+}
+
 // Fit is nil while the stream may be given events: it was looked at, and it has all that it ever had.
 func (r *Reader) Fit() error {
 	r.mu.Lock()

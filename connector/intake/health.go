@@ -51,6 +51,7 @@ type view struct {
 	since    time.Time
 	why      string
 	fit      bool // the stream was looked at and has lost nothing
+	seated   bool // Run runs
 	position uint64
 	stream   jetstream.Stream
 	consumer jetstream.Consumer
@@ -132,5 +133,5 @@ func (r *Reader) trouble(ctx context.Context, err error, wait time.Duration) {
 }
 
 func (r *Reader) stopped() {
-	r.set(func(v *view) { v.reading, v.why, v.consumer = false, "stopped", nil })
+	r.set(func(v *view) { v.reading, v.seated, v.why, v.consumer = false, false, "stopped", nil })
 }

@@ -51,6 +51,8 @@ type ReaderConfig struct {
 	MaxAge     time.Duration // DefaultMaxAge: planned events are purged when they are older
 	Duplicates time.Duration // DefaultDuplicates
 
+	// Position gives how far the store is in a stream, for a Reader that waits while another reads; see Stand. Optional.
+	Position func(ctx context.Context, stream string) (uint64, error)
 	// Mark remembers how far the stream has come; without one only this Reader does.
 	Mark *Mark
 	// Now is the clock; time.Now by default.
@@ -131,6 +133,7 @@ func NewReader(cfg ReaderConfig) (*Reader, error) {
 func (r *Reader) Run(ctx context.Context) error {
 	status := r.cfg.Conn.StatusChanged(nats.CONNECTED)
 	defer r.cfg.Conn.RemoveStatusListener(status)
+	r.set(func(v *view) { v.seated, v.why = true, "starting" })
 	wait := firstWait
 	for ctx.Err() == nil {
 		began := r.cfg.Now()

@@ -76,9 +76,12 @@ func (a *attempter) attempt(ctx context.Context, w Work) outcome {
 
 // scope gathers what the templates of the delivery may ask for.
 func (a *attempter) scope(ctx context.Context, w *Work, scene Scene, m *masker) (*mapping.Scope, error) {
-	doc, err := mapping.ParseDoc(w.Event.Payload)
-	if err != nil {
-		return nil, err
+	doc := w.Event.Doc
+	if doc == nil {
+		var err error
+		if doc, err = mapping.ParseDoc(w.Event.Payload); err != nil {
+			return nil, err
+		}
 	}
 	s := a.program.scope(&w.Delivery, scene, &w.Event, doc, &w.LaneNow, w.Bindings)
 	s.Tries = w.Tries + 1
@@ -87,8 +90,13 @@ func (a *attempter) scope(ctx context.Context, w *Work, scene Scene, m *masker) 
 		return a.worker.cfg.Registry.Secret(ctx, w.Key.Tenant, name)
 	}
 	s.Told = m.add
-	one := uuid.NewString() // one for the whole try, as sent and as kept
-	s.UUID = func() string { return one }
+	one := ""
+	s.UUID = func() string { // one for the whole try, as sent and as kept
+		if one == "" {
+			one = uuid.NewString()
+		}
+		return one
+	}
 	return s, nil
 }
 

@@ -3,6 +3,7 @@ package connector
 import (
 	"time"
 
+	"todosync/mapping"
 	"todosync/retry"
 )
 
@@ -191,6 +192,7 @@ type StoredEvent struct {
 	ID       string
 	Time     time.Time
 	Received time.Time
-	Payload  []byte // the JSON object that holds the kind's object
-	Trace    string // traceparent, where the message had one
+	Payload  []byte       // the JSON object that holds the kind's object
+	Doc      *mapping.Doc // Payload as it was parsed, where that is at hand; else nil
+	Trace    string       // traceparent, where the message had one
 }

@@ -27,6 +27,7 @@ type runner struct {
 
 	program *Program
 
+	crew      crew
 	inFlight  int
 	settling  []outcome // ended, their outcomes not committed yet; they keep their places till then
 	settleBy  time.Time // until when more outcomes may join the first of settling, see gathers
@@ -55,7 +56,7 @@ type outcome struct {
 func newRunner(w *Worker, conn int64, m *memory) *runner {
 	return &runner{
 		worker: w, conn: conn, memory: m, look: true,
-		wake: make(chan struct{}, 1), done: make(chan outcome), asked: make(chan *tokenError, 1),
+		crew: crew{tasks: make(chan task, crewQueue)}, wake: make(chan struct{}, 1), done: make(chan outcome), asked: make(chan *tokenError, 1),
 	}
 }
 
@@ -63,6 +64,7 @@ func newRunner(w *Worker, conn int64, m *memory) *runner {
 // is the context of requests and of commits.
 func (r *runner) run(ctx, sends context.Context) {
 	defer r.cutOff()
+	defer close(r.crew.tasks)
 	flights := r.flight(sends)
 	for {
 		if flights.Err() != nil && sends.Err() == nil { // they were cut off, which those that follow are not
@@ -288,9 +290,8 @@ func (r *runner) send(ctx context.Context, c claim) {
 	}
 	a := r.attempter(c.may)
 	for i := range c.work {
-		w := c.work[i]
+		r.crew.give(task{ctx: ctx, attempter: a, work: c.work[i]}, r.inFlight, r.done)
 		r.inFlight++
-		go func() { r.done <- a.attempt(ctx, w) }()
 	}
 }
 

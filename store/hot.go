@@ -74,7 +74,7 @@ func (h *hot) keep(d *connector.Delivery, alone bool, e *connector.Event) {
 		ev = &hotEvent{
 			event: connector.StoredEvent{
 				N: d.EventN, Sequence: e.Sequence, Tenant: e.Tenant, Kind: e.Kind, Action: e.Action, ID: e.ID,
-				Time: milli(e.Time), Received: milli(e.Received), Payload: e.Payload, Trace: e.Trace,
+				Time: milli(e.Time), Received: milli(e.Received), Payload: e.Payload, Doc: e.Doc, Trace: e.Trace,
 			},
 			sender: e.Object.SenderID,
 		}

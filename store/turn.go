@@ -168,7 +168,7 @@ func (m *turning) flight(n int64) (f flight, ok bool, err error) {
 // skipFollowing ends the next step of the same event in the lane.
 func (m *turning) skipFollowing(f *flight, why retry.Class) error {
 	const query = `UPDATE deliveries AS d SET state = 'skipped', class = ?, message = '', due_ms = NULL, updated_ms = ?
-		WHERE conn = ? AND todo = ? AND kind = ? AND lane = ? AND ` + waits + ` AND NOT ` + sends + `
+		WHERE conn = +? AND todo = +? AND kind = +? AND lane = +? AND ` + waits + ` AND NOT ` + sends + `
 		AND event_n = ? AND step = ? RETURNING n`
 	return m.tx.change(query, []any{string(why), m.now, f.key.Conn, f.key.ID, string(f.key.Kind), f.lane, f.event, f.step + 1},
 		func(r row) error {

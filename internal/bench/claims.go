@@ -5,6 +5,7 @@ func measures() []measure {
 	list := limitMeasures()
 	list = append(list, drainMeasures()...)
 	list = append(list, delayMeasures()...)
+	list = append(list, crowdMeasures()...)
 	return list
 }
 
@@ -52,5 +53,18 @@ func claims() []claim {
 			Against: "open loop, none hangs", Target: 2, AtMost: true,
 		},
 		{What: "memory, idle", Key: "memory idle", Value: "memoryMiB", Unit: "MiB", Target: 40, Stretch: 30, AtMost: true},
+		{What: "memory, 1,000,000 waiting and 10 million records", Key: "intake of what waits", Value: "memoryMiB", Unit: "MiB", Target: 120, Stretch: 64, AtMost: true},
+		{What: "intake alone, with 10 million records", Key: "intake of what waits", Value: "rate", Unit: "/s"},
+		{
+			What: "many connections, few of them busy: drain", Key: "crowd drain", Value: "rate", Unit: "/s", Against: "drain", Target: 0.9,
+		},
+		{What: "many connections, few of them busy: memory", Key: "crowd drain", Value: "memoryMiB", Unit: "MiB", Target: 300, AtMost: true},
+		{What: "many connections, idle: memory", Key: "crowd idle", Value: "memoryMiB", Unit: "MiB"},
+		{What: "many connections, idle: share of a core", Key: "crowd idle", Value: "cpuShare", Unit: ""},
+		{What: "many connections, idle: commits a second", Key: "crowd idle", Value: "commitsPerSecond", Unit: "/s"},
+		{What: "many connections, idle: reading system calls a second", Key: "crowd idle", Value: "readsPerSecond", Unit: "/s"},
+		{What: "start with 1,000,000 waiting and 10 million records", Key: "start with all", Value: "readySeconds", Unit: "s", Target: 2, AtMost: true},
+		{What: "record search in 10 million, worst filter's p99", Key: "start with all", Value: "searchP99", Unit: "ms", Target: 100, AtMost: true},
+		{What: "cold make build", Key: "cold build", Value: "minutes", Unit: "min", Target: 3, AtMost: true},
 	}
 }

@@ -56,6 +56,7 @@ func parts() map[string]partFunc {
 		"publish": planned(runPublish),
 		"loop":    planned(runLoop),
 		"rows":    planned(runRows),
+		"records": planned(runRecords),
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	// The names of the program's data folder.
 	streamFolder = "nats"
 	tokenFile    = "admin-token"
+	storeFile    = "todosync.db"
 )
 
 // A product is one `todosync serve`.
@@ -124,15 +125,29 @@ func (p *product) get(ctx context.Context, path string, into any) error {
 	return p.call(ctx, http.MethodGet, path, nil, into)
 }
 
+// text asks for what is no JSON.
+func (p *product) text(ctx context.Context, path string) (string, error) {
+	b, err := p.exchange(ctx, http.MethodGet, path, nil)
+	return string(b), err
+}
+
 // call calls the API as the admin.
 func (p *product) call(ctx context.Context, method, path string, body []byte, into any) error {
+	answer, err := p.exchange(ctx, method, path, body)
+	if err != nil || into == nil {
+		return err
+	}
+	return json.Unmarshal(answer, into)
+}
+
+func (p *product) exchange(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, p.api+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	token, err := os.ReadFile(filepath.Join(p.dir, tokenFile))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 	if strings.Contains(path, "/import") {
@@ -140,20 +155,17 @@ func (p *product) call(ctx context.Context, method, path string, body []byte, in
 	}
 	res, err := (&http.Client{}).Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("%s %s: %s: %.500s", method, path, res.Status, answer)
+		return nil, fmt.Errorf("%s %s: %s: %.500s", method, path, res.Status, answer)
 	}
-	if into == nil {
-		return nil
-	}
-	return json.Unmarshal(answer, into)
+	return answer, nil
 }
 
 // A storeSpec says what is in a data folder before a run.

@@ -74,7 +74,11 @@ func runPublish(ctx context.Context, plan publishPlan, say func(any) error) erro
 		return err
 	}
 	defer nc.Close()
-	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(pendingAcks))
+	pending := pendingAcks
+	if plan.Rate > 0 {
+		pending = plan.Load.Events // an open loop never waits for acknowledgements
+	}
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(pending))
 	if err != nil {
 		return err
 	}
@@ -122,7 +126,7 @@ func runPublish(ctx context.Context, plan publishPlan, say func(any) error) erro
 			acked[i] = time.Now().UnixNano()
 			continue
 		}
-		f, err := js.PublishMsgAsync(msg)
+		f, err := js.PublishMsgAsync(msg, jetstream.WithStallWait(time.Minute))
 		if err != nil {
 			return err
 		}

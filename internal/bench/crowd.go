@@ -1,0 +1,272 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// crowdMeasures are those with very many connections, waiting events or records.
+func crowdMeasures() []measure {
+	return []measure{
+		{key: "crowd idle", once: true, run: func(ctx context.Context, b *bench) (result, error) { return b.crowdIdle(ctx) }},
+		{key: "crowd drain", once: true, run: func(ctx context.Context, b *bench) (result, error) { return b.crowdDrain(ctx) }},
+		{key: "intake of what waits", once: true, every: true, run: func(ctx context.Context, b *bench) (result, error) { return b.pileUp(ctx) }},
+		{key: "start with all", once: true, every: true, run: func(ctx context.Context, b *bench) (result, error) { return b.bigStart(ctx) }},
+		{key: "cold build", once: true, every: true, run: func(ctx context.Context, b *bench) (result, error) { return b.coldBuild(ctx) }},
+	}
+}
+
+// crowd gives a data folder with very many connections, of which few have events. It is made once.
+func (b *bench) crowd(ctx context.Context) (string, error) {
+	dir := b.folder("crowd")
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	b.say("    making %d connections", b.sizes.Crowd)
+	return dir, b.prepare(ctx, dir, storeSpec{connections: b.sizes.Crowd, bound: b.sizes.CrowdBusy, connectionSpec: connectionSpec{oa: b.oa.OA}})
+}
+
+// crowdIdle is what very many connections cost that have nothing to do.
+func (b *bench) crowdIdle(ctx context.Context) (r result, err error) {
+	dir, err := b.crowd(ctx)
+	if err != nil {
+		return r, err
+	}
+	p, err := b.serve(ctx, dir)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, p.stop()) }()
+	span := time.Duration(b.sizes.OpenSeconds / 3 * float64(time.Second))
+	if !pause(ctx, span) {
+		return r, ctx.Err()
+	}
+	commits, err := p.metric(ctx, "todosync_store_commit_seconds_count")
+	if err != nil {
+		return r, err
+	}
+	before, reads, start := p.processor(), p.reads(), time.Now()
+	if !pause(ctx, span) {
+		return r, ctx.Err()
+	}
+	after, err := p.metric(ctx, "todosync_store_commit_seconds_count")
+	if err != nil {
+		return r, err
+	}
+	seconds := time.Since(start).Seconds()
+	now, _ := p.memory()
+	r.set("memoryMiB", now)
+	r.set("readySeconds", p.ready.Seconds())
+	r.set("cpuShare", (p.processor()-before).Seconds()/seconds)
+	r.set("commitsPerSecond", (after-commits)/seconds)
+	r.set("readsPerSecond", (p.reads()-reads)/seconds)
+	return r, nil
+}
+
+// reads is how many system calls that read from files or sockets the process has made.
+func (p *part) reads() float64 {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/io", p.cmd.Process.Pid))
+	for line := range strings.Lines(string(b)) {
+		if v, ok := strings.CutPrefix(line, "syscr: "); ok {
+			n, _ := strconv.ParseFloat(strings.TrimSpace(v), 64)
+			return n
+		}
+	}
+	return 0
+}
+
+// metric reads one value of /metrics.
+func (p *product) metric(ctx context.Context, name string) (float64, error) {
+	text, err := p.text(ctx, "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	lines := bufio.NewScanner(strings.NewReader(text))
+	for lines.Scan() {
+		if v, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			return strconv.ParseFloat(v, 64)
+		}
+	}
+	return 0, fmt.Errorf("/metrics has no %s", name)
+}
+
+// crowdDrain drains as many events as a drain has, through few of very many connections.
+func (b *bench) crowdDrain(ctx context.Context) (r result, err error) {
+	dir, err := b.crowd(ctx)
+	if err != nil {
+		return r, err
+	}
+	l := load{Events: b.sizes.Events, Tenants: b.sizes.CrowdBusy}
+	if err := b.fill(ctx, filepath.Join(dir, streamFolder), l); err != nil {
+		return r, err
+	}
+	r, err = b.drainOf(ctx, dir, l, l.plan(), false)
+	return r, errors.Join(err, os.RemoveAll(dir))
+}
+
+// pileUp fills the store with records, has very many events come while no OA answers, and leaves the folder for bigStart.
+func (b *bench) pileUp(ctx context.Context) (r result, err error) {
+	dir := b.folder("big")
+	nobody, err := freeAddress(ctx)
+	if err != nil {
+		return r, err
+	}
+	l := load{Events: b.sizes.Waiting, Tenants: b.sizes.Connections}
+	if err := b.prepare(ctx, dir, storeSpec{connections: l.Tenants, bound: l.Tenants, connectionSpec: connectionSpec{oa: nobody}}); err != nil {
+		return r, err
+	}
+	b.say("    writing %d records", b.sizes.Records)
+	f, err := b.start(ctx, "records", recordsPlan{Store: filepath.Join(dir, storeFile), Records: b.sizes.Records, Connections: l.Tenants, Days: 30})
+	if err != nil {
+		return r, err
+	}
+	var records int
+	if err := f.hear(&records); err != nil {
+		return r, err
+	}
+	if err := f.stop(); err != nil {
+		return r, err
+	}
+	b.say("    putting %d events into the stream", l.Events)
+	if err := b.fill(ctx, filepath.Join(dir, streamFolder), l); err != nil {
+		return r, err
+	}
+	w := b.window(nil)
+	p, err := b.serve(ctx, dir)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, p.stop()) }()
+	start := time.Now()
+	for {
+		lag, err := p.metric(ctx, "todosync_stream_lag")
+		if err == nil && lag == 0 {
+			break
+		}
+		if time.Since(start) > 20*time.Minute {
+			return r, errors.Join(errors.New("the events are not taken in"), err)
+		}
+		if !pause(ctx, 250*time.Millisecond) {
+			return r, ctx.Err()
+		}
+	}
+	r.set("rate", float64(l.Events)/time.Since(start).Seconds())
+	used := w.close()
+	used.tell(&r, (p.processor() - p.before).Seconds(), l.Events)
+	if !pause(ctx, time.Duration(b.sizes.OpenSeconds/3*float64(time.Second))) {
+		return r, ctx.Err()
+	}
+	now, most := p.memory()
+	r.set("memoryMiB", now)
+	r.set("mostMiB", most)
+	return r, nil
+}
+
+// freeAddress is an address of this machine that nothing listens on.
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// bigStart starts todosync on what pileUp has left, and searches.
+func (b *bench) bigStart(ctx context.Context) (r result, err error) {
+	dir := b.folder("big")
+	p, err := b.serve(ctx, dir)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, p.stop(), os.RemoveAll(dir)) }()
+	r.set("readySeconds", p.ready.Seconds())
+	worst := 0.0
+	for _, s := range searches(b.sizes) {
+		var took []float64
+		for range 30 {
+			start := time.Now()
+			if err := p.get(ctx, "/api/v1/records?"+s.query(), nil); err != nil {
+				return r, fmt.Errorf("search by %s: %w", s.name, err)
+			}
+			took = append(took, time.Since(start).Seconds()*1000)
+		}
+		p99 := percentile(took, 0.99)
+		r.set("p99 "+s.name, p99)
+		worst = max(worst, p99)
+	}
+	r.set("searchP99", worst)
+	now, _ := p.memory()
+	r.set("memoryMiB", now)
+	return r, nil
+}
+
+// A search is one filter of the console, with other values each time.
+type search struct {
+	name  string
+	query func() string
+}
+
+func searches(s sizes) []search {
+	record := func() int { return rand.IntN(s.Records) } //nolint:gosec // any will do
+	query := func(pairs ...string) string {
+		v := url.Values{}
+		for i := 0; i < len(pairs); i += 2 {
+			v.Set(pairs[i], pairs[i+1])
+		}
+		return v.Encode()
+	}
+	tenant := func() string { return tenantName(rand.IntN(s.Connections)) } //nolint:gosec // as above
+	day := func(ago int) string {
+		return time.Now().AddDate(0, 0, -ago).UTC().Format(time.RFC3339)
+	}
+	return []search{
+		{"nothing", func() string { return "" }},
+		{"tenant", func() string { return query("tenant", tenant()) }},
+		{"connection", func() string { return query("tenant", tenant(), "connection", "oa") }},
+		{"scene", func() string { return query("scene", "edit") }},
+		{"rare scene", func() string { return query("scene", "delete") }},
+		{"failed", func() string { return query("state", "failed") }},
+		{"succeeded of a tenant", func() string { return query("tenant", tenant(), "state", "succeeded") }},
+		{"superseded of a tenant", func() string { return query("tenant", tenant(), "state", "superseded") }},
+		{"retrying", func() string { return query("state", "retrying") }},
+		{"class", func() string { return query("class", "business") }},
+		{"rare class", func() string { return query("class", "timeout") }},
+		{"todo", func() string { return query("todo", fmt.Sprintf("old%021d", record())) }},
+		{"receiver", func() string { return query("receiver", fmt.Sprintf("user%d", record()%usersPerTenant)) }},
+		{"receiver, failed", func() string {
+			return query("receiver", fmt.Sprintf("user%d", record()%usersPerTenant), "state", "failed")
+		}},
+		{"event", func() string { return query("event", fmt.Sprintf("old-%08d", record())) }},
+		{"time", func() string { return query("from", day(9), "to", day(8)) }},
+		{"time, class", func() string { return query("from", day(20), "to", day(10), "class", "business") }},
+		{"text", func() string { return query("q", "报价单") }},
+		{"rare text", func() string { return query("q", fmt.Sprintf("Q-%d", record())) }},
+		{"text that is nowhere", func() string { return query("q", "没有这样的") }},
+		{"text, tenant, failed", func() string { return query("q", "账号", "tenant", tenant(), "state", "failed") }},
+	}
+}
+
+// coldBuild is how long `make build` takes with an empty cache.
+func (b *bench) coldBuild(ctx context.Context) (r result, err error) {
+	cache := b.folder("gocache")
+	defer func() { err = errors.Join(err, os.RemoveAll(cache)) }()
+	c := exec.CommandContext(ctx, "make", "-C", b.root, "build", "BIN="+b.folder("built"))
+	c.Env = append(os.Environ(), "GOCACHE="+cache)
+	start := time.Now()
+	if out, err := c.CombinedOutput(); err != nil {
+		return r, fmt.Errorf("make build: %w: %s", err, out)
+	}
+	r.set("minutes", time.Since(start).Minutes())
+	return r, nil
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	_ "github.com/mattn/go-sqlite3" // the driver
+)
+
+// A recordsPlan says how many ended deliveries a store is filled with, each with its event.
+type recordsPlan struct {
+	Store       string `json:"store"` // file of SQLite; todosync must not run on it
+	Records     int    `json:"records"`
+	Connections int    `json:"connections"` // numbered from 1 on, as prepare has made them
+	Days        int    `json:"days"`        // the records' age goes from this down to a day
+}
+
+const (
+	recordChunk = 10_000
+	// placeBits is how many bits of a delivery's number are its place in its connection; see store/migrations.
+	placeBits = 36
+)
+
+// runRecords is the process that fills a store. It writes SQL of its own since the program would take an hour for what a search
+// must bear; the rows are those that the program writes for a todo that was pushed at once (96 of 100), refused or superseded.
+func runRecords(ctx context.Context, plan recordsPlan, say func(any) error) (err error) {
+	// A crash would spoil the file, which is made anew then.
+	db, err := sql.Open("sqlite3", "file:"+plan.Store+"?_journal_mode=OFF&_synchronous=OFF&_cache_size=-200000")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1)
+	indexes, err := dropIndexes(ctx, db)
+	if err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, `CREATE TEMP TABLE counted AS WITH RECURSIVE c (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c WHERE i < ?) SELECT i FROM c`,
+		recordChunk-1); err != nil {
+		return err
+	}
+	start := time.Now().Add(-time.Duration(plan.Days) * 24 * time.Hour)
+	step := time.Duration(plan.Days-1) * 24 * time.Hour / time.Duration(max(1, plan.Records/recordChunk))
+	for first := 0; first < plan.Records; first += recordChunk {
+		at := start.Add(step * time.Duration(first/recordChunk))
+		if err := insertRecords(ctx, db, plan, first, at); err != nil {
+			return err
+		}
+	}
+	for _, index := range indexes {
+		if _, err := db.ExecContext(ctx, index); err != nil {
+			return fmt.Errorf("%s: %w", index, err)
+		}
+	}
+	for _, statement := range []string{`UPDATE numbers SET last = (SELECT MAX(n) FROM events) WHERE name = 'events'`, `PRAGMA journal_mode = WAL`} {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return say(plan.Records)
+}
+
+// dropIndexes drops the indexes of the tables that are filled and gives what makes them anew: sorted once, they are made in minutes.
+func dropIndexes(ctx context.Context, db *sql.DB) ([]string, error) {
+	rows, err := db.QueryContext(ctx, `SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ('events', 'deliveries')`)
+	if err != nil {
+		return nil, err
+	}
+	var names, statements []string
+	for rows.Next() {
+		var name, statement string
+		if err := rows.Scan(&name, &statement); err != nil {
+			return nil, errors.Join(err, rows.Close())
+		}
+		names, statements = append(names, name), append(statements, statement)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if _, err := db.ExecContext(ctx, `DROP INDEX `+name); err != nil {
+			return nil, err
+		}
+	}
+	return statements, nil
+}
+
+// insertRecords inserts a chunk of records that were made within a moment. Their numbers and ids grow together, as the program's do.
+func insertRecords(ctx context.Context, db *sql.DB, plan recordsPlan, first int, at time.Time) error {
+	n := min(recordChunk, plan.Records-first)
+	args := []any{
+		sql.Named("first", first), sql.Named("count", n), sql.Named("conns", plan.Connections), sql.Named("ms", at.UnixMilli()),
+		sql.Named("id", ulidTime(at)), sql.Named("bits", placeBits), sql.Named("users", usersPerTenant),
+	}
+	const event = `INSERT INTO events (n, tenant, id, stream_seq, kind, action, todo, sender, event_ms, received_ms, trace, outcome, payload)
+		SELECT i + 1, printf('bench%05d', i % :conns), printf('old-%08d', i), 0, 'todo', 'create', printf('old%021d', i), 'user0', :ms, :ms, '', '{}',
+			printf('{"id":"old-%08d","todo":{"id":"old%021d","title":"报价单 Q-%d","receivers":[{"id":"user%d"}]}}', i, i, i, i % :users)
+		FROM (SELECT i + :first AS i FROM counted WHERE i < :count)`
+	const delivery = `INSERT INTO deliveries (n, id, conn, kind, todo, lane, scene, step, event_n, event_id, title, receiver, receivers, account,
+			external, state, class, code, message, tries, attempts, first_try_ms, due_ms, created_ms, updated_ms, revision, sent_twice, unanswered,
+			superseded_by, split_from, remote_id)
+		SELECT (i % :conns + 1) * (1 << :bits) + i / :conns, :id || printf('%016d', i), i % :conns + 1, 'todo', printf('old%021d', i),
+			printf('user%d', i % :users), CASE WHEN i % 10 = 3 THEN 'edit' ELSE 'create' END, 0, i + 1, printf('old-%08d', i),
+			printf('待审批:报价单 Q-%d', i), printf('user%d', i % :users), printf('[{"id":"user%d","name":"韩梅梅"}]', i % :users),
+			printf('account%d', i % :users), 1,
+			CASE i % 50 WHEN 7 THEN 'failed' WHEN 11 THEN 'superseded' ELSE 'succeeded' END, CASE i % 50 WHEN 7 THEN 'business' ELSE '' END,
+			CASE i % 50 WHEN 7 THEN '1004' ELSE '0' END, CASE i % 50 WHEN 7 THEN printf('账号不存在 %d', i) ELSE 'ok' END,
+			1, 0, :ms, NULL, :ms, :ms, 1, FALSE, FALSE, '', '', ''
+		FROM (SELECT i + :first AS i FROM counted WHERE i < :count)`
+	for _, statement := range []string{event, delivery} {
+		if _, err := db.ExecContext(ctx, statement, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ulidTime is the time of a ULID, its first ten characters.
+func ulidTime(at time.Time) string {
+	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	var b [10]byte
+	ms := at.UnixMilli()
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = digits[ms&31]
+		ms >>= 5
+	}
+	return string(b[:])
+}

@@ -76,10 +76,10 @@ type result struct {
 
 // A measure is one thing that is measured.
 type measure struct {
-	key   string
-	once  bool // not in every round
-	every bool // only with EveryRow
-	run   func(ctx context.Context, b *bench) (result, error)
+	key  string
+	once bool               // not in every round
+	when func(s sizes) bool // nil: always
+	run  func(ctx context.Context, b *bench) (result, error)
 }
 
 // conduct runs everything and writes the report.
@@ -89,6 +89,8 @@ func conduct(ctx context.Context, args []string, out io.Writer) error {
 	quick := fs.Bool("quick", false, "one round, smaller: under three minutes")
 	jsonFile := fs.String("json", "", "file for all results; none: the table alone")
 	only := fs.String("only", "", "run only the measures whose key matches this expression")
+	waiting := fs.Int("waiting", 0, "how many events wait in the row of a start; 0: 1,000,000")
+	records := fs.Int("records", 0, "how many records are there; 0: 10 million")
 	rounds := fs.Int("rounds", 0, "rounds; 0: 5, or 1 with -quick")
 	scratch := fs.String("dir", "", "where the data folders of the runs are made; default the system's temporary folder")
 	binary := fs.String("todosync", "bin/todosync", "the program to measure")
@@ -99,6 +101,12 @@ func conduct(ctx context.Context, args []string, out io.Writer) error {
 	s := fullSizes()
 	if *quick {
 		s = quickSizes()
+	}
+	if *waiting > 0 {
+		s.Waiting, s.EveryRow = *waiting, true
+	}
+	if *records > 0 {
+		s.Records, s.EveryRow = *records, true
 	}
 	if *rounds > 0 {
 		s.Rounds = *rounds
@@ -156,7 +164,7 @@ func (b *bench) all(ctx context.Context) error {
 // chosen are the measures of a round.
 func (b *bench) chosen(round int) []measure {
 	return slices.DeleteFunc(measures(), func(m measure) bool {
-		return !b.only.MatchString(m.key) || (m.once && round > 0) || (m.every && !b.sizes.EveryRow)
+		return !b.only.MatchString(m.key) || (m.once && round > 0) || (m.when != nil && !m.when(b.sizes))
 	})
 }
 

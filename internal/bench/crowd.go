@@ -18,12 +18,14 @@ import (
 
 // crowdMeasures are those with very many connections, waiting events or records.
 func crowdMeasures() []measure {
+	everyRow := func(s sizes) bool { return s.EveryRow }
+	cold := func(s sizes) bool { return s.BuildCold }
 	return []measure{
 		{key: "crowd idle", once: true, run: func(ctx context.Context, b *bench) (result, error) { return b.crowdIdle(ctx) }},
 		{key: "crowd drain", once: true, run: func(ctx context.Context, b *bench) (result, error) { return b.crowdDrain(ctx) }},
-		{key: "intake of what waits", once: true, every: true, run: func(ctx context.Context, b *bench) (result, error) { return b.pileUp(ctx) }},
-		{key: "start with all", once: true, every: true, run: func(ctx context.Context, b *bench) (result, error) { return b.bigStart(ctx) }},
-		{key: "cold build", once: true, every: true, run: func(ctx context.Context, b *bench) (result, error) { return b.coldBuild(ctx) }},
+		{key: "intake of what waits", once: true, when: everyRow, run: func(ctx context.Context, b *bench) (result, error) { return b.pileUp(ctx) }},
+		{key: "start with all", once: true, when: everyRow, run: func(ctx context.Context, b *bench) (result, error) { return b.bigStart(ctx) }},
+		{key: "cold build", once: true, when: cold, run: func(ctx context.Context, b *bench) (result, error) { return b.coldBuild(ctx) }},
 	}
 }
 

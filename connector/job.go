@@ -37,31 +37,56 @@ func (s JobState) Ended() bool { return s == JobDone || s == JobStopped || s == 
 
 // A JobRequest is what a person wants done to many.
 type JobRequest struct {
-	Kind    JobKind       `json:"kind"`
-	Filter  RecordFilter  `json:"filter"` // of retry and cancel
-	Options ResendOptions `json:"options"`
-	Key     ConnectionKey `json:"connection"` // of backfill
-	From    time.Time     `json:"from,omitzero"`
-	Lost    bool          `json:"lost,omitempty"` // see PushOptions
+	Kind    JobKind
+	Name    string        // for people
+	Filter  RecordFilter  // of retry and cancel
+	Options ResendOptions // of retry
+	Key     ConnectionKey // of backfill
+	From    time.Time     // of backfill: todos whose newest event came then or later
+	Lost    bool          // of backfill: see PushOptions
+	Who     string
+	Tenants []string // whose records it may touch; empty: all tenants'
 }
 
 // A Job does one thing to many records, paced so that live deliveries keep their delay.
 type Job struct {
-	ID      string           `json:"id"`
-	Kind    JobKind          `json:"kind"`
-	Tenants []string         `json:"tenants"` // whose records it may touch; empty: all tenants'
-	Request JobRequest       `json:"request"`
-	Who     string           `json:"who"`
-	State   JobState         `json:"state"`
-	Total   int64            `json:"total"`   // what it has found so far; all of it once it no longer collects
-	Done    int64            `json:"done"`    // waits to be sent, or is canceled
-	Skipped int64            `json:"skipped"` // nothing was to be done, for one of Reasons
-	Failed  int64            `json:"failed"`  // could not be done
-	Reasons map[string]int64 `json:"reasons"`
-	Waiting int64            `json:"waiting"` // of what is done: has not ended yet
-	Error   string           `json:"error"`
-	Created time.Time        `json:"createdAt"`
-	Ended   *time.Time       `json:"endedAt"`
+	JobRequest
+	ID      string
+	State   JobState
+	Total   int64 // what it has found so far; all of it once it no longer collects
+	Done    int64 // waits to be sent, or is canceled
+	Skipped int64 // nothing was to be done, for one of Reasons
+	Reasons map[string]int64
+	Waiting int64  // of what is done: has not ended yet
+	Error   string // why it failed
+	Created time.Time
+	Ended   time.Time
+}
+
+// States are the states of the records that a job of this kind takes where its filter names none: all that it can do something to.
+func (k JobKind) States(o ResendOptions) []string {
+	var states []State
+	switch k {
+	case JobRetry:
+		states = []State{Retrying, Held, Failed, Skipped, Canceled}
+		if o.Confirmed {
+			states = append(states, Succeeded)
+		}
+	case JobCancel:
+		states = []State{Pending, Retrying, Held}
+	case JobBackfill:
+	}
+	out := make([]string, len(states))
+	for i, s := range states {
+		out[i] = string(s)
+	}
+	return out
+}
+
+// Empty reports whether a filter chooses all records.
+func (f *RecordFilter) Empty() bool {
+	return len(f.Tenants)+len(f.Connections)+len(f.Scenes)+len(f.States)+len(f.Classes)+len(f.Todos)+len(f.Receivers)+len(f.Events) == 0 &&
+		f.From.IsZero() && f.To.IsZero() && f.Text == ""
 }
 
 // A Load is what a connection has to do while a job feeds it.

@@ -48,16 +48,17 @@ type RecordAttempt struct {
 
 // A RecordFilter chooses records. Empty members choose all; several values of one member are alternatives.
 type RecordFilter struct {
-	Tenants     []string
-	Connections []string
-	Scenes      []string
-	States      []string // as shown: a waiting delivery of a paused connection is held
-	Classes     []string
-	Todos       []string
-	Receivers   []string
-	Events      []string // event ids
-	From, To    time.Time
-	Text        string // a part of title or message
+	Tenants     []string  `json:"tenant,omitempty"`
+	Connections []string  `json:"connection,omitempty"`
+	Scenes      []string  `json:"scene,omitempty"`
+	States      []string  `json:"state,omitempty"` // as shown: a waiting delivery of a paused connection is held
+	Classes     []string  `json:"class,omitempty"`
+	Todos       []string  `json:"todo,omitempty"`
+	Receivers   []string  `json:"receiver,omitempty"`
+	Events      []string  `json:"event,omitempty"` // event ids
+	From        time.Time `json:"from,omitzero"`
+	To          time.Time `json:"to,omitzero"`
+	Text        string    `json:"q,omitempty"` // a part of title or message
 }
 
 // A Page is a part of a list. Next is the cursor of the page after it, empty at the end.

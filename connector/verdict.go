@@ -117,7 +117,7 @@ func (x *exchange) next() Change {
 		return x.again(c)
 	case v.class == retry.OK && x.taken():
 		c.To = Succeeded
-		if x.sent == SceneCreate && w.Step == 0 && w.LaneNow.Presence == Absent {
+		if x.sent == SceneCreate && w.opens() && w.LaneNow.Presence == Absent {
 			// A re-creation under a new id: there is nothing under the old one that its delete could find.
 			c.SkipFollows = ReasonNothingThere
 		}
@@ -143,7 +143,7 @@ func (x *exchange) next() Change {
 // fail ends a delivery for good, and with a re-creation's delete the create that follows it.
 func fail(c Change, w *Work) Change {
 	c.To, c.Due = Failed, time.Time{}
-	if w.Scene == SceneDelete && w.Step == 0 {
+	if w.Scene == SceneDelete && w.opens() {
 		c.SkipFollows = ReasonDeleteFailed
 	}
 	return c

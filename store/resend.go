@@ -123,7 +123,7 @@ func (r *resend) one(h *handled) (Resent, error) {
 	case h.state == connector.Held && h.class == string(connector.ReasonUnbound):
 		return Resent{}, r.conflict("its receiver has no OA account", "bind him: then it goes by itself")
 	case h.state == connector.Succeeded && !r.options.Confirmed:
-		return Resent{}, r.conflict("it has succeeded already: the OA would get it again", "confirm that this is meant")
+		return Resent{}, r.conflict("it has succeeded already: the OA would get it again", "confirm that this is meant: confirmSucceeded, or --yes")
 	}
 	if r.options.AsBefore {
 		before, err := r.tx.sentBefore(h.n)

@@ -50,6 +50,7 @@ type app struct {
 	reader    *intake.Reader
 	publisher *intake.Publisher
 	worker    *connector.Worker
+	jobs      *connector.JobWorker
 	cluster   *cluster // nil: this process is alone
 	listener  net.Listener
 	http      *http.Server
@@ -271,6 +272,9 @@ func (a *app) openPipeline(h hooks) error {
 	if err != nil {
 		return err
 	}
+	if a.jobs, err = connector.NewJobWorker(connector.JobWorkerConfig{Desk: a.store, Log: a.log}); err != nil {
+		return err
+	}
 	inbox, err := connector.NewInbox(connector.InboxConfig{Acceptor: a.store, Wake: a.fresh, Log: a.log, Note: a.metrics.Accepted})
 	if err != nil {
 		return err
@@ -341,6 +345,7 @@ func (a *app) run(ctx context.Context) error {
 		})
 	}
 	start(&worker, "worker", func() error { return a.worker.Run(sending) })
+	start(&worker, "jobs", func() error { return a.worker.Hold(sending, connector.SeatJobs, a.jobs.Run) })
 	start(&reader, "reader", func() error { return a.worker.Hold(reading, connector.SeatReader, a.reader.Run) })
 	if a.cluster != nil {
 		start(&worker, "cluster", func() error { return a.cluster.run(sending) })

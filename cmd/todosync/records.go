@@ -47,7 +47,7 @@ var recordColumns = [...]column{
 func (c *cli) recordsCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "records", Short: c.t("Sync records: what was sent to the OAs, and what came of it", "同步记录：向 OA 发送了什么，结果如何")}
 	s := c.serverFlags(cmd)
-	return c.group(cmd, c.recordsListCmd(s), c.recordsShowCmd(s), c.recordsTailCmd(s), c.recordsExportCmd(s))
+	return c.group(cmd, c.recordsListCmd(s), c.recordsShowCmd(s), c.recordsRetryCmd(s), c.recordsCancelCmd(s), c.recordsPushCmd(s), c.recordsTailCmd(s), c.recordsExportCmd(s))
 }
 
 // filterFlags gives cmd the filters of sync records and a function that reads them.

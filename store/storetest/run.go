@@ -31,7 +31,8 @@ func Run(t *testing.T, e Engine) {
 		"save": testSave, "who wins": testWhoWins, "broken settings": testBroken, "delete": testDelete, "export": testExport,
 		"secrets": testSecrets, "bindings": testBindings, "release": testRelease, "rebind": testRebind, "import": testImport, "unbound": testUnbound,
 		"records": testRecords, "record": testRecord, "filters": testFilters, "cursors": testCursors, "clock": testClock, "watch": testWatch,
-		"retry": testRetry, "cancel": testCancel, "events": testEvents, "replay": testReplay, "counts": testCounts,
+		"retry": testRetry, "cancel": testCancel, "resend": testResend, "recreated": testRecreated, "rehearse": testRehearse, "jobs": testJobs,
+		"push": testPush, "backfill": testBackfill, "events": testEvents, "replay": testReplay, "counts": testCounts,
 		"audit": testAudit, "restart": testRestart,
 	}
 	for name, f := range tests {

@@ -33,6 +33,7 @@ type Config struct {
 	Log     *slog.Logger
 
 	Records     Records
+	ByHand      ByHand
 	Events      Events
 	Publisher   Publisher
 	Settings    Settings
@@ -92,7 +93,7 @@ func New(cfg Config) (*API, error) {
 	a.huma = humago.New(a.mux, a.describe())
 	a.huma.UseMiddleware(a.checkQuery, a.authenticate)
 	for _, register := range []func(){
-		a.eventRoutes, a.recordRoutes, a.tenantRoutes, a.connectionRoutes, a.settingsRoutes, a.renderRoutes,
+		a.eventRoutes, a.recordRoutes, a.byHandRoutes, a.jobRoutes, a.tenantRoutes, a.connectionRoutes, a.settingsRoutes, a.renderRoutes,
 		a.bindingRoutes, a.rejectRoutes, a.secretRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute,
 	} {
 		register()

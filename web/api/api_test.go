@@ -162,6 +162,9 @@ func TestOpenAPI(t *testing.T) {
 		connection + "/bindings": "delete get put", connection + "/unbound": "get", "/api/v1/tenants/{tenant}/bindings/import": "post",
 		"/api/v1/validate": "post", "/api/v1/apply": "post", "/api/v1/export": "get", "/api/v1/render": "post", "/api/v1/fields": "get",
 		"/api/v1/rejected": "get", "/api/v1/rejected/{id}": "get", "/api/v1/rejected/{id}/replay": "post",
+		"/api/v1/records/{id}/retry": "get post", "/api/v1/records/{id}/cancel": "post", "/api/v1/records/retry": "post",
+		"/api/v1/records/cancel": "post", "/api/v1/jobs": "get", "/api/v1/jobs/{id}": "get", "/api/v1/jobs/{id}/stop": "post",
+		connection + "/backfill": "post", connection + "/todos/{todo}/push": "post",
 		"/api/v1/secrets": "delete get put", "/api/v1/stats": "get", "/healthz": "get", "/readyz": "get",
 	} {
 		var got []string

@@ -19,6 +19,12 @@
 //	GET    /records?FILTERS, /records/{id}            connector.Record
 //	GET    /records/stream?FILTERS                    event: record, data: a Record; event: gap where some were left out
 //	GET    /records/export?FILTERS&format=jsonl|csv   all that match, newest first
+//	POST   /records/{id}/retry {rendering: new|old, confirmSucceeded}, /records/{id}/cancel   the record as it is then
+//	GET    /records/{id}/retry                        {before, now, problem, difference}: what a retry would send
+//	POST   /records/retry, /records/cancel            FILTERS in the query or the body; {name, dryRun} and as above -> a job
+//	GET    /jobs, /jobs/{id}; POST /jobs/{id}/stop    a job: {id, name, kind, state, who, total, done, skipped, waiting, reasons, ...}
+//	POST   .../connections/{name}/todos/{todo}/push {lost}      the records that it leads to
+//	POST   .../connections/{name}/backfill {from, lost, name}   -> a job
 //	GET    /tenants, GET, PUT /tenants/{tenant}       Saved; PUT takes a file (YAML or JSON) and If-Match -> SaveResult
 //	GET    /connections?tenant=                       ConnectionState
 //	GET, PUT, DELETE /tenants/{t}/connections/{name}  as tenants; DELETE ?cancelWaiting=true&withdraw=true

@@ -61,6 +61,8 @@ type backend struct {
 	changed   chan connector.Record
 	stopped   chan struct{}
 	stats     api.Stats
+	hands     []string // what people did to records
+	jobs      []connector.Job
 }
 
 func newBackend() *backend {

@@ -52,7 +52,8 @@ type recordQuery struct {
 	RecordParams
 }
 
-type recordID struct {
+// RecordPath is the parameter of a route of one thing.
+type RecordPath struct {
 	ID string `path:"id"`
 }
 
@@ -81,11 +82,8 @@ func (a *API) recordRoutes() {
 	})
 	handle(a, route{
 		method: http.MethodGet, path: "/records/{id}", id: "getRecord", summary: "One sync record with its attempts", need: View,
-	}, func(ctx context.Context, in *recordID) (*one[recordView], error) {
-		r, err := a.Records.Record(ctx, in.ID)
-		if err == nil && !principal(ctx).Sees(r.Tenant) {
-			err = notFound("record " + in.ID)
-		}
+	}, func(ctx context.Context, in *RecordPath) (*one[recordView], error) {
+		r, err := a.record(ctx, in.ID)
 		if err != nil {
 			return nil, err
 		}

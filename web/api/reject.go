@@ -37,7 +37,7 @@ func (a *API) rejectRoutes() {
 	})
 	handle(a, route{
 		method: http.MethodGet, path: "/rejected/{id}", id: "getRejected", summary: "One rejected message, whole", need: View,
-	}, func(ctx context.Context, in *recordID) (*one[rejectView], error) {
+	}, func(ctx context.Context, in *RecordPath) (*one[rejectView], error) {
 		r, err := a.rejected(ctx, in.ID)
 		if err != nil {
 			return nil, err
@@ -47,7 +47,7 @@ func (a *API) rejectRoutes() {
 	handle(a, route{
 		method: http.MethodPost, path: "/rejected/{id}/replay", id: "replayRejected", need: Operate,
 		summary: "Read a rejected message again, as of its place in the stream",
-	}, func(ctx context.Context, in *recordID) (*one[eventView], error) {
+	}, func(ctx context.Context, in *RecordPath) (*one[eventView], error) {
 		if _, err := a.rejected(ctx, in.ID); err != nil {
 			return nil, err
 		}

@@ -130,6 +130,7 @@ type acceptance struct {
 	rejected []rejection
 	result   connector.Accepted
 	changed  []int64
+	doubts   []*connector.Delivery // may have been sent before the store was restored
 }
 
 type eventKey struct{ tenant, id string }
@@ -216,10 +217,14 @@ func (a *acceptance) plan(item *connector.Item) {
 	}
 	known := &stored{kind: e.Kind, action: e.Action, todo: e.Object.ID}
 	a.stored[key] = known
-	a.fresh = append(a.fresh, &freshEvent{
+	fresh := &freshEvent{
 		event: e, known: known,
 		planned: connector.PlanEvent(&a.known, e, a.batch.Now, func() string { return a.db.newID(a.batch.Now) }),
-	})
+	}
+	if a.doubtful(e) {
+		a.doubt(&fresh.planned)
+	}
+	a.fresh = append(a.fresh, fresh)
 }
 
 // cleanEvent is the event with keys that text columns take. The payload stays as it is.

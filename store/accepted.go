@@ -21,6 +21,9 @@ func (a *acceptance) write() error {
 	if err := a.writeTodos(bySequence); err != nil {
 		return err
 	}
+	if err := a.writeDoubts(); err != nil {
+		return err
+	}
 	if err := a.writeDuplicates(); err != nil {
 		return err
 	}

@@ -47,3 +47,24 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	}
 	return nil
 }
+
+// newestSchema is the version that this program brings a database to.
+func newestSchema() (int64, error) {
+	steps, err := fs.Sub(migrations, "migrations/sqlite")
+	if err != nil {
+		return 0, err
+	}
+	sources, err := fs.ReadDir(steps, ".")
+	if err != nil {
+		return 0, err
+	}
+	var newest int64
+	for _, s := range sources {
+		n, err := goose.NumericComponent(s.Name())
+		if err != nil {
+			return 0, err
+		}
+		newest = max(newest, n)
+	}
+	return newest, nil
+}

@@ -77,6 +77,7 @@ type DB struct {
 	box      cipher.AEAD
 	secrets  secretCache
 	closing  sync.Once
+	restored time.Time // what was read before may have been sent already; zero: the store was never restored
 
 	// What makes ids is used by write operations alone, which never overlap.
 	entropy *ulid.MonotonicEntropy
@@ -133,6 +134,9 @@ func (d *DB) open(ctx context.Context) error {
 		return err
 	}
 	if err := d.lastID(ctx); err != nil {
+		return err
+	}
+	if err := d.readRestored(ctx); err != nil {
 		return err
 	}
 	d.registry = newRegistry(d.cfg.Compile, d.cfg.Log)

@@ -41,6 +41,7 @@ type story struct {
 	people int
 	open   []*todo
 	made   int
+	prefix string
 	plain  bool // no transfers, nothing finished by one receiver alone: every event concerns the same receivers
 }
 
@@ -53,7 +54,7 @@ func (s *story) next() *said {
 	const wanted = 12 // todos under way at once
 	i := s.rnd.IntN(wanted)
 	if i >= len(s.open) {
-		t := &todo{id: fmt.Sprintf("%s-%d", s.tenant, s.made)}
+		t := &todo{id: fmt.Sprintf("%s%s-%d", s.prefix, s.tenant, s.made)}
 		s.made++
 		t.receivers = s.some(1 + s.rnd.IntN(3))
 		s.open = append(s.open, t)

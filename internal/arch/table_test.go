@@ -41,7 +41,7 @@ func table() []row {
 		{"internal/oasim", nil, nil},
 		{"internal/chaos", nil, []string{"github.com/nats-io/nats.go"}},
 		{"internal/bench", []string{"internal/natsserver", "mapping"}, []string{
-			"github.com/mattn/go-sqlite3", "github.com/nats-io/nats.go", "golang.org/x/sys",
+			"github.com/jackc/pgx/v5", "github.com/mattn/go-sqlite3", "github.com/nats-io/nats.go", "golang.org/x/sys",
 		}},
 		{"internal/arch", nil, nil},
 		{"internal/licences", nil, nil},

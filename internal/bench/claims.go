@@ -4,6 +4,7 @@ package main
 func measures() []measure {
 	list := limitMeasures()
 	list = append(list, drainMeasures()...)
+	list = append(list, postgresMeasures()...)
 	list = append(list, delayMeasures()...)
 	list = append(list, crowdMeasures()...)
 	return list
@@ -22,10 +23,16 @@ func claims() []claim {
 		{What: "L3 processor per 10,000", Key: "L3", Value: "cpu", Unit: "s"},
 		{What: "L4 and a row in SQLite before the ack", Key: "L4", Value: "rate", Unit: "/s"},
 		{What: "L4 processor per 10,000", Key: "L4", Value: "cpu", Unit: "s"},
+		{What: "L4 on PostgreSQL", Key: "L4 on PostgreSQL", Value: "rate", Unit: "/s"},
+		{What: "L4 on PostgreSQL, processor per 10,000", Key: "L4 on PostgreSQL", Value: "cpu", Unit: "s"},
 		{What: "SQLite, 1 row a commit", Key: "SQLite rows 1", Value: "rate", Unit: "/s"},
 		{What: "SQLite, 10 rows a commit", Key: "SQLite rows 10", Value: "rate", Unit: "/s"},
 		{What: "SQLite, 100 rows a commit", Key: "SQLite rows 100", Value: "rate", Unit: "/s"},
 		{What: "SQLite, 1000 rows a commit", Key: "SQLite rows 1000", Value: "rate", Unit: "/s"},
+		{What: "PostgreSQL, 1 row a commit", Key: "PostgreSQL rows 1", Value: "rate", Unit: "/s"},
+		{What: "PostgreSQL, 10 rows a commit", Key: "PostgreSQL rows 10", Value: "rate", Unit: "/s"},
+		{What: "PostgreSQL, 100 rows a commit", Key: "PostgreSQL rows 100", Value: "rate", Unit: "/s"},
+		{What: "PostgreSQL, 1000 rows a commit", Key: "PostgreSQL rows 1000", Value: "rate", Unit: "/s"},
 		{What: "drain, embedded NATS", Key: "drain", Value: "rate", Unit: "/s", Against: "L4", Target: 0.75, Stretch: 0.9},
 		{What: "drain, processor of todosync with its NATS per 10,000", Key: "drain", Value: "cpuWithNATS", Unit: "s", Against: "L4"},
 		{What: "drain, NATS apart", Key: "drain, NATS apart", Value: "rate", Unit: "/s", Against: "L4"},
@@ -34,6 +41,8 @@ func claims() []claim {
 			Target: 1.4, Stretch: 1.1, AtMost: true,
 		},
 		{What: "drain, processor of all processes per 10,000", Key: "drain", Value: "cpuAll", Unit: "s", Against: "L4"},
+		{What: "drain on PostgreSQL, 2 workers", Key: "drain on PostgreSQL", Value: "rate", Unit: "/s", Against: "L4 on PostgreSQL", Target: 0.6, Stretch: 0.8},
+		{What: "drain on PostgreSQL, processor of the workers per 10,000", Key: "drain on PostgreSQL", Value: "cpu", Unit: "s", Against: "L4 on PostgreSQL"},
 		{What: "memory, draining", Key: "drain", Value: "memoryMiB", Unit: "MiB", Target: 100, Stretch: 64, AtMost: true},
 		{What: "connections opened to the OA in a drain", Key: "drain", Value: "opened", Target: 160, AtMost: true},
 		{What: "most requests at once in a drain", Key: "drain", Value: "atOnce", Target: 160, AtMost: true},

@@ -26,6 +26,8 @@ type bench struct {
 	began    time.Time
 
 	oa      *oaProcess
+	pg      string // address of PostgreSQL, once it runs
+	ends    []func() error
 	runs    []result
 	strange []string // what went wrong on the way, for the report
 }
@@ -146,7 +148,12 @@ func (b *bench) all(ctx context.Context) error {
 	if b.oa, err = b.startOA(ctx); err != nil {
 		return err
 	}
-	defer func() { _ = b.oa.stop() }()
+	b.ends = append(b.ends, b.oa.stop)
+	defer func() {
+		for _, end := range b.ends {
+			_ = end() // all has been measured
+		}
+	}()
 	for round := range b.sizes.Rounds {
 		list := b.chosen(round)
 		if round%2 == 1 {

@@ -51,12 +51,13 @@ type partFunc func(ctx context.Context, plan []byte, say func(any) error) error
 // parts are the processes beside the conductor.
 func parts() map[string]partFunc {
 	return map[string]partFunc{
-		"oa":      func(ctx context.Context, _ []byte, say func(any) error) error { return runOA(ctx, say) },
-		"nats":    planned(runNATS),
-		"publish": planned(runPublish),
-		"loop":    planned(runLoop),
-		"rows":    planned(runRows),
-		"records": planned(runRecords),
+		"oa":       func(ctx context.Context, _ []byte, say func(any) error) error { return runOA(ctx, say) },
+		"nats":     planned(runNATS),
+		"publish":  planned(runPublish),
+		"loop":     planned(runLoop),
+		"rows":     planned(runRows),
+		"records":  planned(runRecords),
+		"postgres": planned(runPostgres),
 	}
 }
 

@@ -23,9 +23,9 @@ type table interface {
 }
 
 // openTable makes a table in a file of SQLite, or in a database of PostgreSQL.
-func openTable(_ context.Context, store string) (table, error) {
+func openTable(ctx context.Context, store string) (table, error) {
 	if strings.HasPrefix(store, "postgres") {
-		return nil, errors.New("no PostgreSQL here")
+		return openPostgres(ctx, store)
 	}
 	return openSQLite(store)
 }

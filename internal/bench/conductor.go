@@ -18,7 +18,8 @@ type bench struct {
 	self     string   // this program
 	selfArgs []string // that make it a part where more follow; tests need some
 	todosync string   // the program to measure
-	dir      string   // scratch
+	dir      string   // of this run
+	scratch  string   // where that is; empty: the temporary folder of the system
 	root     string   // of the repository
 	out      io.Writer
 	sizes    sizes
@@ -125,7 +126,7 @@ func conduct(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b := &bench{self: self, todosync: program, root: *root, out: out, sizes: s, only: pattern}
+	b := &bench{self: self, todosync: program, root: *root, scratch: *scratch, out: out, sizes: s, only: pattern}
 	if b.dir, err = os.MkdirTemp(*scratch, "todosync-bench-"); err != nil {
 		return err
 	}

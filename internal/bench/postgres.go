@@ -19,7 +19,7 @@ import (
 // pgOwner is the superuser of the server's one life.
 const pgOwner = "bench"
 
-// A postgresPlan says where a server keeps its files; it makes the folder.
+// A postgresPlan says in which empty folder a server keeps its files.
 type postgresPlan struct {
 	Dir string `json:"dir"`
 }
@@ -28,9 +28,6 @@ type postgresPlan struct {
 func runPostgres(ctx context.Context, plan postgresPlan, say func(any) error) (err error) {
 	bin, err := postgresPrograms()
 	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(plan.Dir, 0o700); err != nil {
 		return err
 	}
 	as, err := unprivileged(plan.Dir)
@@ -116,10 +113,6 @@ func unprivileged(dir string) (*syscall.SysProcAttr, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The folder above is the conductor's own: others may pass through it, and look at nothing.
-	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { //nolint:gosec // as said
-		return nil, err
-	}
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, os.Chown(dir, int(uid), int(gid))
 }
 
@@ -171,14 +164,19 @@ func (b *bench) postgres(ctx context.Context) (string, error) {
 	if b.pg != "" {
 		return b.pg, nil
 	}
-	p, err := b.start(ctx, "postgres", postgresPlan{Dir: b.folder("postgres")})
+	// Not in the folder of this run, which is closed to the user as whom PostgreSQL runs.
+	dir, err := os.MkdirTemp(b.scratch, "todosync-bench-pg-")
 	if err != nil {
 		return "", err
 	}
-	if err := p.hear(&b.pg); err != nil {
-		return "", err
+	p, err := b.start(ctx, "postgres", postgresPlan{Dir: dir})
+	if err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
 	}
-	b.ends = append(b.ends, p.stop)
+	if err := p.hear(&b.pg); err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	b.ends = append(b.ends, func() error { return errors.Join(p.stop(), os.RemoveAll(dir)) })
 	return b.pg, nil
 }
 

@@ -2,6 +2,10 @@ package mapping
 
 import (
 	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
 	"strings"
 	"testing"
 	"text/template"
@@ -88,16 +92,24 @@ func benchmarkRender(b *testing.B, src string) {
 			}
 		}
 	})
-	text := strings.NewReplacer("#F", "{{.F")
-	goTemplate := text.Replace(src)
-	for _, code := range t.Placeholders() {
-		goTemplate = strings.ReplaceAll(goTemplate, "{{."+code, "{{."+code+"}}")
-	}
-	tt := template.Must(template.New("").Parse(goTemplate))
-	data := map[string]string{}
-	for _, e := range t.Explain(s) {
-		data[e.Placeholder[1:]] = e.Value
-	}
+	tt, data := goTemplate(b, src, t, s)
+	b.Run("encoding/json", func(b *testing.B) { // the values as members of an object, no lookup; inside XML, escaped again
+		b.ReportAllocs()
+		var buf, inner bytes.Buffer
+		for b.Loop() {
+			buf.Reset()
+			inner.Reset()
+			if err := json.NewEncoder(&inner).Encode(data); err != nil {
+				b.Fatal(err)
+			}
+			if t.Kind() != "xml" {
+				continue
+			}
+			if err := xml.EscapeText(&buf, inner.Bytes()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	b.Run("text/template", func(b *testing.B) { // no lookup in the event, no escaping
 		b.ReportAllocs()
 		var buf bytes.Buffer
@@ -108,6 +120,20 @@ func benchmarkRender(b *testing.B, src string) {
 			}
 		}
 	})
+}
+
+// goTemplate is the same template for text/template, with the values that it needs.
+func goTemplate(b *testing.B, src string, t *Template, s *Scope) (*template.Template, map[string]string) {
+	b.Helper()
+	text := strings.ReplaceAll(src, "#F", "{{.F")
+	for _, code := range t.Placeholders() {
+		text = strings.ReplaceAll(text, "{{."+code, "{{."+code+"}}")
+	}
+	data := map[string]string{}
+	for _, e := range t.Explain(s) {
+		data[e.Placeholder[1:]] = e.Value
+	}
+	return template.Must(template.New("").Parse(text)), data
 }
 
 func plainSegments(b *testing.B, t *Template, s *Scope) (segments, values []string) {
@@ -137,17 +163,34 @@ func BenchmarkEventToBody(b *testing.B) {
 	s := benchmarkScope(b)
 	raw := []byte(benchmarkEvent)
 	var dst []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		d, err := ParseDoc(raw)
-		if err != nil {
-			b.Fatal(err)
+	b.Run("mapping", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			d, err := ParseDoc(raw)
+			if err != nil {
+				b.Fatal(err)
+			}
+			s.Event = d
+			if dst, err = t.Append(dst[:0], s, Wire); err != nil {
+				b.Fatal(err)
+			}
 		}
-		s.Event = d
-		if dst, err = t.Append(dst[:0], s, Wire); err != nil {
-			b.Fatal(err)
+	})
+	tt, data := goTemplate(b, benchmarkJSON, t, benchmarkScope(b))
+	b.Run("text/template", func(b *testing.B) { // with encoding/json; the values are not looked up in what it reads, and not escaped
+		b.ReportAllocs()
+		var buf bytes.Buffer
+		for b.Loop() {
+			var event map[string]any
+			if err := json.Unmarshal(raw, &event); err != nil {
+				b.Fatal(err)
+			}
+			buf.Reset()
+			if err := tt.Execute(&buf, data); err != nil {
+				b.Fatal(err)
+			}
 		}
-	}
+	})
 }
 
 func BenchmarkReadJSONAnswer(b *testing.B) {
@@ -156,12 +199,26 @@ func BenchmarkReadJSONAnswer(b *testing.B) {
 		b.Fatal(err)
 	}
 	body := []byte(jsonAnswer)
-	b.ReportAllocs()
-	for b.Loop() {
-		if a := r.Read("application/json;charset=UTF-8", body); !a.Success {
-			b.Fatal(a)
+	b.Run("mapping", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if a := r.Read("application/json;charset=UTF-8", body); !a.Success {
+				b.Fatal(a)
+			}
 		}
-	}
+	})
+	b.Run("encoding/json", func(b *testing.B) { // into a struct of the members that are asked for
+		b.ReportAllocs()
+		for b.Loop() {
+			var a struct {
+				Code, Message string
+				Data          struct{ UUID string }
+			}
+			if err := json.Unmarshal(body, &a); err != nil || a.Code != "0" {
+				b.Fatal(a, err)
+			}
+		}
+	})
 }
 
 func BenchmarkReadSOAPAnswer(b *testing.B) {
@@ -187,4 +244,45 @@ func BenchmarkReadSOAPAnswer(b *testing.B) {
 			}
 		}
 	})
+	b.Run("encoding/xml", func(b *testing.B) { // its tree by tags, then the JSON inside
+		b.ReportAllocs()
+		for b.Loop() {
+			var e struct {
+				Out string `xml:"Body>receiveRequestInfoByJsonResponse>out"`
+			}
+			var a struct{ OperResult, Message string }
+			if err := errors.Join(xml.Unmarshal(body, &e), json.Unmarshal([]byte(e.Out), &a)); err != nil || a.OperResult != "1" {
+				b.Fatal(a, err)
+			}
+		}
+	})
+	b.Run("tokens", func(b *testing.B) { // only until the element, then the JSON inside
+		b.ReportAllocs()
+		for b.Loop() {
+			var a struct{ OperResult, Message string }
+			text, err := tokensUntil(body, "out")
+			if err = errors.Join(err, json.Unmarshal(text, &a)); err != nil || a.OperResult != "1" {
+				b.Fatal(a, err)
+			}
+		}
+	})
+}
+
+// tokensUntil gives the text of the first element of a name.
+func tokensUntil(body []byte, name string) ([]byte, error) {
+	d := xml.NewDecoder(bytes.NewReader(body))
+	for inside := false; ; {
+		token, err := d.RawToken()
+		if err != nil {
+			return nil, errors.Join(io.ErrUnexpectedEOF, err)
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			inside = token.Name.Local == name
+		case xml.CharData:
+			if inside {
+				return token, nil
+			}
+		}
+	}
 }

@@ -38,6 +38,7 @@ func (t *tx) position(stream string) (seq uint64, err error) {
 func (d *DB) Accept(ctx context.Context, b connector.Batch) (connector.Accepted, error) {
 	var sum connector.Accepted
 	for part := range d.parts(b) {
+		d.hot.pace(ctx, len(part.Items))
 		if err := d.acceptPart(ctx, part, &sum); err != nil {
 			return sum, err
 		}

@@ -43,17 +43,15 @@ func (a *acceptance) keepHot() {
 		for _, f := range a.fresh {
 			for i := range f.planned.Outcomes {
 				for _, d := range f.planned.Outcomes[i].Deliveries {
-					if h.full() {
-						return
-					}
 					if d.Due.IsZero() || d.Due.After(a.batch.Now) {
 						continue
 					}
 					lane := a.known.Todos[connector.TodoKey{Conn: d.Conn, Kind: d.Kind, ID: d.Todo}].Lanes[d.Lane]
-					h.keep(d, len(lane.Waiting) == 1, f.event)
+					h.keep(d, lane, f.event)
 				}
 			}
 		}
+		h.measure()
 	})
 }
 

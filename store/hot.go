@@ -1,14 +1,30 @@
 package store
 
 import (
+	"context"
+	"sync/atomic"
+	"time"
+
 	"todosync/connector"
 )
 
 // Bounds of what is kept in memory.
 const (
 	hotBindings   = 20_000   // looked-up users, a few MB
-	hotDeliveries = 20_000   // deliveries that were just planned
-	hotBytes      = 12 << 20 // payloads of their events
+	hotDeliveries = 8_000    // deliveries that were just planned
+	hotBytes      = 16 << 20 // their events, as they came and as parsed
+	parsedWeight  = 3        // how many times its length an event takes with what parsing it made
+)
+
+// How far Accept runs ahead of the deliveries. What is read back from the database costs more than to wait a moment for those that are
+// about to be claimed; but nobody waits for connections that do not move, and never for long.
+const (
+	aheadMost  = 4_000                  // deliveries of connections that move, waiting in memory
+	aheadBatch = 200                    // smaller batches are no backlog, and wait for nothing
+	aheadWait  = 300 * time.Millisecond // at most, each batch
+	aheadLook  = 20 * time.Millisecond  // how long until it shows whether waiting is worth it
+	aheadPace  = 20                     // deliveries that must have gone by then
+	aheadStill = 100 * time.Millisecond // a connection that claimed nothing for so long does not move
 )
 
 // hot is what the store need not read back: what it has just written and will be asked for in a moment. The database is the truth;
@@ -19,8 +35,19 @@ type hot struct {
 	deliveries map[int64]*hotDelivery
 	events     map[int64]*hotEvent
 	bytes      int
+	queues     map[int64]*hotQueue // by connection
 	flights    map[int64]flight
 	flying     map[int64]int // how many flights each connection has
+
+	// Used by everybody.
+	ahead atomic.Int64  // hot deliveries of connections that move
+	moved chan struct{} // holds a token after some of them went
+}
+
+// A hotQueue is what is kept of one connection.
+type hotQueue struct {
+	count int
+	moved time.Time // when it was begun, or something of it was claimed last
 }
 
 // A boundUser is a user's binding, or that he has none.
@@ -32,7 +59,8 @@ type boundUser struct {
 // A hotDelivery waits as it was planned.
 type hotDelivery struct {
 	delivery *connector.Delivery
-	alone    bool // nothing else waits in its lane
+	lane     connector.Lane // as it is while alone
+	alone    bool           // nothing else waits in its lane
 }
 
 // A hotEvent is an event with how many hot deliveries need it.
@@ -57,18 +85,25 @@ type flight struct {
 func newHot() *hot {
 	return &hot{
 		bindings: map[connector.UserKey]boundUser{}, deliveries: map[int64]*hotDelivery{}, events: map[int64]*hotEvent{},
-		flights: map[int64]flight{}, flying: map[int64]int{},
+		flights: map[int64]flight{}, flying: map[int64]int{}, queues: map[int64]*hotQueue{}, moved: make(chan struct{}, 1),
 	}
 }
 
 // full reports whether no more deliveries should be kept.
 func (h *hot) full() bool { return len(h.deliveries) >= hotDeliveries || h.bytes >= hotBytes }
 
-// keep takes a delivery and its event in, after the commit that made them.
-func (h *hot) keep(d *connector.Delivery, alone bool, e *connector.Event) {
+// keep takes a delivery with its lane and its event in, after the commit that made them. Where there is no room, the connection that has
+// most gives some: it may be one that does not move.
+func (h *hot) keep(d *connector.Delivery, lane *connector.Lane, e *connector.Event) {
 	if h.full() {
-		return
+		h.shorten()
 	}
+	q := h.queues[d.Conn]
+	if q == nil {
+		q = &hotQueue{moved: time.Now()}
+		h.queues[d.Conn] = q
+	}
+	q.count++
 	ev := h.events[d.EventN]
 	if ev == nil {
 		ev = &hotEvent{
@@ -79,10 +114,68 @@ func (h *hot) keep(d *connector.Delivery, alone bool, e *connector.Event) {
 			sender: e.Object.SenderID,
 		}
 		h.events[d.EventN] = ev
-		h.bytes += len(e.Payload)
+		h.bytes += parsedWeight * len(e.Payload)
 	}
 	ev.users++
-	h.deliveries[d.N] = &hotDelivery{delivery: d, alone: alone}
+	kept := connector.Lane{Receiver: lane.Receiver}
+	if d.Kind == connector.KindTodo { // others leave no trace in their lane
+		kept = *lane
+		kept.Waiting, kept.Dirty = nil, false
+	}
+	h.deliveries[d.N] = &hotDelivery{delivery: d, lane: kept, alone: len(lane.Waiting) == 1}
+}
+
+// shorten drops half of the longest queue.
+func (h *hot) shorten() {
+	longest, most := int64(0), 0
+	for conn, q := range h.queues {
+		if q.count > most {
+			longest, most = conn, q.count
+		}
+	}
+	drop := (most + 1) / 2
+	for n, d := range h.deliveries {
+		if drop == 0 {
+			return
+		}
+		if d.delivery.Conn == longest {
+			h.forget(n)
+			drop--
+		}
+	}
+}
+
+// measure counts how far ahead the deliveries are of connections that move.
+func (h *hot) measure() {
+	ahead, now := 0, time.Now()
+	for _, q := range h.queues {
+		if now.Sub(q.moved) < aheadStill {
+			ahead += q.count
+		}
+	}
+	h.ahead.Store(int64(ahead))
+}
+
+// pace waits until a batch of so many events is not too far ahead, but not for long.
+func (h *hot) pace(ctx context.Context, events int) {
+	if events < aheadBatch || h.ahead.Load()+int64(events) <= aheadMost {
+		return
+	}
+	until := time.Now().Add(aheadWait)
+	look := time.NewTicker(aheadLook)
+	defer look.Stop()
+	for before := h.ahead.Load(); h.ahead.Load()+int64(events) > aheadMost; {
+		select {
+		case <-h.moved:
+		case now := <-look.C:
+			if before-h.ahead.Load() < aheadPace || now.After(until) {
+				return
+			}
+			before = h.ahead.Load()
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // forget drops a delivery that is changed or claimed.
@@ -92,15 +185,27 @@ func (h *hot) forget(n int64) {
 		return
 	}
 	delete(h.deliveries, n)
+	q := h.queues[d.delivery.Conn]
+	if q.count--; q.count == 0 {
+		delete(h.queues, d.delivery.Conn)
+	}
 	ev := h.events[d.delivery.EventN]
 	if ev.users--; ev.users == 0 {
 		delete(h.events, d.delivery.EventN)
-		h.bytes -= len(ev.event.Payload)
+		h.bytes -= parsedWeight * len(ev.event.Payload)
 	}
 }
 
 // take notes that a delivery is on its way.
 func (h *hot) take(n int64, f flight) {
+	if q := h.queues[f.key.Conn]; q != nil && h.deliveries[n] != nil {
+		q.moved = time.Now()
+		h.ahead.Add(-1)
+		select {
+		case h.moved <- struct{}{}:
+		default:
+		}
+	}
 	h.forget(n)
 	h.flights[n] = f
 	h.flying[f.key.Conn]++

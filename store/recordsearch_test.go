@@ -117,28 +117,3 @@ func TestSearchThatStops(t *testing.T) {
 		})
 	}
 }
-
-// TestHotIsForgotten ends deliveries in every way: none of them stays in memory.
-func TestHotIsForgotten(t *testing.T) {
-	t.Parallel()
-	h := newHot()
-	e := &connector.Event{Payload: []byte("payload")}
-	for n := range int64(3) {
-		h.keep(&connector.Delivery{N: n, EventN: 7}, true, e)
-	}
-	if len(h.deliveries) != 3 || len(h.events) != 1 || h.bytes != len(e.Payload) {
-		t.Fatalf("kept %d deliveries, %d events, %d bytes", len(h.deliveries), len(h.events), h.bytes)
-	}
-	for n := range int64(4) {
-		h.forget(n)
-		h.forget(n)
-	}
-	if len(h.deliveries) != 0 || len(h.events) != 0 || h.bytes != 0 {
-		t.Errorf("left %d deliveries, %d events, %d bytes", len(h.deliveries), len(h.events), h.bytes)
-	}
-	h.bytes = hotBytes
-	h.keep(&connector.Delivery{N: 1, EventN: 7}, true, e)
-	if len(h.deliveries) != 0 {
-		t.Error("it keeps more than it may")
-	}
-}

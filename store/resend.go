@@ -259,7 +259,7 @@ func (d *DB) Rehearse(ctx context.Context, id string) (connector.Rehearsal, erro
 		if err := m.read(h.n, &w, &sender); err != nil {
 			return err
 		}
-		if err := m.around(&w, sender); err != nil {
+		if err := m.around(&w, sender, false); err != nil {
 			return err
 		}
 		if w.Before, err = t.sentBefore(h.n); err != nil {

@@ -167,15 +167,20 @@ func (m *turning) flight(n int64) (f flight, ok bool, err error) {
 
 // skipFollowing ends the next step of the same event in the lane.
 func (m *turning) skipFollowing(f *flight, why retry.Class) error {
-	const query = `UPDATE deliveries AS d SET state = 'skipped', class = ?, message = '', due_ms = NULL, updated_ms = ?
-		WHERE conn = +? AND todo = +? AND kind = +? AND lane = +? AND ` + waits + ` AND NOT ` + sends + `
-		AND event_n = ? AND step = ? RETURNING n`
-	return m.tx.change(query, []any{string(why), m.now, f.key.Conn, f.key.ID, string(f.key.Kind), f.lane, f.event, f.step + 1},
-		func(r row) error {
-			m.db.hot.forget(r.num(0))
-			m.changed = append(m.changed, r.num(0))
-			return nil
-		})
+	const find = `SELECT n FROM deliveries d WHERE conn = +? AND todo = +? AND kind = +? AND lane = +? AND ` + waits + ` AND NOT ` + sends + `
+		AND event_n = +? AND step = +?`
+	var next int64
+	err := m.tx.read(find, []any{f.key.Conn, f.key.ID, string(f.key.Kind), f.lane, f.event, f.step + 1}, func(r row) error {
+		next = r.num(0)
+		return nil
+	})
+	if err != nil || next == 0 {
+		return err
+	}
+	m.db.hot.forget(next)
+	m.changed = append(m.changed, next)
+	const query = `UPDATE deliveries SET state = 'skipped', class = ?, message = '', due_ms = NULL, updated_ms = ? WHERE n = ?`
+	return m.tx.run(query, string(why), m.now, next)
 }
 
 // claim takes deliveries that are due and makes them Sending. A probe takes one whenever it is due: what was tried last has the latest
@@ -213,6 +218,7 @@ func (m *turning) claimOne(n int64, w *connector.Work) error {
 	if h := m.db.hot.deliveries[n]; h != nil {
 		e := m.db.hot.events[h.delivery.EventN]
 		w.Delivery, w.Event, sender, alone = *h.delivery, e.event, e.sender, h.alone
+		w.LaneNow = h.lane
 	} else {
 		if err := m.read(n, w, &sender); err != nil {
 			return err
@@ -229,7 +235,7 @@ func (m *turning) claimOne(n int64, w *connector.Work) error {
 	m.flown = append(m.flown, flown{n, f})
 	m.changed = append(m.changed, n)
 	w.State, w.Due, w.Updated = connector.Sending, time.Time{}, instant(m.now)
-	return m.around(w, sender)
+	return m.around(w, sender, alone)
 }
 
 // resent reports whether a delivery goes by a person's will, and gives it the request that he wants.
@@ -245,16 +251,18 @@ func (m *turning) resent(n int64, w *connector.Work) (resent bool, err error) {
 	return resent, err
 }
 
-// around gives a delivery what is known around it: its lane, its connection's name and the bindings of its people.
-func (m *turning) around(w *connector.Work, sender string) error {
-	w.LaneNow = connector.Lane{Receiver: w.Lane}
-	const lane = `SELECT ` + laneColumns + ` FROM lanes l WHERE conn = ? AND kind = ? AND todo = ? AND receiver = ?`
-	err := m.tx.read(lane, []any{w.Conn, string(w.Kind), w.Todo, w.Lane}, func(r row) (err error) {
-		w.LaneNow, err = laneOf(r)
-		return err
-	})
-	if err != nil {
-		return err
+// around gives a delivery what is known around it: its lane, unless it has it, its connection's name and the bindings of its people.
+func (m *turning) around(w *connector.Work, sender string, alone bool) error {
+	if !alone {
+		w.LaneNow = connector.Lane{Receiver: w.Lane}
+		const lane = `SELECT ` + laneColumns + ` FROM lanes l WHERE conn = ? AND kind = ? AND todo = ? AND receiver = ?`
+		err := m.tx.read(lane, []any{w.Conn, string(w.Kind), w.Todo, w.Lane}, func(r row) (err error) {
+			w.LaneNow, err = laneOf(r)
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	if s := m.db.registry.current.Load().byNumber[m.turn.Conn]; s != nil {
 		w.Key = s.key

@@ -33,7 +33,9 @@ type attempter struct {
 	memory  *memory
 	program *Program
 	sender  Sender
-	secrets *masker      // all that the connection's requests may hold, also those of other scenes and of the token
+	secrets *masker // all that the connection's requests may hold, also those of other scenes and of the token
+	mark    string  // see Program.mark; empty: no token is kept
+	fence   int64
 	may     func() error // see retry.Request; nil: nothing is shared
 }
 
@@ -59,6 +61,9 @@ func (a *attempter) attempt(ctx context.Context, w Work) outcome {
 		r.addOnce("traceparent", w.Event.Trace)
 	}
 	x := exchange{program: a.program, work: &w, sent: scene, account: account, frozen: a.frozen(scene, scope)}
+	if sp.told {
+		x.told = scope.TryTime
+	}
 	attempts, v := a.call(ctx, sp, &r, scope, m, account)
 	if ctx.Err() != nil && v.class != retry.OK {
 		v.released = true // we stopped: that uses up no try
@@ -85,7 +90,7 @@ func (a *attempter) scope(ctx context.Context, w *Work, scene Scene, m *masker) 
 	}
 	s := a.program.scope(&w.Delivery, scene, &w.Event, doc, &w.LaneNow, w.Bindings)
 	s.Tries = w.Tries + 1
-	s.TryTime = a.memory.tryTime(a.worker.cfg.Now())
+	s.TryTime = a.memory.tryTime(a.worker.cfg.Now(), w.LaneNow.Told)
 	s.Secret = func(name string) (string, error) {
 		return a.worker.cfg.Registry.Secret(ctx, w.Key.Tenant, name)
 	}
@@ -226,8 +231,16 @@ func (a *attempter) call(ctx context.Context, sp *sceneProgram, r *rendering, s 
 
 // token gives the connection's token, fetched by one attempt at a time.
 func (a *attempter) token(ctx context.Context, s *mapping.Scope) (string, *tokenError) {
-	return a.memory.token.get(ctx, a.worker.cfg.Now(), a.program.token.ttl, func() (string, *tokenError) {
-		return a.program.token.fetch(ctx, a.sender, s, a.may)
+	now := a.worker.cfg.Now()
+	return a.memory.token.get(ctx, now, a.program.token.ttl, func() (string, *tokenError) {
+		value, terr := a.program.token.fetch(ctx, a.sender, s, a.may)
+		if terr == nil && a.mark != "" {
+			kept := KeptToken{Value: value, Fetched: now, For: a.mark}
+			if err := a.worker.cfg.Registry.KeepToken(ctx, a.program.Conn, a.fence, kept); err != nil {
+				a.worker.cfg.Log.WarnContext(ctx, "the token cannot be kept: a restart fetches another", "connection", a.program.Key.String(), "error", err)
+			}
+		}
+		return value, terr
 	})
 }
 

@@ -155,6 +155,7 @@ func (k *compiler) scene(s Scene, settings *SceneSettings) *sceneProgram {
 	for _, code := range accountCodes {
 		out.accounts = out.accounts || out.request.uses(code)
 	}
+	out.told = out.request.uses("F126")
 	return out
 }
 

@@ -79,9 +79,9 @@ type Delivery struct {
 	Class        retry.Class // failure, or why it is held or skipped; empty on success
 	Code         string      // the OA's word in the last attempt
 	Message      string
-	Tries        int // tries used up since it was planned or last retried by hand
-	Attempts     int // attempts recorded, over all
-	FirstTry     time.Time
+	Tries        int       // tries used up since it was planned or last retried by hand
+	Attempts     int       // attempts recorded, over all
+	FirstTry     time.Time // by the connection's own clock, see Condition.Clock; moved on by the time that it was held for a binding
 	Due          time.Time // when it may be claimed; zero: not until something else happens
 	Created      time.Time
 	Updated      time.Time
@@ -148,6 +148,7 @@ type Lane struct {
 	External int               // the newest planned external number; 0 and 1: the todo's own id, 2: todo_2
 	RemoteID string            // the OA's own id of the todo
 	Frozen   map[string]string // values that its create was sent with, by code
+	Told     time.Time         // the newest time that the OA was told as that of a call, #F126; zero: none was
 	Waiting  []*Delivery       // not final, in order of N; filled for planning only
 	Dirty    bool              // planning changed it
 }

@@ -20,6 +20,7 @@ type fakeStore struct {
 	lanes      map[string]*Lane
 	program    *Program
 	secrets    map[string]string
+	token      KeptToken
 	away       bool // every call fails
 	turns      int
 	most       int // the most that were Sending at once
@@ -66,6 +67,19 @@ func (f *fakeStore) Secret(_ context.Context, _, name string) (string, error) {
 		return v, nil
 	}
 	return "", &Error{Kind: NotFound, Op: "read secret", Msg: "secret " + name + " is not set"}
+}
+
+func (f *fakeStore) Token(context.Context, int64) (KeptToken, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.token, nil
+}
+
+func (f *fakeStore) KeepToken(_ context.Context, _, _ int64, t KeptToken) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.token = t
+	return nil
 }
 
 func (f *fakeStore) Waiting(context.Context) ([]int64, error) { return []int64{1}, nil }

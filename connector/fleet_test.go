@@ -346,6 +346,14 @@ func (m *member) Secret(ctx context.Context, tenant, name string) (string, error
 	return m.fleet.conns[1].Secret(ctx, tenant, name)
 }
 
+func (m *member) Token(ctx context.Context, conn int64) (KeptToken, error) {
+	return m.fleet.conns[conn].Token(ctx, conn)
+}
+
+func (m *member) KeepToken(ctx context.Context, conn, fence int64, t KeptToken) error {
+	return m.fleet.conns[conn].KeepToken(ctx, conn, fence, t)
+}
+
 func (m *member) Close() {}
 
 // Post is the way of a request to the OA, and of its answer back.

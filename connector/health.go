@@ -36,9 +36,7 @@ func (r *runner) take(o outcome) {
 		r.settleBy = now.Add(gatherTime)
 	}
 	r.settling = append(r.settling, o)
-	if o.hint > 0 {
-		r.memory.holdUntil = later(r.memory.holdUntil, now.Add(o.hint))
-	}
+	r.hold(o.hint, now)
 	if o.change.Class == retry.TokenRefused || o.verdict.class == retry.TokenRefused {
 		r.refuse(o.verdict.message, now)
 		return
@@ -53,11 +51,72 @@ func (r *runner) take(o outcome) {
 	case retry.CameUp:
 		r.condition.DownSince, r.condition.Message, r.unstored = time.Time{}, "", true
 		r.look = true
+		r.memory.slow, r.memory.eased = 1, 0
 	case retry.Stayed:
+		r.ease(o.verdict.class)
 		// A probe that fails, or what was in flight when the OA went down, uses up no try.
 		if r.memory.breaker.Down() && downClass(o.verdict.class) {
 			spare(&r.settling[len(r.settling)-1], r.program, now)
 		}
+	}
+}
+
+// overEvery is how often deliveries whose time is over are looked for while the OA is down, or gives no token: only probes go then.
+const overEvery = time.Minute
+
+// over says what is to be given up in this turn. What goes by itself finds out when it goes.
+func (r *runner) over(now time.Time) Over {
+	switch r.condition.Reason() {
+	case ReasonDown, ReasonTokenRefused:
+	default:
+		r.overAt = time.Time{}
+		return Over{}
+	}
+	if r.program == nil || now.Before(r.overAt) {
+		return Over{}
+	}
+	return Over{Before: r.program.over(&r.condition, now), Why: r.program.overWhy()}
+}
+
+// overOr is the earlier of when to look for what is over and another time.
+func (r *runner) overOr(at, now time.Time) time.Time {
+	switch {
+	case r.program.policy.GiveUpAfter <= 0, at.Before(r.overAt):
+		return at
+	case r.overAt.IsZero():
+		return now
+	}
+	return r.overAt
+}
+
+// rewind forgets times that a clock which has been put back puts off.
+func (r *runner) rewind() {
+	r.retryAt, r.settleBy, r.overAt, r.askAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	r.memory.mended, r.look = false, true
+	if refused := r.condition.TokenRefused; !refused.IsZero() {
+		r.askAt = nextAsk(refused, r.worker.cfg.Now())
+	}
+}
+
+// longest is how long a delivery can wait for its next try.
+func (p *Program) longest() time.Duration {
+	longest := longestHold
+	for _, d := range p.policy.Schedule {
+		longest = max(longest, d+d/10)
+	}
+	return longest
+}
+
+// hold keeps to what the OA asked for: nothing is sent for that long, by whichever worker.
+func (r *runner) hold(hint time.Duration, now time.Time) {
+	until := now.Add(hint)
+	if hint <= 0 || !until.After(r.memory.holdUntil) {
+		return
+	}
+	r.memory.holdUntil = until
+	// A row for each of many answers that name the same second would be too much.
+	if until.Sub(r.condition.HoldUntil) >= time.Second {
+		r.condition.HoldUntil, r.unstored = until, true
 	}
 }
 
@@ -70,11 +129,38 @@ func downClass(c retry.Class) bool {
 	return false
 }
 
+// ease lets more go at once with every row of answers after the OA was down: 1, 2, 4, until the limits allow no more. What has just come
+// back is not hit by all that has waited.
+func (r *runner) ease(class retry.Class) {
+	m := r.memory
+	switch {
+	case m.slow == 0:
+	case downClass(class):
+		m.slow, m.eased = max(1, m.slow/2), 0
+	default:
+		if m.eased++; m.eased >= m.slow {
+			m.slow, m.eased = 2*m.slow, 0
+		}
+		if m.slow >= r.program.Settings.Limits.Concurrency {
+			m.slow = 0
+		}
+	}
+}
+
+// places is how many requests may be under way at once.
+func (r *runner) places() int {
+	n := max(1, r.program.Settings.Limits.Concurrency)
+	if slow := r.memory.slow; slow > 0 {
+		n = min(n, slow)
+	}
+	return n
+}
+
 // spare gives a try back: the OA is down, and the delivery waits for it at the end of the row. Only the time since its first
 // try ends it.
 func spare(o *outcome, p *Program, now time.Time) {
 	c := &o.change
-	if g := p.policy.GiveUpAfter; c.To == Held || g > 0 && now.Sub(c.FirstTry) > g {
+	if c.To == Held || c.FirstTry.Before(p.over(&p.Condition, now)) {
 		return
 	}
 	c.To, c.Due, c.Tries, c.SkipFollows = Retrying, now, o.work.Tries, ""
@@ -88,6 +174,9 @@ func spare(o *outcome, p *Program, now time.Time) {
 // on nothing but the clock, so that a pause or a restart asks no sooner.
 func nextAsk(refused, now time.Time) time.Time {
 	at := refused
+	if at.After(now) {
+		at = now // the clock was put back
+	}
 	for _, wait := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute} {
 		if at = at.Add(wait); at.After(now) {
 			return at

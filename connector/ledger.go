@@ -30,6 +30,18 @@ type Registry interface {
 	Program(ctx context.Context, conn int64) (*Program, error)
 	// Secret is the value of a tenant's secret.
 	Secret(ctx context.Context, tenant, name string) (string, error)
+	// Token is the token that was last kept for a connection; its zero value, when there is none that can be read.
+	Token(ctx context.Context, conn int64) (KeptToken, error)
+	// KeepToken keeps a connection's token, sealed, in place of the one before. It fails with Conflict as Turn does.
+	KeepToken(ctx context.Context, conn, fence int64, t KeptToken) error
+}
+
+// A KeptToken is a token that outlives the worker which fetched it.
+type KeptToken struct {
+	Value   string    `json:"value"`
+	Fetched time.Time `json:"fetched"`
+	// For tells of which settings and secrets it is, as a hash: one that was fetched with others is of no use.
+	For string `json:"for"`
 }
 
 // A Turn is one exchange with the Ledger.
@@ -40,13 +52,27 @@ type Turn struct {
 	Want    int // how many deliveries to claim at most; they are Sending when Turn returns
 	Now     time.Time
 	Probe   bool // claim for a probe: one that has a due time, whenever that is, least recently tried first
+	// Over, where its Before is not zero, ends as Failed what waits for another try although its time is over: a batch of those whose first try was
+	// before, by the connection's own clock.
+	Over Over
+	// Longest, where it is not zero, says that the clock may have been put back, and how long a delivery can wait for its next try: due
+	// times that are further off, or were written at a time that has not come yet, are brought forward, a batch at a time.
+	Longest time.Duration
+}
+
+// Over says which deliveries are given up without another try.
+type Over struct {
+	Before time.Time
+	Why    string // begins their messages
 }
 
 // Turned is the answer to a Turn.
 type Turned struct {
-	Work []Work    // claimed, in order of due time, then N; never two of one lane
-	Next time.Time // when the next unclaimed delivery is due, zero when there is none; may be past when Want was too small
-	Lost []int64   // the N of changes that were not applied because the delivery was no longer Sending
+	Work []Work     // claimed, in order of due time, then N; never two of one lane
+	Next time.Time  // when the next unclaimed delivery is due, zero when there is none; may be past when Want was too small
+	Lost []int64    // the N of changes that were not applied because the delivery was no longer Sending
+	Over []Delivery // given up, as they are now
+	More bool       // there may be more to be given up, or to be brought forward
 }
 
 // A Condition is what holds all deliveries of a connection at once. The zero Condition holds nothing.
@@ -56,6 +82,21 @@ type Condition struct {
 	DownSince    time.Time // zero: not down
 	TokenRefused time.Time // zero: not refused
 	Message      string    // the last error behind DownSince or TokenRefused
+	HoldUntil    time.Time // the OA asked to be left alone until then
+
+	// For how long people have kept the connection paused or disabled: in all, up to HeldSince, and since when they do so now; zero: they
+	// do not. Only they change it.
+	HeldFor   time.Duration
+	HeldSince time.Time
+}
+
+// Clock is the connection's own time, which stands still while it is paused or disabled. First tries are kept in it.
+func (c *Condition) Clock(now time.Time) time.Time {
+	t := now.Add(-c.HeldFor)
+	if !c.HeldSince.IsZero() {
+		t = t.Add(-max(now.Sub(c.HeldSince), 0))
+	}
+	return t
 }
 
 // Reason is why nothing is sent, empty when something is. A person's word comes first.

@@ -16,6 +16,8 @@ const (
 	// How long a connection that nothing waits for keeps its HTTP client and what its secrets are; a burst after that opens connections
 	// anew.
 	keepSender = time.Minute
+	// The longest that an OA can ask to be left alone.
+	longestHold = time.Hour
 )
 
 // memory is what outlives a connection's runner while the worker lives. One runner at a time uses it.
@@ -23,12 +25,16 @@ type memory struct {
 	sender  Sender
 	opened  *Connection // the settings that sender was opened with
 	secrets *masker     // what they name, see Program.secrets
+	mark    string      // of the settings and secrets, see Program.mark
+	fence   int64       // under which the token was last read
+	read    bool        // the token has been read
 
 	token     tokenCache
 	breaker   *retry.Breaker
 	limiter   *rate.Limiter
 	limit     Rate      // what limiter was made of
 	holdUntil time.Time // the OA asked to wait until then
+	mended    bool      // due times are as this clock explains them
 	slow      int       // after the OA was down: how many may be under way; 0: as many as the limits allow
 	eased     int       // how many have been answered since slow was last raised
 
@@ -38,8 +44,9 @@ type memory struct {
 	lastTry time.Time
 }
 
-// open makes the sender and the limits of a new revision. Limits keep their state where they did not change.
-func (m *memory) open(ctx context.Context, w *Worker, p *Program) {
+// open makes the sender and the limits of a new revision. Limits keep their state where they did not change. It reports whether the
+// connection or its secrets have changed.
+func (m *memory) open(ctx context.Context, w *Worker, p *Program) (changed bool) {
 	c := p.Settings
 	s, err := w.cfg.Open(retry.Config{
 		Connect: time.Duration(c.Timeouts.Connect), Total: time.Duration(c.Timeouts.Total),
@@ -67,10 +74,38 @@ func (m *memory) open(ctx context.Context, w *Worker, p *Program) {
 			m.limiter = rate.NewLimiter(rate.Every(per/time.Duration(n)), max(1, min(n, c.Limits.Concurrency)))
 		}
 	}
-	if m.opened != nil && m.opened != c {
+	mark := p.mark(ctx, w.cfg.Registry)
+	if changed = m.opened != nil && m.opened != c && (mark == "" || mark != m.mark); changed {
 		m.token.clear() // another address or user may be meant now
 	}
-	m.sender, m.opened, m.secrets = s, c, p.secrets(ctx, w.cfg.Registry)
+	m.sender, m.opened, m.secrets, m.mark = s, c, p.secrets(ctx, w.cfg.Registry), mark
+	return changed
+}
+
+// recall reads what an earlier owner of the connection has left: a Retry-After, and the token, which is good while nothing has changed
+// that it was fetched with.
+func (m *memory) recall(ctx context.Context, r *runner) {
+	m.holdUntil = later(m.holdUntil, r.condition.HoldUntil)
+	if r.program.token == nil || m.mark == "" || m.read && m.fence == r.fence {
+		return
+	}
+	kept, err := r.worker.cfg.Registry.Token(ctx, r.conn)
+	if err != nil {
+		r.worker.cfg.Log.WarnContext(ctx, "the kept token cannot be read: another is fetched", "connection", r.program.Key.String(), "error", err)
+		return
+	}
+	m.read, m.fence = true, r.fence
+	if kept.For == m.mark && kept.Value != "" {
+		m.token.recall(kept)
+	}
+}
+
+// held is until when the OA wants to be left alone. It is never further off than it can have asked for, also when the clock was put back.
+func (m *memory) held(now time.Time) time.Time {
+	if latest := now.Add(longestHold); m.holdUntil.After(latest) {
+		m.holdUntil = latest
+	}
+	return m.holdUntil
 }
 
 // close ends the sender's idle connections; what is under way on it goes on.
@@ -85,7 +120,7 @@ func (m *memory) close() {
 func (m *memory) blank(now time.Time) bool {
 	full := m.limiter == nil || m.limiter.TokensAt(now) >= float64(m.limiter.Burst())
 	calm := m.breaker == nil || m.breaker.Calm()
-	return full && calm && m.slow == 0 && !now.Before(m.holdUntil) && m.token.blank()
+	return full && calm && m.slow == 0 && !now.Before(m.held(now)) && m.token.blank()
 }
 
 // sweep lets go of what connections that nothing waits for need no more: of ten thousand connections most are idle.
@@ -115,11 +150,14 @@ func (w *Worker) forget() {
 	}
 }
 
-// tryTime is now, moved on where needed so that it grows with every call: some OAs drop what is not newer.
-func (m *memory) tryTime(now time.Time) time.Time {
+// tryTime is now, moved on where needed so that it grows with every call, also over restarts and with a clock that was put back: some OAs
+// drop what is not newer than told, the last that they were told of this todo.
+func (m *memory) tryTime(now, told time.Time) time.Time {
 	m.tryMu.Lock()
 	defer m.tryMu.Unlock()
-	now = now.Truncate(time.Millisecond)
+	if now = now.Truncate(time.Millisecond); !now.After(told) {
+		now = told.Add(time.Millisecond)
+	}
 	if !now.After(m.lastTry) {
 		now = m.lastTry.Add(time.Millisecond)
 	}

@@ -2,8 +2,11 @@ package connector
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"todosync/mapping"
@@ -36,6 +39,7 @@ type sceneProgram struct {
 	answer   *mapping.Result
 	mode     ReceiverMode
 	accounts bool // the receiver's account is used
+	told     bool // the time of the try is used
 }
 
 // A requestProgram is a request made of templates.
@@ -83,6 +87,26 @@ func (p *Program) secrets(ctx context.Context, from Registry) *masker {
 		_, _ = p.token.request.render(s) // what it makes of them is a secret too: a hash, a composed credential
 	}
 	return m
+}
+
+// mark tells this revision with today's secrets from all others, as a hash that gives none of them away only while it is kept as they are.
+// Empty: a secret could not be read.
+func (p *Program) mark(ctx context.Context, from Registry) string {
+	h := sha256.New()
+	write := func(s string) { _, _ = fmt.Fprintf(h, "%d:%s", len(s), s) } // never fails
+	write(strconv.FormatInt(p.Revision, 10))
+	for _, v := range p.env {
+		write(v)
+	}
+	for _, name := range p.named {
+		v, err := from.Secret(ctx, p.Key.Tenant, name)
+		if err != nil {
+			return ""
+		}
+		write(name)
+		write(v)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // nothing is an event without members.

@@ -38,6 +38,7 @@ type runner struct {
 	condition Condition // as we last stored or read it
 	unstored  bool      // condition is newer than what is stored
 
+	overAt time.Time // while nothing is sent: when to look for deliveries whose time is over
 	askAt  time.Time // while the token is refused: when it is asked for again
 	asking bool
 	asked  chan *tokenError
@@ -72,6 +73,9 @@ func (r *runner) run(ctx, sends context.Context) {
 		}
 		now := r.worker.cfg.Now()
 		stopping := ctx.Err() != nil || r.giving.Load()
+		if r.rewound.Swap(false) {
+			r.rewind()
+		}
 		if r.dropped.Load() {
 			r.inFlight -= len(r.settling)
 			r.settling, r.retryAt, r.unstored, stopping = nil, time.Time{}, false, true
@@ -150,17 +154,21 @@ func (r *runner) refresh(ctx context.Context, now time.Time) bool {
 	if p == r.program {
 		return true
 	}
-	first, changed := r.program == nil, r.memory.opened != nil && r.memory.opened != p.Settings
+	m, first, changed := r.memory, r.program == nil, false
 	r.program = p
 	if !r.unstored {
 		r.condition = p.Condition
 	} else {
-		r.condition.Paused, r.condition.Disabled = p.Condition.Paused, p.Condition.Disabled
+		c := &p.Condition
+		r.condition.Paused, r.condition.Disabled, r.condition.HeldFor, r.condition.HeldSince = c.Paused, c.Disabled, c.HeldFor, c.HeldSince
 	}
-	if r.memory.opened != p.Settings || r.memory.sender == nil {
-		r.memory.open(ctx, r.worker, p)
+	if m.opened != p.Settings || m.sender == nil {
+		changed = m.open(ctx, r.worker, p)
 	}
-	if first || r.memory.breaker == nil {
+	if first {
+		m.recall(ctx, r)
+	}
+	if first || m.breaker == nil {
 		r.restoreBreaker()
 	}
 	if refused := r.condition.TokenRefused; !refused.IsZero() {
@@ -182,7 +190,7 @@ func (r *runner) room(now time.Time) (want int, probe bool) {
 	}
 	b := r.memory.breaker
 	switch reason := r.condition.Reason(); {
-	case now.Before(r.memory.holdUntil):
+	case now.Before(r.memory.held(now)):
 		return 0, false
 	case reason == ReasonDown || reason == "" && b.Down():
 		if r.inFlight > 0 || now.Before(b.ProbeDue(now)) {
@@ -192,7 +200,7 @@ func (r *runner) room(now time.Time) (want int, probe bool) {
 	case reason != "":
 		return 0, false
 	}
-	want = max(1, r.program.Settings.Limits.Concurrency) - r.inFlight
+	want = r.places() - r.inFlight
 	if r.memory.limiter != nil {
 		want = min(want, int(r.memory.limiter.TokensAt(now)))
 	}
@@ -218,11 +226,21 @@ func (r *runner) turn(ctx context.Context, now time.Time, stopping bool) claim {
 	if !r.look && (r.next.IsZero() || now.Before(r.next)) && !probe {
 		want = 0
 	}
-	if len(r.settling) == 0 && want == 0 {
+	var over Over
+	if !stopping {
+		over = r.over(now)
+	}
+	mend := !r.memory.mended && !stopping
+	if len(r.settling) == 0 && want == 0 && over.Before.IsZero() && !mend {
 		return claim{}
 	}
 	may := r.worker.share.pass() // from before the claim: what comes of it leaves only while the lease has lasted since
-	t := Turn{Conn: r.conn, Fence: r.fence, Want: want, Now: now, Probe: probe, Changes: make([]Change, len(r.settling))}
+	t := Turn{
+		Conn: r.conn, Fence: r.fence, Want: want, Now: now, Probe: probe, Changes: make([]Change, len(r.settling)), Over: over,
+	}
+	if mend {
+		t.Longest = r.program.longest()
+	}
 	for i := range r.settling {
 		t.Changes[i] = r.settling[i].change
 	}
@@ -241,10 +259,15 @@ func (r *runner) turn(ctx context.Context, now time.Time, stopping bool) claim {
 		r.worker.cfg.Log.WarnContext(ctx, "outcomes came too late", "connection", r.program.Key.String(), "deliveries", len(got.Lost))
 	}
 	r.observe(ctx)
+	r.observeOver(ctx, got.Over)
+	r.memory.mended = r.memory.mended || mend && !got.More
+	if !over.Before.IsZero() && !got.More {
+		r.overAt = now.Add(overEvery)
+	}
 	r.inFlight -= len(r.settling)
 	r.settling = r.settling[:0]
 	r.next = got.Next
-	r.look = !got.Next.IsZero() && !got.Next.After(now)
+	r.look = !got.Next.IsZero() && !got.Next.After(now) || got.More
 	if r.memory.limiter != nil {
 		r.memory.limiter.ReserveN(now, len(got.Work))
 	}
@@ -259,22 +282,6 @@ func (r *runner) commit(ctx context.Context, t Turn) (Turned, error) {
 		defer cancel()
 	}
 	return r.worker.cfg.Ledger.Turn(ctx, t)
-}
-
-// observe tells of stored outcomes: one wide log line an attempt.
-func (r *runner) observe(ctx context.Context) {
-	for i := range r.settling {
-		o := &r.settling[i]
-		if o.sent != "" {
-			r.worker.cfg.Log.DebugContext(ctx, "delivery.attempted",
-				"tenant", o.work.Key.Tenant, "connection", o.work.Key.Name, "delivery", o.work.ID, "todo", o.work.Todo,
-				"scene", o.work.Scene, "sent", o.sent, "state", o.change.To, "class", o.change.Class, "code", o.change.Code,
-				"tries", o.change.Tries, "duration_ms", o.duration.Milliseconds(), "event", o.work.EventID)
-		}
-		if f := r.worker.cfg.Observe; f != nil {
-			f(ctx, Observed{Work: &o.work, Change: &o.change, Sent: o.sent, Duration: o.duration})
-		}
-	}
 }
 
 // A claim is what a turn has claimed, and the check that it is sent under.
@@ -297,7 +304,9 @@ func (r *runner) send(ctx context.Context, c claim) {
 
 func (r *runner) attempter(may func() error) *attempter {
 	m := r.memory
-	return &attempter{worker: r.worker, memory: m, program: r.program, sender: m.sender, secrets: m.secrets, may: may}
+	return &attempter{
+		worker: r.worker, memory: m, program: r.program, sender: m.sender, secrets: m.secrets, mark: m.mark, fence: r.fence, may: may,
+	}
 }
 
 // await waits until there is something to do.
@@ -360,13 +369,13 @@ func (r *runner) wakeAt(now time.Time, stopping bool) time.Time {
 	if s := r.worker.share; s != nil && !s.sure() {
 		return time.Time{} // a lease that is renewed wakes us
 	}
-	free := r.program != nil && r.inFlight < max(1, r.program.Settings.Limits.Concurrency)
+	free := r.program != nil && r.inFlight < r.places()
 	waiting := r.look || !r.next.IsZero()
 	switch reason := r.condition.Reason(); {
 	case reason == ReasonTokenRefused && !r.asking:
-		return r.askAt
+		return r.overOr(r.askAt, now)
 	case reason == ReasonDown && waiting && r.inFlight == 0:
-		return later(r.memory.breaker.ProbeDue(now), r.memory.holdUntil)
+		return r.overOr(later(r.memory.breaker.ProbeDue(now), r.memory.held(now)), now)
 	case reason != "" || !waiting || !free:
 		return time.Time{}
 	}
@@ -374,7 +383,7 @@ func (r *runner) wakeAt(now time.Time, stopping bool) time.Time {
 	if r.look {
 		at = now
 	}
-	at = later(at, r.memory.holdUntil)
+	at = later(at, r.memory.held(now))
 	if r.memory.limiter != nil && r.memory.limiter.TokensAt(now) < 1 {
 		per := time.Duration(float64(time.Second) * (1 - r.memory.limiter.TokensAt(now)) / float64(r.memory.limiter.Limit()))
 		at = later(at, now.Add(per+time.Millisecond))

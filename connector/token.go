@@ -146,7 +146,7 @@ type tokenFlight struct {
 // A refusal is remembered: an account that is asked for once a delivery is soon a locked one.
 func (c *tokenCache) get(ctx context.Context, now time.Time, ttl time.Duration, fetch func() (string, *tokenError)) (string, *tokenError) {
 	c.mu.Lock()
-	if c.value != "" && (ttl <= 0 || now.Sub(c.fetched) < ttl) {
+	if age := now.Sub(c.fetched); c.value != "" && (ttl <= 0 || age < ttl && age > -ttl) { // the clock may have been put back
 		defer c.mu.Unlock()
 		return c.value, nil
 	}
@@ -200,6 +200,15 @@ func (c *tokenCache) doubt(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.doubted = now.Add(time.Minute)
+}
+
+// recall takes a token that was fetched earlier, unless a newer one is there.
+func (c *tokenCache) recall(t KeptToken) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.value == "" || c.fetched.Before(t.Fetched) {
+		c.value, c.fetched = t.Value, t.Fetched
+	}
 }
 
 // blank reports whether nothing is known.

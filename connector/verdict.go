@@ -92,6 +92,7 @@ type exchange struct {
 	frozen  map[string]string
 	verdict verdict
 	now     time.Time
+	told    time.Time // the time that the request named as its own; zero: it named none
 }
 
 // next is the whole decision that follows an attempt. It is pure.
@@ -131,7 +132,7 @@ func (x *exchange) next() Change {
 		return c
 	}
 	if x.program.policy.Retries(c.Class, c.Code, c.Message) {
-		wait, ok := x.program.policy.Next(c.Tries, x.now.Sub(c.FirstTry), v.hint, retry.Jitter(w.ID, c.Tries))
+		wait, ok := x.program.policy.Next(c.Tries, x.program.Condition.Clock(x.now).Sub(c.FirstTry), v.hint, retry.Jitter(w.ID, c.Tries))
 		if ok {
 			c.To, c.Due = Retrying, x.now.Add(wait)
 			return c
@@ -184,8 +185,8 @@ func (x *exchange) change() Change {
 		SentTwice:  w.SentTwice || w.Unanswered && v.left,
 		Unanswered: w.Unanswered || v.unanswered,
 	}
-	if c.FirstTry.IsZero() {
-		c.FirstTry = x.now
+	if c.FirstTry.IsZero() && x.tried() {
+		c.FirstTry = x.program.Condition.Clock(x.now)
 	}
 	if v.remoteID != "" {
 		c.RemoteID = v.remoteID
@@ -197,10 +198,25 @@ func (x *exchange) change() Change {
 	return c
 }
 
+// tried reports whether this was a try: its request left, or would have if the OA had been there.
+func (x *exchange) tried() bool {
+	v := &x.verdict
+	switch {
+	case v.left:
+		return true
+	case v.released:
+		return false
+	}
+	return v.class != retry.TokenRefused && v.class != retry.Unbound
+}
+
 // lane is what is known of the OA's side after the attempt.
 func (x *exchange) lane() Lane {
 	w, v, lane := x.work, &x.verdict, x.work.LaneNow
 	lane.Left = lane.Left || v.left
+	if x.told.After(lane.Told) {
+		lane.Told = x.told
+	}
 	took := v.class == retry.OK
 	switch x.sent {
 	case SceneCreate:
@@ -244,8 +260,8 @@ func settled(p *Program, w *Work, now time.Time) (Scene, *Change) {
 			Account: w.Account, RemoteID: w.RemoteID, Revision: p.Revision, SentTwice: w.SentTwice, Unanswered: w.Unanswered,
 		}
 	}
-	if g := p.policy.GiveUpAfter; g > 0 && !w.FirstTry.IsZero() && w.Tries > 0 && now.Sub(w.FirstTry) > g {
-		c := fail(*end(Failed, w.lastClass(), w.Message), w)
+	if before := p.over(&p.Condition, now); !w.FirstTry.IsZero() && w.FirstTry.Before(before) {
+		c := fail(*end(Failed, w.LastClass(), p.overWhy()+w.Message), w)
 		return "", &c
 	}
 	scene := w.Scene
@@ -268,8 +284,21 @@ func settled(p *Program, w *Work, now time.Time) (Scene, *Change) {
 	return scene, nil
 }
 
-// lastClass is the class of the last attempt, for one that is given up without another.
-func (d *Delivery) lastClass() retry.Class {
+// over is the first try, by the connection's own clock, before which a delivery's time is over; zero: it never is.
+func (p *Program) over(c *Condition, now time.Time) time.Time {
+	if p.policy.GiveUpAfter <= 0 {
+		return time.Time{}
+	}
+	return c.Clock(now).Add(-p.policy.GiveUpAfter)
+}
+
+// overWhy begins the message of what is given up.
+func (p *Program) overWhy() string {
+	return "given up " + p.Settings.Retry.GiveUpAfter.String() + " after the first try; before that: "
+}
+
+// LastClass is the class of the last attempt, for one that is given up without another.
+func (d *Delivery) LastClass() retry.Class {
 	if d.Class != "" {
 		return d.Class
 	}

@@ -308,9 +308,11 @@ func (k *binder) release(user string) (int, error) {
 	lanes := map[lane]bool{}
 	low, high := span(k.slot.conn)
 	count := 0
-	const query = `UPDATE deliveries SET state = 'pending', class = '', message = '', updated_ms = ?
+	// The time that it was held does not count towards giving it up.
+	const query = `UPDATE deliveries SET state = 'pending', class = '', message = '', updated_ms = ?,
+		first_try_ms = first_try_ms + CASE WHEN updated_ms < ? THEN ? - updated_ms ELSE 0 END
 		WHERE receiver = ? AND state = 'held' AND class = 'unbound' AND n >= ? AND n < ? RETURNING kind, todo, lane, n`
-	err := k.tx.change(query, []any{k.now, user, low, high}, func(r row) error {
+	err := k.tx.change(query, []any{k.now, k.now, k.now, user, low, high}, func(r row) error {
 		count++
 		k.db.hot.forget(r.num(3))
 		k.changed = append(k.changed, r.num(3))

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"todosync/connector"
 )
@@ -30,4 +32,31 @@ func (d *DB) Conditions() []ConnectionCondition {
 		return strings.Compare(a.Key.Name, b.Key.Name)
 	})
 	return out
+}
+
+// SetCondition implements connector.Ledger. Whether a connection is paused or disabled, and for how long it was, is not taken from c:
+// people decide that, by Pause, Resume and Save, and what a worker knows of it may be old.
+func (d *DB) SetCondition(ctx context.Context, conn, _ int64, c connector.Condition) error {
+	return d.writer.write(ctx, "store condition", func(t *tx) error {
+		t.done(func() {
+			d.registry.change(conn, func(s *slotState) {
+				s.condition.DownSince, s.condition.TokenRefused = milli(c.DownSince), milli(c.TokenRefused)
+				s.condition.Message, s.condition.HoldUntil = c.Message, milli(c.HoldUntil)
+			})
+		})
+		return t.run(`UPDATE connections SET down_since_ms = ?, token_refused_ms = ?, condition_message = ?, hold_until_ms = ? WHERE n = ?`,
+			millisOrNull(c.DownSince), millisOrNull(c.TokenRefused), c.Message, millisOrNull(c.HoldUntil), conn)
+	})
+}
+
+// heldByPeople keeps the connection's own clock, which stands still while it is paused or disabled, after one of the two was written.
+func (t *tx) heldByPeople(conn, now int64, f func(held time.Duration, since time.Time)) error {
+	const query = `UPDATE connections SET held_ms = CASE WHEN NOT paused AND enabled AND held_since_ms < ? THEN held_ms + ? - held_since_ms
+			ELSE held_ms END,
+		held_since_ms = CASE WHEN paused OR NOT enabled THEN COALESCE(held_since_ms, ?) ELSE NULL END
+		WHERE n = ? RETURNING held_ms, held_since_ms`
+	return t.change(query, []any{now, now, now, conn}, func(r row) error {
+		f(time.Duration(r.num(0))*time.Millisecond, r.time(1))
+		return nil
+	})
 }

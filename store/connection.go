@@ -129,7 +129,16 @@ func (d *DB) pause(ctx context.Context, op string, key connector.ConnectionKey, 
 		if err := t.run(`UPDATE connections SET paused = ? WHERE n = ?`, paused, s.conn); err != nil {
 			return err
 		}
-		t.done(func() { d.registry.change(s.conn, func(s *slotState) { s.condition.Paused = paused }) })
+		err := t.heldByPeople(s.conn, millis(d.cfg.Now()), func(held time.Duration, since time.Time) {
+			t.done(func() {
+				d.registry.change(s.conn, func(s *slotState) {
+					s.condition.Paused, s.condition.HeldFor, s.condition.HeldSince = paused, held, since
+				})
+			})
+		})
+		if err != nil {
+			return err
+		}
 		what := "connection resumed"
 		if paused {
 			what = "connection paused"
@@ -214,6 +223,9 @@ func (d *DB) deleteStep(t *tx, op string, s *slot, del Deletion) (more bool, err
 	}
 	d.rebinding(t, s.conn, "")
 	if err := t.run(`DELETE FROM bindings WHERE conn = ?`, s.conn); err != nil {
+		return false, err
+	}
+	if err := t.run(`DELETE FROM tokens WHERE conn = ?`, s.conn); err != nil {
 		return false, err
 	}
 	t.done(func() { d.registry.put(nil, []int64{s.conn}) })

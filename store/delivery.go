@@ -115,13 +115,16 @@ func (t *tx) insertDelivery(d *connector.Delivery) error {
 }
 
 // laneColumns are what laneOf reads; the table is l.
-const laneColumns = `l.receiver, l.ended, l.external, l.account, l.presence, l.has, l.was_sent, l.remote_id, l.frozen`
+const laneColumns = `l.receiver, l.ended, l.external, l.account, l.presence, l.has, l.was_sent, l.remote_id, l.frozen, l.told_ms`
 
 // laneOf reads a row that begins with laneColumns.
 func laneOf(r row) (connector.Lane, error) {
 	l := connector.Lane{
 		Receiver: r.text(0), Ended: connector.Scene(r.text(1)), External: int(r.num(2)), Account: r.text(3),
 		Presence: connector.Presence(r.text(4)), Has: int(r.num(5)), Left: r.flag(6), RemoteID: r.text(7),
+	}
+	if ms := r.num(9); ms > 0 {
+		l.Told = instant(ms)
 	}
 	if frozen := r.text(8); frozen != "" {
 		if err := json.Unmarshal([]byte(frozen), &l.Frozen); err != nil {
@@ -148,9 +151,13 @@ func (t *tx) learnLane(key connector.TodoKey, l *connector.Lane) error {
 		}
 		frozen = string(b)
 	}
-	const query = `UPDATE lanes SET account = ?, presence = ?, has = ?, was_sent = ?, remote_id = ?, frozen = ?
+	const query = `UPDATE lanes SET account = ?, presence = ?, has = ?, was_sent = ?, remote_id = ?, frozen = ?, told_ms = ?
 		WHERE conn = ? AND kind = ? AND todo = ? AND receiver = ?`
-	return t.run(query, l.Account, string(l.Presence), l.Has, l.Left, l.RemoteID, frozen,
+	told := int64(0)
+	if !l.Told.IsZero() {
+		told = millis(l.Told)
+	}
+	return t.run(query, l.Account, string(l.Presence), l.Has, l.Left, l.RemoteID, frozen, told,
 		key.Conn, string(key.Kind), key.ID, l.Receiver)
 }
 

@@ -67,6 +67,9 @@ func (d *DB) recoverSome(t *tx) (int, error) {
 		}
 		if l.known {
 			l.lane.Left = true
+			if now := d.cfg.Now(); !l.lane.Told.IsZero() && l.lane.Told.Before(now) {
+				l.lane.Told = now // what the lost request named as its time was not stored
+			}
 			// An edit may have been sent as a create too; what the OA has is unknown then just the same.
 			if s := l.delivery.Scene; l.lane.Presence == connector.Absent && (s == connector.SceneCreate || s == connector.SceneEdit) {
 				l.lane.Presence, l.lane.Has, l.lane.Account = connector.Maybe, l.delivery.External, l.delivery.Account
@@ -104,7 +107,11 @@ func (d *DB) recoverOne(t *tx, l *connector.Delivery, hold bool) error {
 	}
 	const query = `UPDATE deliveries SET state = ?, class = ?, message = ?, due_ms = ?, attempts = attempts + 1,
 		first_try_ms = COALESCE(first_try_ms, ?), sent_twice = TRUE, unanswered = TRUE, updated_ms = ? WHERE n = ?`
-	return t.run(query, string(state), string(class), message, due, millis(l.Updated), millis(now), l.N)
+	first := l.Updated
+	if s := d.registry.current.Load().byNumber[l.Conn]; s != nil {
+		first = s.state.Load().condition.Clock(first)
+	}
+	return t.run(query, string(state), string(class), message, due, millis(first), millis(now), l.N)
 }
 
 // holdsUnanswered reports whether the connection wants a person to look after an attempt without an answer.

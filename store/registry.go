@@ -55,7 +55,8 @@ func newRegistry(o connector.CompileOptions, log *slog.Logger) *registry {
 }
 
 // connectionState is what the registry takes from a row of connections.
-const connectionState = `n, tenant, name, enabled, paused, down_since_ms, token_refused_ms, condition_message, revision`
+const connectionState = `n, tenant, name, enabled, paused, down_since_ms, token_refused_ms, condition_message, revision, hold_until_ms,
+	held_ms, held_since_ms`
 
 // slotOf makes a slot of a row that begins with connectionState.
 func slotOf(r row) *slot {
@@ -64,6 +65,7 @@ func slotOf(r row) *slot {
 		revision: r.num(8),
 		condition: connector.Condition{
 			Disabled: !r.flag(3), Paused: r.flag(4), DownSince: r.time(5), TokenRefused: r.time(6), Message: r.text(7),
+			HoldUntil: r.time(9), HeldFor: time.Duration(r.num(10)) * time.Millisecond, HeldSince: r.time(11),
 		},
 	})
 	return s
@@ -285,21 +287,6 @@ func (d *DB) Waiting(ctx context.Context) ([]int64, error) {
 	var out []int64
 	err := d.read.SelectContext(ctx, &out, query)
 	return out, failed("read what waits", err)
-}
-
-// SetCondition implements connector.Ledger. Whether a connection is paused or disabled is not taken from c: people decide that, by
-// Pause, Resume and Save, and what a worker knows of it may be old.
-func (d *DB) SetCondition(ctx context.Context, conn, _ int64, c connector.Condition) error {
-	return d.writer.write(ctx, "store condition", func(t *tx) error {
-		t.done(func() {
-			d.registry.change(conn, func(s *slotState) {
-				s.condition.DownSince, s.condition.TokenRefused = milli(c.DownSince), milli(c.TokenRefused)
-				s.condition.Message = c.Message
-			})
-		})
-		return t.run(`UPDATE connections SET down_since_ms = ?, token_refused_ms = ?, condition_message = ? WHERE n = ?`,
-			millisOrNull(c.DownSince), millisOrNull(c.TokenRefused), c.Message, conn)
-	})
 }
 
 // milli is t as it would be read back.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"todosync/connector"
 )
@@ -280,6 +281,9 @@ func (s *saving) store(i *SaveItem, before *saved, revision int64) error {
 		}
 	} else if err := s.tx.run(`UPDATE connections SET enabled = ?, revision = ?, saved_how = ? WHERE n = ?`,
 		c.Enabled, revision, string(how), conn); err != nil {
+		return err
+	}
+	if err := s.tx.heldByPeople(conn, s.now, func(time.Duration, time.Time) {}); err != nil {
 		return err
 	}
 	if err := s.tx.run(`INSERT INTO revisions (conn, revision, source, settings, who, how, saved_ms) VALUES (?, ?, ?, ?, ?, ?, ?)`,

@@ -64,6 +64,12 @@ func (m *turning) run() error {
 			return fmt.Errorf("settle delivery %d: %w", m.turn.Changes[i].N, err)
 		}
 	}
+	if err := m.mend(); err != nil {
+		return fmt.Errorf("bring due times forward: %w", err)
+	}
+	if err := m.giveUp(); err != nil {
+		return fmt.Errorf("give deliveries up: %w", err)
+	}
 	if err := m.tally.store(m.tx, m.turn.Conn, m.now); err != nil {
 		return err
 	}

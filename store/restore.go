@@ -113,12 +113,12 @@ func (a *acceptance) doubt(p *connector.Planned) {
 func (a *acceptance) writeDoubts() error {
 	for _, d := range a.doubts {
 		key := connector.TodoKey{Conn: d.Conn, Kind: d.Kind, ID: d.Todo}
-		lane := *a.known.Todos[key].Lanes[d.Lane]
+		lane := a.known.Todos[key].Lanes[d.Lane] // as it is kept in memory, too
 		lane.Left = true
 		if lane.Presence == connector.Absent && (d.Scene == connector.SceneCreate || d.Scene == connector.SceneEdit) {
 			lane.Presence, lane.Has = connector.Maybe, d.External
 		}
-		if err := a.tx.learnLane(key, &lane); err != nil {
+		if err := a.tx.learnLane(key, lane); err != nil {
 			return err
 		}
 	}

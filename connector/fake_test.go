@@ -105,6 +105,8 @@ func (f *fakeStore) Turn(_ context.Context, t Turn) (Turned, error) {
 	for _, c := range t.Changes {
 		f.settle(c, t.Now, &out)
 	}
+	f.giveUp(t.Over, &out)
+	f.mend(&t)
 	var due []*Delivery
 	for _, d := range f.deliveries {
 		if !d.Due.IsZero() && (t.Probe || !d.Due.After(t.Now)) {
@@ -137,6 +139,29 @@ func (f *fakeStore) Turn(_ context.Context, t Turn) (Turned, error) {
 	return out, nil
 }
 
+// giveUp and mend do what Turn's members of their names say, all at once.
+func (f *fakeStore) giveUp(o Over, out *Turned) {
+	for _, d := range f.deliveries {
+		if o.Before.IsZero() || !d.Waits() || d.State == Sending || d.State == Held || d.FirstTry.IsZero() || !d.FirstTry.Before(o.Before) {
+			continue
+		}
+		d.State, d.Class, d.Message, d.Due = Failed, d.LastClass(), o.Why+d.Message, time.Time{}
+		out.Over = append(out.Over, *d)
+	}
+}
+
+func (f *fakeStore) mend(t *Turn) {
+	for _, d := range f.deliveries {
+		switch {
+		case t.Longest <= 0 || !d.Due.After(t.Now):
+		case d.State == Pending:
+			d.Due = t.Now
+		case d.Updated.After(t.Now), d.Due.After(t.Now.Add(t.Longest)):
+			d.Due = t.Now.Add(min(max(d.Due.Sub(d.Updated), 0), t.Longest))
+		}
+	}
+}
+
 func (f *fakeStore) settle(c Change, now time.Time, out *Turned) {
 	d := f.deliveries[c.N-1]
 	if d.State != Sending {
@@ -145,7 +170,7 @@ func (f *fakeStore) settle(c Change, now time.Time, out *Turned) {
 	}
 	d.State, d.Class, d.Code, d.Message, d.Due, d.Tries = c.To, c.Class, c.Code, c.Message, c.Due, c.Tries
 	d.FirstTry, d.SentTwice, d.Unanswered, d.RemoteID, d.Account = c.FirstTry, c.SentTwice, c.Unanswered, c.RemoteID, c.Account
-	d.Attempts += len(c.Attempts)
+	d.Attempts, d.Updated = d.Attempts+len(c.Attempts), now
 	f.attempts[d.ID] = append(f.attempts[d.ID], c.Attempts...)
 	if c.Lane != nil {
 		f.lanes[d.Todo] = c.Lane

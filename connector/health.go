@@ -51,7 +51,7 @@ func (r *runner) take(o outcome) {
 	case retry.CameUp:
 		r.condition.DownSince, r.condition.Message, r.unstored = time.Time{}, "", true
 		r.look = true
-		r.memory.slow, r.memory.eased = 1, 0
+		r.memory.slow, r.memory.eased = 2, 0 // the probe was the first
 	case retry.Stayed:
 		r.ease(o.verdict.class)
 		// A probe that fails, or what was in flight when the OA went down, uses up no try.

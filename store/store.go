@@ -105,13 +105,22 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 }
 
 func (d *DB) open(ctx context.Context) error {
-	var err error
+	residue, err := checkLog(d.cfg.Path)
+	if err != nil {
+		return err
+	}
 	if d.main, err = sqlx.Open("sqlite3", address(d.cfg.Path, writerPragmas)); err != nil {
 		return failed("open store", err)
 	}
 	d.main.SetMaxOpenConns(1)
 	if err := d.main.PingContext(ctx); err != nil {
 		return failed("open store "+d.cfg.Path, err)
+	}
+	if residue {
+		// What a power cut left of an unfinished transaction goes, so that the next look at the log does not take two of them for damage.
+		if _, err := d.main.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
+			return failed("open store", err)
+		}
 	}
 	if err := migrate(ctx, d.main.DB); err != nil {
 		return err

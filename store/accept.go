@@ -18,7 +18,7 @@ const heaviest = 2000
 // Position implements connector.Acceptor.
 func (d *DB) Position(ctx context.Context, stream string) (uint64, error) {
 	var seq uint64
-	err := d.writer.write(ctx, "read position", func(t *tx) (err error) {
+	err := d.writer.within(ctx, "read position", func() reach { return reach{} }, func(t *tx) (err error) {
 		seq, err = t.position(stream)
 		return err
 	})
@@ -76,13 +76,15 @@ func (d *DB) parts(b connector.Batch) func(yield func(connector.Batch) bool) {
 // which is then rejected with the store's reason.
 func (d *DB) acceptPart(ctx context.Context, b connector.Batch, sum *connector.Accepted) error {
 	var got connector.Accepted
-	err := d.writer.write(ctx, "accept events", func(t *tx) error {
+	err := d.writer.within(ctx, "accept events", func() reach { return d.accepting(&b) }, func(t *tx) error {
 		a := acceptance{db: d, tx: t, batch: b}
 		if err := a.accept(); err != nil {
 			return err
 		}
 		got = a.result
 		t.done(func() { d.feed.publish(a.changed) })
+		// If it did take place, nobody will say so: the next call finds the position moved on.
+		t.doubted(func() { d.wake(a.result.Wake...) })
 		return nil
 	})
 	why, bad := refused(err)
@@ -115,6 +117,27 @@ func (d *DB) acceptPart(ctx context.Context, b connector.Batch, sum *connector.A
 		return d.acceptPart(ctx, b, sum)
 	}
 	return err
+}
+
+// accepting is what accepting a batch reaches: the connections of the tenants in it.
+func (d *DB) accepting(b *connector.Batch) reach {
+	if !d.postgres() {
+		return reach{}
+	}
+	r := reach{accepting: true}
+	tenants := map[string]bool{}
+	now := d.registry.current.Load()
+	for i := range b.Items {
+		e := b.Items[i].Event
+		if e == nil || tenants[e.Tenant] {
+			continue
+		}
+		tenants[e.Tenant] = true
+		for _, s := range now.byTenant[e.Tenant] {
+			r.conns = append(r.conns, s.conn)
+		}
+	}
+	return r
 }
 
 // An acceptance is one part of a batch on its way into the store.

@@ -34,6 +34,9 @@ func (a *acceptance) write() error {
 // keepHot remembers what was planned, for the turns that follow in a moment.
 func (a *acceptance) keepHot() {
 	h := a.db.hot
+	if a.db.postgres() {
+		return // another process may be the one that sends them, and change what is kept here
+	}
 	for _, w := range a.waiting {
 		if lane := a.known.Todos[connector.TodoKey{Conn: w.delivery.Conn, Kind: w.delivery.Kind, ID: w.delivery.Todo}].Lanes[w.delivery.Lane]; len(lane.Waiting) > 1 {
 			h.joined(a.tx, w.delivery.N)

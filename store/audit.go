@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 )
 
@@ -31,7 +29,7 @@ func (t *tx) audit(now int64, who, what, tenant, target, detail string) error {
 
 // Note adds an entry to the audit for what happens outside of the store: a log-in, a test message.
 func (d *DB) Note(ctx context.Context, e AuditEntry) error {
-	return d.writer.write(ctx, "note in audit", func(t *tx) error {
+	return d.writer.within(ctx, "note in audit", func() reach { return reach{} }, func(t *tx) error {
 		return t.audit(millis(d.cfg.Now()), e.Who, e.What, e.Tenant, e.Target, e.Detail)
 	})
 }
@@ -56,7 +54,7 @@ func (d *DB) Audit(ctx context.Context, tenants []string, p connector.PageOf) (c
 	w.add(`n < ?`, before)
 	w.in(`tenant`, tenants)
 	var rows []stored
-	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err = d.reading(ctx, op, func(q *reader) error {
 		return q.Select(&rows, `SELECT n, at_ms, who, what, tenant, target, detail FROM audit `+w.text()+` ORDER BY n DESC LIMIT ?`,
 			w.with(limit+1)...)
 	})

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 )
 
@@ -88,7 +86,7 @@ func (d *DB) Bindings(ctx context.Context, f BindingFilter, p connector.PageOf) 
 		UpdatedMs   int64  `db:"updated_ms"`
 	}
 	var rows []stored
-	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err = d.reading(ctx, op, func(q *reader) error {
 		return q.Select(&rows, `SELECT b.conn, c.name, b.crm_user, b.crm_user_name, b.account, b.account_name, b.made_by, b.automatic,
 			b.updated_ms FROM bindings b JOIN connections c ON c.n = b.conn `+w.text()+` ORDER BY b.conn, b.crm_user LIMIT ?`,
 			w.with(limit+1)...)
@@ -183,7 +181,9 @@ func (d *DB) RemoveBinding(ctx context.Context, key connector.ConnectionKey, use
 		if out.Before.User == "" {
 			return notFound(op, fmt.Sprintf("a binding of user %s in connection %s", user, key))
 		}
-		d.rebinding(k.tx, s.conn, user)
+		if err := d.rebinding(k.tx, s, user); err != nil {
+			return err
+		}
 		if err := k.tx.run(`DELETE FROM bindings WHERE conn = ? AND crm_user = ?`, s.conn, user); err != nil {
 			return err
 		}
@@ -290,7 +290,9 @@ func (k *binder) set(b connector.Binding) (BindingChange, error) {
 		VALUES (?, ?, ?, ?, ?, ?, ?, FALSE, ?) ON CONFLICT (conn, crm_user) DO UPDATE SET crm_user_name = excluded.crm_user_name,
 		account = excluded.account, account_key = excluded.account_key, account_name = excluded.account_name,
 		made_by = excluded.made_by, automatic = excluded.automatic, updated_ms = excluded.updated_ms`
-	k.db.rebinding(k.tx, k.slot.conn, b.User)
+	if err = k.db.rebinding(k.tx, k.slot, b.User); err != nil {
+		return out, err
+	}
 	err = k.tx.run(query, k.slot.conn, b.User, b.UserName, b.Account, accountKey(b.Account, k.ignoreCase), b.AccountName, k.who, k.now)
 	if err != nil {
 		return out, err

@@ -36,8 +36,17 @@ func (d *DB) Conditions() []ConnectionCondition {
 
 // SetCondition implements connector.Ledger. Whether a connection is paused or disabled, and for how long it was, is not taken from c:
 // people decide that, by Pause, Resume and Save, and what a worker knows of it may be old.
-func (d *DB) SetCondition(ctx context.Context, conn, _ int64, c connector.Condition) error {
-	return d.writer.write(ctx, "store condition", func(t *tx) error {
+func (d *DB) SetCondition(ctx context.Context, conn, fence int64, c connector.Condition) error {
+	const op = "store condition"
+	return d.writer.write(ctx, op, func(t *tx) error {
+		if err := d.fenced(t, op, conn, fence); err != nil {
+			return err
+		}
+		if s := d.registry.current.Load().byNumber[conn]; s != nil {
+			if err := d.changed(t, s.key.Tenant, changedConnections); err != nil {
+				return err
+			}
+		}
 		t.done(func() {
 			d.registry.change(conn, func(s *slotState) {
 				s.condition.DownSince, s.condition.TokenRefused = milli(c.DownSince), milli(c.TokenRefused)

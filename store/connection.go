@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 )
 
@@ -79,7 +77,7 @@ func (d *DB) connectionInfos(ctx context.Context, op string, w where) ([]Connect
 			AND n >= c.n * 68719476736 AND n < (c.n + 1) * 68719476736) AS failed
 		FROM connections c JOIN revisions r ON r.conn = c.n AND r.revision = c.revision ` + w.text() + ` ORDER BY c.tenant, c.name`
 	var rows []stored
-	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err := d.reading(ctx, op, func(q *reader) error {
 		rows = rows[:0]
 		return q.Select(&rows, query, w.args...)
 	})
@@ -137,6 +135,9 @@ func (d *DB) pause(ctx context.Context, op string, key connector.ConnectionKey, 
 			})
 		})
 		if err != nil {
+			return err
+		}
+		if err := d.changed(t, key.Tenant, changedConnections); err != nil {
 			return err
 		}
 		what := "connection resumed"
@@ -221,11 +222,16 @@ func (d *DB) deleteStep(t *tx, op string, s *slot, del Deletion) (more bool, err
 	if err := t.run(`UPDATE connections SET deleted_ms = ? WHERE n = ?`, now, s.conn); err != nil {
 		return false, err
 	}
-	d.rebinding(t, s.conn, "")
+	if err := d.rebinding(t, s, ""); err != nil {
+		return false, err
+	}
 	if err := t.run(`DELETE FROM bindings WHERE conn = ?`, s.conn); err != nil {
 		return false, err
 	}
 	if err := t.run(`DELETE FROM tokens WHERE conn = ?`, s.conn); err != nil {
+		return false, err
+	}
+	if err := d.changed(t, s.key.Tenant, changedConnections); err != nil {
 		return false, err
 	}
 	t.done(func() { d.registry.put(nil, []int64{s.conn}) })
@@ -257,7 +263,7 @@ func (d *DB) Tenants(ctx context.Context, names []string) ([]TenantInfo, error) 
 	w := where{}
 	w.in(`name`, names)
 	var rows []stored
-	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err := d.reading(ctx, op, func(q *reader) error {
 		rows = rows[:0]
 		return q.Select(&rows, `SELECT name, COALESCE(settings ->> 'title', '') AS title, revision, saved_how, created_ms, updated_ms
 			FROM tenants `+w.text()+` ORDER BY name`, w.args...)
@@ -281,7 +287,7 @@ func (d *DB) Tenant(ctx context.Context, name string) (connector.Tenant, Revisio
 		Revision int64   `db:"revision"`
 	}
 	var rows []stored
-	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err := d.reading(ctx, op, func(q *reader) error {
 		rows = rows[:0]
 		return q.Select(&rows, `SELECT settings, revision FROM tenants WHERE name = ?`, clean(name))
 	})

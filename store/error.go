@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/mattn/go-sqlite3"
 
 	"todosync/connector"
@@ -25,7 +26,10 @@ func failed(op string, err error) error {
 	}
 	e := &connector.Error{Op: op, Err: printable{err}}
 	code, isDB := errors.AsType[sqlite3.Error](err)
+	kind, msg, hint, isPostgres := explainPostgres(err)
 	switch {
+	case isPostgres:
+		e.Kind, e.Msg, e.Hint = kind, msg, hint
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		e.Kind, e.Msg = connector.Unavailable, "given up before the store had answered"
 	case errors.Is(err, sql.ErrConnDone), errors.Is(err, errClosed):
@@ -59,6 +63,10 @@ func explain(code sqlite3.ErrNo) (connector.ErrorKind, string, string) {
 
 // refused reports whether the database refused a value, so that the same values would be refused again; the text is its reason.
 func refused(err error) (string, bool) {
+	if says, ok := errors.AsType[*pgconn.PgError](err); ok {
+		kind, _, _ := explainState(says)
+		return printable{says}.Error(), kind == connector.Invalid
+	}
 	e, ok := errors.AsType[sqlite3.Error](err)
 	if !ok {
 		return "", false
@@ -88,6 +96,12 @@ func (p printable) Unwrap() error { return p.error }
 
 // away reports whether an error says that no other write would do better now.
 func away(err error) bool {
+	if says, ok := errors.AsType[*pgconn.PgError](err); ok && (says.Code == "XX001" || says.Code == "XX002") {
+		return true
+	}
+	if kind, _, _, ok := explainPostgres(err); ok {
+		return kind == connector.Unavailable
+	}
 	e, ok := errors.AsType[sqlite3.Error](err)
 	if !ok {
 		return false

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 )
 
@@ -39,7 +37,7 @@ func (d *DB) Events(ctx context.Context, f EventFilter, p connector.PageOf) (con
 	}
 	w.in(`todo`, f.Todos)
 	w.in(`id`, f.IDs)
-	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err = d.reading(ctx, op, func(q *reader) error {
 		out.Items, out.Next = out.Items[:0], ""
 		rows, next, err := s.run(q)
 		if err != nil {
@@ -87,7 +85,7 @@ type eventSearch struct {
 }
 
 // run gives the found events and, where there may be more, the number below which to go on.
-func (s *eventSearch) run(q *sqlx.Tx) (found []storedEvent, next int64, err error) {
+func (s *eventSearch) run(q *reader) (found []storedEvent, next int64, err error) {
 	var ends struct {
 		Low  int64 `db:"low"`
 		High int64 `db:"high"`
@@ -121,7 +119,7 @@ func (s *eventSearch) run(q *sqlx.Tx) (found []storedEvent, next int64, err erro
 }
 
 // storyOf fills in what became of the event at each connection.
-func storyOf(q *sqlx.Tx, event int64, outcome string, s *connector.EventStory) error {
+func storyOf(q *reader, event int64, outcome string, s *connector.EventStory) error {
 	var o outcomeJSON
 	if err := json.Unmarshal([]byte(outcome), &o); err != nil {
 		return err

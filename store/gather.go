@@ -36,6 +36,9 @@ func (a *acceptance) gather() error {
 		Bindings: map[connector.UserKey]connector.Binding{},
 	}
 	a.stored, a.broken = map[eventKey]*stored{}, map[string]string{}
+	if err := a.db.mint(a.tx, a.batch.Now); err != nil {
+		return err
+	}
 	for _, s := range a.shares() {
 		if err := a.gatherEvents(s); err != nil {
 			return fmt.Errorf("read events: %w", err)
@@ -256,13 +259,14 @@ func (d *DB) binding(t *tx, conn int64, user string) (b connector.Binding, ok bo
 }
 
 // rebinding is called before bindings of a connection are written: of one user, or of all where user is empty.
-func (d *DB) rebinding(t *tx, conn int64, user string) {
+func (d *DB) rebinding(t *tx, s *slot, user string) error {
 	*t.rebound = true
 	if user == "" {
 		clear(d.hot.bindings)
-		return
+	} else {
+		delete(d.hot.bindings, connector.UserKey{Conn: s.conn, User: user})
 	}
-	delete(d.hot.bindings, connector.UserKey{Conn: conn, User: user})
+	return d.changed(t, s.key.Tenant, changedBindings)
 }
 
 // earlierReceivers are those who have a lane of a known todo: an event that no longer names them leads to their delete.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,9 @@ type hot struct {
 	queues     map[int64]*hotQueue // by connection
 	flights    map[int64]flight
 	flying     map[int64]int // how many flights each connection has
+	// orphans are deliveries, by connection, that were claimed in a transaction of which nobody knows whether it was committed: nobody
+	// sends them.
+	orphans map[int64][]int64
 
 	// Used by everybody.
 	ahead atomic.Int64  // hot deliveries of connections that move
@@ -79,13 +83,27 @@ type flight struct {
 	attempts int64
 	created  int64
 	alone    bool
+	unsure   bool // its outcome may be stored already
 	resent   bool // by a person's will
 }
 
 func newHot() *hot {
 	return &hot{
 		bindings: map[connector.UserKey]boundUser{}, deliveries: map[int64]*hotDelivery{}, events: map[int64]*hotEvent{},
-		flights: map[int64]flight{}, flying: map[int64]int{}, queues: map[int64]*hotQueue{}, moved: make(chan struct{}, 1),
+		flights: map[int64]flight{}, flying: map[int64]int{}, orphans: map[int64][]int64{}, queues: map[int64]*hotQueue{},
+		moved: make(chan struct{}, 1),
+	}
+}
+
+// landConnections forgets what is on its way in connections that come from another owner.
+func (h *hot) landConnections(conns []int64) {
+	for n := range h.flights {
+		if slices.Contains(conns, n>>placeBits) {
+			h.land(n)
+		}
+	}
+	for _, c := range conns {
+		delete(h.orphans, c)
 	}
 }
 

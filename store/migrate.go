@@ -8,22 +8,32 @@ import (
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 
 	"todosync/connector"
 )
 
-//go:embed migrations/sqlite/*.sql
+//go:embed migrations/*/*.sql
 var migrations embed.FS
 
 // migrate brings the schema up to date, forwards only, each step in a transaction. A schema that is newer than this program
 // is refused.
-func migrate(ctx context.Context, db *sql.DB) error {
+func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect) error {
 	const op = "migrate store"
-	steps, err := fs.Sub(migrations, "migrations/sqlite")
+	folder, options := "migrations/sqlite", []goose.ProviderOption(nil)
+	if dialect == goose.DialectPostgres {
+		// Several processes may start at once; whoever comes second finds it done.
+		l, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return failed(op, err)
+		}
+		folder, options = "migrations/postgres", append(options, goose.WithSessionLocker(l))
+	}
+	steps, err := fs.Sub(migrations, folder)
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, steps)
+	p, err := goose.NewProvider(dialect, db, steps, options...)
 	if err != nil {
 		return failed(op, err)
 	}

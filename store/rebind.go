@@ -70,6 +70,9 @@ func (k *binder) rebindTodo(p *connector.Program, key connector.TodoKey, r *rebi
 		return false, err
 	}
 	now := instant(k.now)
+	if err := k.db.mint(k.tx, now); err != nil {
+		return false, err
+	}
 	todo := a.known.Todos[key]
 	made := connector.PlanRebind(p, todo, r.user, r.account, &newest, now, func() string { return k.db.newID(now) })
 	if len(made) == 0 {

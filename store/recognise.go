@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 )
 
@@ -24,7 +22,7 @@ func (d *DB) Recognise(ctx context.Context, e *connector.Event) (KnownEvent, err
 		Action   string `db:"action"`
 		Todo     string `db:"todo"`
 	}
-	err := d.reading(ctx, "recognise event", func(q *sqlx.Tx) error {
+	err := d.reading(ctx, "recognise event", func(q *reader) error {
 		rows = rows[:0]
 		return q.Select(&rows, `SELECT stream_seq, kind, action, todo FROM events WHERE tenant = ? AND id = ?`, e.Tenant, clean(e.ID))
 	})
@@ -40,7 +38,7 @@ func (d *DB) Recognise(ctx context.Context, e *connector.Event) (KnownEvent, err
 // CountDuplicate counts a repeat of an accepted event that never reached the store, since it was recognised before. An event that
 // is not known is not counted.
 func (d *DB) CountDuplicate(ctx context.Context, e *connector.Event) error {
-	return d.writer.write(ctx, "count duplicate", func(t *tx) error {
+	return d.writer.within(ctx, "count duplicate", func() reach { return reach{} }, func(t *tx) error {
 		return t.run(`UPDATE events SET duplicates = duplicates + 1 WHERE tenant = ? AND id = ?`, e.Tenant, clean(e.ID))
 	})
 }

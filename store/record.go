@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 	"todosync/mapping"
 	"todosync/retry"
@@ -113,7 +111,7 @@ func (d *DB) Records(ctx context.Context, f connector.RecordFilter, p connector.
 		}
 		f.From = end.Add(-textDefault)
 	}
-	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err = d.reading(ctx, op, func(q *reader) error {
 		out.Items, out.Next = out.Items[:0], ""
 		query, err := d.recordQuery(q, &f)
 		if err != nil || query.none {
@@ -166,7 +164,7 @@ func words[T ~string](values []T) []string {
 }
 
 // recordsByNumber reads records, newest first.
-func (d *DB) recordsByNumber(q *sqlx.Tx, numbers []int64) ([]connector.Record, error) {
+func (d *DB) recordsByNumber(q *reader, numbers []int64) ([]connector.Record, error) {
 	out := make([]connector.Record, 0, len(numbers))
 	if len(numbers) == 0 {
 		return out, nil
@@ -191,7 +189,7 @@ func (d *DB) recordsByNumber(q *sqlx.Tx, numbers []int64) ([]connector.Record, e
 func (d *DB) Record(ctx context.Context, id string) (connector.Record, error) {
 	const op = "read record"
 	var out connector.Record
-	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err := d.reading(ctx, op, func(q *reader) error {
 		var rows []storedRecord
 		err := q.Select(&rows, `SELECT `+recordColumns+` FROM deliveries d JOIN connections c ON c.n = d.conn WHERE d.id = ?`, clean(id))
 		if err != nil {
@@ -230,7 +228,7 @@ type storedAttempt struct {
 const attemptsMost = 200
 
 // attemptsOf reads the last attempts of a delivery, in order.
-func attemptsOf(q *sqlx.Tx, delivery int64) ([]connector.RecordAttempt, error) {
+func attemptsOf(q *reader, delivery int64) ([]connector.RecordAttempt, error) {
 	const query = `SELECT number, started_ms, duration_ms, method, address, request_headers, request_body, status, response_headers,
 		response_body, class, code, message, worker FROM attempts WHERE at BETWEEN ? AND ? ORDER BY number DESC LIMIT ?`
 	var rows []storedAttempt

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 	"todosync/retry"
 )
@@ -49,7 +47,7 @@ const manyConnections = 40
 
 // recordQuery makes a query of a filter. Conditions of connections are shown on what waits there, so they are part of what
 // the filters for state and class mean.
-func (d *DB) recordQuery(q *sqlx.Tx, f *connector.RecordFilter) (recordQuery, error) {
+func (d *DB) recordQuery(q *reader, f *connector.RecordFilter) (recordQuery, error) {
 	out := recordQuery{}
 	conns, all, err := d.filteredConnections(q, f)
 	if err != nil {
@@ -90,7 +88,7 @@ func (r *recordQuery) restrict(f *connector.RecordFilter, held conditioned) {
 }
 
 // filteredConnections gives the connections, deleted ones too, that tenants and names of a filter allow; all where it names none.
-func (d *DB) filteredConnections(q *sqlx.Tx, f *connector.RecordFilter) (conns []int64, all bool, err error) {
+func (d *DB) filteredConnections(q *reader, f *connector.RecordFilter) (conns []int64, all bool, err error) {
 	if len(f.Tenants) == 0 && len(f.Connections) == 0 {
 		return nil, true, nil
 	}
@@ -102,7 +100,7 @@ func (d *DB) filteredConnections(q *sqlx.Tx, f *connector.RecordFilter) (conns [
 }
 
 // chooseSources picks the indexes that leave the fewest rows to look at.
-func (r *recordQuery) chooseSources(q *sqlx.Tx, f *connector.RecordFilter, conns []int64, all bool) error {
+func (r *recordQuery) chooseSources(q *reader, f *connector.RecordFilter, conns []int64, all bool) error {
 	switch {
 	case len(f.Events) > 0:
 		return r.byEvent(q, f, conns, all)
@@ -155,7 +153,7 @@ func (r *recordQuery) add(s recordSource, equal ...any) {
 const fewWaiting = 20_000
 
 // byWaiting takes all that waits, where it is not too much.
-func (r *recordQuery) byWaiting(q *sqlx.Tx, conns []int64, all bool) (bool, error) {
+func (r *recordQuery) byWaiting(q *reader, conns []int64, all bool) (bool, error) {
 	w := where{}
 	w.add(waits)
 	if !all {
@@ -163,7 +161,7 @@ func (r *recordQuery) byWaiting(q *sqlx.Tx, conns []int64, all bool) (bool, erro
 	}
 	const from = `deliveries INDEXED BY deliveries_due `
 	var count int
-	err := q.Get(&count, `SELECT COUNT(*) FROM (SELECT 1 FROM `+from+w.text()+` LIMIT ?)`, w.with(fewWaiting+1)...)
+	err := q.Get(&count, `SELECT COUNT(*) FROM (SELECT 1 FROM `+from+w.text()+` LIMIT ?) AS few`, w.with(fewWaiting+1)...)
 	if err != nil || count > fewWaiting {
 		return false, err
 	}
@@ -201,7 +199,7 @@ func splitClasses(f *connector.RecordFilter) (stored []string, shown bool) {
 }
 
 // byEvent finds the events first: their ids are unique within a tenant. Their deliveries are among those of their todos.
-func (r *recordQuery) byEvent(q *sqlx.Tx, f *connector.RecordFilter, conns []int64, all bool) error {
+func (r *recordQuery) byEvent(q *reader, f *connector.RecordFilter, conns []int64, all bool) error {
 	w := where{}
 	w.in(`id`, f.Events)
 	tenants := f.Tenants
@@ -241,7 +239,7 @@ func (r *recordQuery) byEvent(q *sqlx.Tx, f *connector.RecordFilter, conns []int
 }
 
 // byTodoOrReceiver goes connection by connection: ids of todos and users may be the same in many.
-func (r *recordQuery) byTodoOrReceiver(q *sqlx.Tx, f *connector.RecordFilter, conns []int64, all bool) error {
+func (r *recordQuery) byTodoOrReceiver(q *reader, f *connector.RecordFilter, conns []int64, all bool) error {
 	if all {
 		if err := q.Select(&conns, `SELECT n FROM connections ORDER BY n`); err != nil {
 			return err

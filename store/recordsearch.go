@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jmoiron/sqlx"
 	"github.com/oklog/ulid/v2"
 )
 
@@ -19,7 +18,7 @@ const (
 // A recordSearch goes down its sources, newest first. Ids grow with every delivery, in the store as a whole and so within each
 // connection; numbers grow within a connection alone.
 type recordSearch struct {
-	tx    *sqlx.Tx
+	tx    *reader
 	query *recordQuery
 	floor string // ids from here on
 	below string // ids below this; empty: no bound

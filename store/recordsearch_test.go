@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jmoiron/sqlx"
 
 	"todosync/connector"
 )
@@ -72,7 +71,7 @@ func TestSearchThatStops(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			search := func(below string, limit int, step int64, budget time.Duration) (numbers []int64, next string) {
-				err := db.reading(t.Context(), "search", func(q *sqlx.Tx) error {
+				err := db.reading(t.Context(), "search", func(q *reader) error {
 					query, err := db.recordQuery(q, &f)
 					if err != nil {
 						return err

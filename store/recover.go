@@ -11,35 +11,44 @@ import (
 // lostMessage is what the attempt says that a worker which is gone has left without an outcome.
 const lostMessage = "the worker ended before the outcome was stored; the OA may have got this request"
 
-// recovered is how many deliveries one transaction of Recover makes ready.
-const recovered = 200
+// recoverStep is how many deliveries one transaction of Recover makes ready.
+const recoverStep = 200
 
-// Recover implements connector.Ledger. It must run before any worker claims, and not beside one.
+// Recover implements connector.Ledger. It must run before any worker claims, and not beside one; what other processes with a lease
+// serve it leaves alone.
 func (d *DB) Recover(ctx context.Context) (int, error) {
+	only := ``
+	if d.postgres() {
+		only = `NOT EXISTS (SELECT 1 FROM seats x JOIN workers w ON w.id = x.worker WHERE x.seat = s.conn AND w.until_ms > ` + databaseClock + `)`
+	}
 	total := 0
 	for {
 		n := 0
 		err := d.writer.write(ctx, "recover deliveries", func(t *tx) (err error) {
-			n, err = d.recoverSome(t)
+			n, err = d.recoverSome(t, only)
 			return err
 		})
 		total += n
-		if err != nil || n < recovered {
+		if err != nil || n < recoverStep {
 			return total, err
 		}
 	}
 }
 
-func (d *DB) recoverSome(t *tx) (int, error) {
-	const query = `SELECT ` + deliveryColumns + `, ` + laneColumns + ` FROM sending s CROSS JOIN deliveries d ON d.n = s.n
-		LEFT JOIN lanes l ON l.conn = d.conn AND l.kind = d.kind AND l.todo = d.todo AND l.receiver = d.lane LIMIT ?`
+// recoverSome recovers some of what is on its way, or of that part of it which a condition on s chooses.
+func (d *DB) recoverSome(t *tx, only string, args ...any) (int, error) {
+	if only != "" {
+		only = ` WHERE ` + only
+	}
+	query := `SELECT ` + deliveryColumns + `, ` + laneColumns + ` FROM sending s CROSS JOIN deliveries d ON d.n = s.n
+		LEFT JOIN lanes l ON l.conn = d.conn AND l.kind = d.kind AND l.todo = d.todo AND l.receiver = d.lane` + only + ` LIMIT ?`
 	type lost struct {
 		delivery *connector.Delivery
 		lane     connector.Lane
 		known    bool
 	}
 	var all []lost
-	err := t.read(query, []any{recovered}, func(r row) error {
+	err := t.read(query, append(args, recoverStep), func(r row) error {
 		delivery, err := deliveryOf(r)
 		if err != nil {
 			return err
@@ -57,8 +66,9 @@ func (d *DB) recoverSome(t *tx) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	clear(d.hot.flights)
-	clear(d.hot.flying)
+	for i := range all {
+		d.hot.land(all[i].delivery.N)
+	}
 	var changed []int64
 	for _, l := range all {
 		holds := d.holdsUnanswered(t, l.delivery.Conn)

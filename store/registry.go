@@ -74,7 +74,7 @@ func slotOf(r row) *slot {
 // load reads all connections.
 func (r *registry) load(ctx context.Context, d *DB) error {
 	var slots []*slot
-	err := d.writer.write(ctx, "read connections", func(t *tx) error {
+	err := d.writer.within(ctx, "read connections", func() reach { return reach{} }, func(t *tx) error {
 		slots = nil
 		return t.read(`SELECT `+connectionState+` FROM connections WHERE deleted_ms IS NULL`, nil, func(r row) error {
 			slots = append(slots, slotOf(r))
@@ -222,7 +222,7 @@ func settingsOf(settings, tenant []byte) (*connector.Connection, *connector.Tena
 }
 
 // selectSettings gives settings, tenant's settings and revision of one connection.
-const selectSettings = `SELECT r.settings, t.settings, c.revision
+const selectSettings = `SELECT r.settings, t.settings AS tenant, c.revision
 	FROM connections c JOIN tenants t ON t.name = c.tenant JOIN revisions r ON r.conn = c.n AND r.revision = c.revision
 	WHERE c.n = ?`
 
@@ -257,8 +257,22 @@ func (d *DB) Program(ctx context.Context, conn int64) (*connector.Program, error
 
 // source reads outside of a write.
 func (d *DB) source(ctx context.Context, conn int64) (settings, tenant []byte, revision int64, err error) {
-	err = d.read.QueryRowxContext(ctx, selectSettings, conn).Scan(&settings, &tenant, &revision)
-	return settings, tenant, revision, err
+	var rows []struct {
+		Settings []byte `db:"settings"`
+		Tenant   []byte `db:"tenant"`
+		Revision int64  `db:"revision"`
+	}
+	err = d.reading(ctx, "read connection", func(q *reader) error {
+		rows = rows[:0]
+		return q.Select(&rows, selectSettings, conn)
+	})
+	if err == nil && len(rows) == 0 {
+		err = notFound("read connection", fmt.Sprintf("connection number %d", conn))
+	}
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	return rows[0].Settings, rows[0].Tenant, rows[0].Revision, nil
 }
 
 // connection is the slot of a named connection.
@@ -285,8 +299,11 @@ func (d *DB) Waiting(ctx context.Context) ([]int64, error) {
 	const query = `SELECT n FROM connections c
 		WHERE deleted_ms IS NULL AND EXISTS (SELECT 1 FROM deliveries WHERE conn = c.n AND ` + claimable + `)`
 	var out []int64
-	err := d.read.SelectContext(ctx, &out, query)
-	return out, failed("read what waits", err)
+	err := d.reading(ctx, "read what waits", func(q *reader) error {
+		out = out[:0]
+		return q.Select(&out, query)
+	})
+	return out, err
 }
 
 // milli is t as it would be read back.

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 )
 
@@ -47,7 +45,7 @@ func (d *DB) Rejected(ctx context.Context, tenants []string, p connector.PageOf)
 	w.add(`n < ?`, before)
 	w.in(`tenant`, tenants)
 	var rows []storedReject
-	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err = d.reading(ctx, op, func(q *reader) error {
 		rows = rows[:0]
 		return q.Select(&rows, `SELECT n, id, tenant, subject, stream_seq, reason, path, received_ms, size FROM rejected `+
 			w.text()+` ORDER BY n DESC LIMIT ?`, w.with(limit+1)...)
@@ -69,7 +67,7 @@ const selectReject = `SELECT n, id, tenant, subject, header, stream, stream_seq,
 func (d *DB) RejectedOne(ctx context.Context, id string) (connector.RejectedEvent, error) {
 	const op = "read rejected event"
 	var rows []storedReject
-	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err := d.reading(ctx, op, func(q *reader) error {
 		rows = rows[:0]
 		return q.Select(&rows, selectReject, clean(id))
 	})

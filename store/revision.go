@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 )
 
@@ -61,7 +59,7 @@ func (d *DB) revisions(ctx context.Context, op string, p connector.PageOf, query
 		return out, err
 	}
 	var rows []storedRevision
-	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err = d.reading(ctx, op, func(q *reader) error {
 		rows = rows[:0]
 		return q.Select(&rows, query, of, before, limit+1)
 	})
@@ -94,7 +92,7 @@ func (d *DB) TenantRevision(ctx context.Context, tenant string, revision int64) 
 
 func (d *DB) oneRevision(ctx context.Context, op, query string, of any, revision int64) (Revision, error) {
 	var rows []storedRevision
-	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err := d.reading(ctx, op, func(q *reader) error {
 		rows = rows[:0]
 		return q.Select(&rows, query, of, revision)
 	})
@@ -137,7 +135,7 @@ func (d *DB) Export(ctx context.Context, tenants []string) ([]ExportItem, error)
 		UNION ALL SELECT c.tenant, c.name, c.revision, r.source, r.settings FROM connections c
 		JOIN revisions r ON r.conn = c.n AND r.revision = c.revision ` + wc.text() + ` ORDER BY 1, 2`
 	var rows []stored
-	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err := d.reading(ctx, op, func(q *reader) error {
 		rows = rows[:0]
 		return q.Select(&rows, query, wt.with(wc.args...)...)
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -110,6 +111,9 @@ func (d *DB) save(ctx context.Context, items []SaveItem, by By, dry bool) ([]Sav
 			return errUnsaved
 		}
 		conns = s.conns
+		if err := s.tell(); err != nil {
+			return err
+		}
 		t.done(func() {
 			d.registry.put(s.slots, nil)
 			for tenant := range s.tenants {
@@ -328,6 +332,24 @@ func (s *saving) rekey(conn int64, ignoreCase bool) error {
 	}
 	for _, c := range changes {
 		if err := s.tx.run(`UPDATE bindings SET account_key = ? WHERE conn = ? AND crm_user = ?`, c.key, conn, c.user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tell has other processes take over what was saved.
+func (s *saving) tell() error {
+	tenants := maps.Clone(s.tenants)
+	for _, slot := range s.slots {
+		tenants[slot.key.Tenant] = tenants[slot.key.Tenant]
+	}
+	for tenant, itself := range tenants {
+		what := changedConnections
+		if itself {
+			what = changedTenant
+		}
+		if err := s.db.changed(s.tx, tenant, what); err != nil {
 			return err
 		}
 	}

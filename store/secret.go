@@ -79,9 +79,12 @@ func (d *DB) Secret(ctx context.Context, tenant, name string) (string, error) {
 	}
 	op := "read secret " + name
 	var sealed [][]byte
-	err := d.read.SelectContext(ctx, &sealed, `SELECT sealed FROM secrets WHERE tenant = ? AND name = ?`, tenant, name)
+	err := d.reading(ctx, op, func(q *reader) error {
+		sealed = sealed[:0]
+		return q.Select(&sealed, `SELECT sealed FROM secrets WHERE tenant = ? AND name = ?`, tenant, name)
+	})
 	if err != nil {
-		return "", failed(op, err)
+		return "", err
 	}
 	if len(sealed) == 0 {
 		return "", &connector.Error{
@@ -145,6 +148,9 @@ func (d *DB) secretChanged(t *tx, tenant string) ([]int64, error) {
 	if err := t.run(`UPDATE connections SET token_refused_ms = NULL WHERE tenant = ? AND token_refused_ms IS NOT NULL`, tenant); err != nil {
 		return nil, err
 	}
+	if err := d.changed(t, tenant, changedSecrets); err != nil {
+		return nil, err
+	}
 	var conns []int64
 	for _, s := range d.registry.current.Load().byTenant[tenant] {
 		conns = append(conns, s.conn)
@@ -162,22 +168,21 @@ func (d *DB) secretChanged(t *tx, tenant string) ([]int64, error) {
 // Secrets lists a tenant's secrets, or those of all tenants where tenant is empty.
 func (d *DB) Secrets(ctx context.Context, tenant string) ([]SecretInfo, error) {
 	const query = `SELECT tenant, name, who, updated_ms FROM secrets WHERE ? = '' OR tenant = ? ORDER BY tenant, name`
-	out := []SecretInfo{}
-	rows, err := d.read.QueryxContext(ctx, query, tenant, tenant)
-	if err != nil {
-		return nil, failed("list secrets", err)
+	var rows []struct {
+		Tenant    string `db:"tenant"`
+		Name      string `db:"name"`
+		Who       string `db:"who"`
+		UpdatedMs int64  `db:"updated_ms"`
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var s SecretInfo
-		var ms int64
-		if err := rows.Scan(&s.Tenant, &s.Name, &s.Who, &ms); err != nil {
-			return nil, failed("list secrets", err)
-		}
-		s.UpdatedAt = instant(ms)
-		out = append(out, s)
+	err := d.reading(ctx, "list secrets", func(q *reader) error {
+		rows = rows[:0]
+		return q.Select(&rows, query, tenant, tenant)
+	})
+	out := make([]SecretInfo, len(rows))
+	for i, r := range rows {
+		out[i] = SecretInfo{Tenant: r.Tenant, Name: r.Name, Who: r.Who, UpdatedAt: instant(r.UpdatedMs)}
 	}
-	return out, failed("list secrets", rows.Err())
+	return out, err
 }
 
 // RemoveSecret takes a secret away.
@@ -194,6 +199,9 @@ func (d *DB) RemoveSecret(ctx context.Context, tenant, name, who string) error {
 		}
 		if !found {
 			return notFound(op, fmt.Sprintf("secret %s of tenant %s", name, tenant))
+		}
+		if err := d.changed(t, tenant, changedSecrets); err != nil {
+			return err
 		}
 		t.done(d.secrets.forget)
 		return t.audit(millis(d.cfg.Now()), who, "secret removed", tenant, name, "")

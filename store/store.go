@@ -5,18 +5,20 @@ import (
 	"context"
 	"crypto/cipher"
 	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jmoiron/sqlx"
 	_ "github.com/mattn/go-sqlite3" // the driver of SQLite
 	"github.com/oklog/ulid/v2"
+	"github.com/pressly/goose/v3"
 
 	"todosync/connector"
 )
@@ -26,7 +28,8 @@ const readers = 4
 
 // A Config is what Open needs.
 type Config struct {
-	Path    string                   // of the database file, made where it is missing; its folder must exist
+	Path    string                   // of SQLite's database file, made where it is missing; its folder must exist
+	Address string                   // of a PostgreSQL database, postgres://...; then Path is not needed
 	Key     []byte                   // 32 bytes: opens and seals secrets
 	Log     *slog.Logger             // required
 	Now     func() time.Time         // time.Now by default
@@ -35,6 +38,8 @@ type Config struct {
 	// Wake is told, after the commit, of connections that have fresh work or have changed: a binding, a resume, a save, a
 	// retry. It must not block. What Accept leads to stands in its answer instead.
 	Wake func(conns []int64)
+	// Followed is told of connections that another process has changed, after this one has taken that over; optional. It must not block.
+	Followed func(conns []int64)
 	// Changed is told, after the commit, of deliveries that have changed, so that other processes can be told; optional. It must not block.
 	Changed func(numbers []int64)
 	// Committed is told how long each transaction took, from its begin to its commit, and how many operations shared it; optional. It
@@ -44,7 +49,7 @@ type Config struct {
 
 func (c *Config) validate() error {
 	var errs []error
-	if c.Path == "" {
+	if c.Path == "" && c.Address == "" {
 		errs = append(errs, errors.New("Path is needed"))
 	}
 	if len(c.Key) != keySize {
@@ -68,9 +73,12 @@ func (c *Config) validate() error {
 // A DB is the store. Its methods may be called from many goroutines.
 type DB struct {
 	cfg      Config
-	main     *sqlx.DB // one connection, the writer's
-	read     *sqlx.DB // read only
+	main     *sqlx.DB        // one connection, the writer's
+	read     *sqlx.DB        // read only
+	pg       *pgx.ConnConfig // nil: SQLite
+	side     *sqlx.DB        // with PostgreSQL: for leases, which wait for nobody
 	writer   *writer
+	fresh    freshness
 	registry *registry
 	feed     *feed
 	hot      *hot
@@ -105,6 +113,27 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 }
 
 func (d *DB) open(ctx context.Context) error {
+	d.registry = newRegistry(d.cfg.Compile, d.cfg.Log)
+	engine := d.openSQLite
+	if d.cfg.Address != "" {
+		engine = d.openPostgres
+	}
+	if err := engine(ctx); err != nil {
+		return err
+	}
+	if err := d.checkKey(ctx); err != nil {
+		return err
+	}
+	if err := d.lastID(ctx); err != nil {
+		return err
+	}
+	if err := d.readRestored(ctx); err != nil {
+		return err
+	}
+	return d.registry.load(ctx, d)
+}
+
+func (d *DB) openSQLite(ctx context.Context) error {
 	residue, err := checkLog(d.cfg.Path)
 	if err != nil {
 		return err
@@ -122,7 +151,7 @@ func (d *DB) open(ctx context.Context) error {
 			return failed("open store", err)
 		}
 	}
-	if err := migrate(ctx, d.main.DB); err != nil {
+	if err := migrate(ctx, d.main.DB, goose.DialectSQLite3); err != nil {
 		return err
 	}
 	s, err := newSQLiteSession(ctx, d.main.DB)
@@ -136,20 +165,7 @@ func (d *DB) open(ctx context.Context) error {
 	}
 	d.read.SetMaxOpenConns(readers)
 	d.read.SetMaxIdleConns(readers)
-	if err := d.tune(ctx); err != nil {
-		return failed("open store", err)
-	}
-	if err := d.checkKey(ctx); err != nil {
-		return err
-	}
-	if err := d.lastID(ctx); err != nil {
-		return err
-	}
-	if err := d.readRestored(ctx); err != nil {
-		return err
-	}
-	d.registry = newRegistry(d.cfg.Compile, d.cfg.Log)
-	return d.registry.load(ctx, d)
+	return failed("open store", d.tune(ctx))
 }
 
 // The pragmas stand in the address: every connection of a pool gets them. synchronous is FULL: what is committed survives a power cut.
@@ -189,6 +205,9 @@ func (d *DB) Close() error {
 		if d.read != nil {
 			errs = append(errs, d.read.Close())
 		}
+		if d.side != nil {
+			errs = append(errs, d.side.Close())
+		}
 		if d.main != nil {
 			errs = append(errs, d.main.Close())
 		}
@@ -202,9 +221,9 @@ func (d *DB) Health(ctx context.Context) error {
 	if d.writer.trouble() == nil {
 		return nil
 	}
-	return d.writer.write(ctx, "check store", func(t *tx) error {
+	return d.writer.within(ctx, "check store", func() reach { return reach{} }, func(t *tx) error {
 		return t.run(`INSERT INTO facts (name, value) VALUES ('health', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
-			millis(d.cfg.Now()))
+			[]byte(strconv.FormatInt(millis(d.cfg.Now()), 10)))
 	})
 }
 
@@ -215,10 +234,27 @@ func (d *DB) wake(conns ...int64) {
 	}
 }
 
+// mint sees to ids that newID may make in this transaction. With PostgreSQL other processes make ids too: each transaction takes a
+// millisecond of its own, in the order of the commits, whatever the clocks of the machines say.
+func (d *DB) mint(t *tx, now time.Time) error {
+	if !d.postgres() || *t.minted {
+		return nil
+	}
+	const query = `UPDATE numbers SET last = GREATEST(last + 1, ?) WHERE name = 'ids' RETURNING last`
+	err := t.change(query, []any{millis(now)}, func(r row) error {
+		d.idTime = uint64(r.num(0)) //nolint:gosec // a time after 1970
+		return nil
+	})
+	*t.minted = err == nil
+	return err
+}
+
 // newID makes the id of a delivery or a reject. Each is greater than all before it, also when the clock is put back: lists are in
-// their order. Only write operations call it.
+// their order. Only write operations call it, after mint.
 func (d *DB) newID(now time.Time) string {
-	d.idTime = max(d.idTime, ulid.Timestamp(now))
+	if !d.postgres() {
+		d.idTime = max(d.idTime, ulid.Timestamp(now))
+	}
 	id, err := ulid.New(d.idTime, d.entropy)
 	for err != nil {
 		// The random part has overflowed within one millisecond, or the clock is past the year 10889.
@@ -231,6 +267,9 @@ func (d *DB) newID(now time.Time) string {
 
 // lastID has new ids follow those that are there.
 func (d *DB) lastID(ctx context.Context) error {
+	if d.postgres() {
+		return nil // the database keeps it
+	}
 	return d.writer.write(ctx, "open store", func(t *tx) error {
 		return t.read(`SELECT MAX(id) FROM deliveries`, nil, func(r row) error {
 			if r.null(0) {
@@ -244,12 +283,13 @@ func (d *DB) lastID(ctx context.Context) error {
 }
 
 // reading runs a read in one snapshot of the database.
-func (d *DB) reading(ctx context.Context, op string, f func(q *sqlx.Tx) error) error {
-	q, err := d.read.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
+func (d *DB) reading(ctx context.Context, op string, f func(q *reader) error) error {
+	q := &reader{postgres: d.postgres()}
+	var err error
+	if q.tx, err = d.read.BeginTxx(ctx, q.snapshot()); err != nil {
 		return failed(op, err)
 	}
-	defer func() { _ = q.Rollback() }()
+	defer func() { _ = q.tx.Rollback() }()
 	return failed(op, f(q))
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 )
 
@@ -50,9 +48,9 @@ func (t *tally) add(what string, delayMs int64) {
 // store adds what was counted to the tally of its time.
 func (t *tally) store(x *tx, conn, now int64) error {
 	const query = `INSERT INTO tallies (conn, at_ms, what, count, in_10ms, in_50ms, in_250ms, in_1s, in_10s, in_1m)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conn, at_ms, what) DO UPDATE SET count = count + excluded.count,
-		in_10ms = in_10ms + excluded.in_10ms, in_50ms = in_50ms + excluded.in_50ms, in_250ms = in_250ms + excluded.in_250ms,
-		in_1s = in_1s + excluded.in_1s, in_10s = in_10s + excluded.in_10s, in_1m = in_1m + excluded.in_1m`
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conn, at_ms, what) DO UPDATE SET count = tallies.count + excluded.count,
+		in_10ms = tallies.in_10ms + excluded.in_10ms, in_50ms = tallies.in_50ms + excluded.in_50ms, in_250ms = tallies.in_250ms + excluded.in_250ms,
+		in_1s = tallies.in_1s + excluded.in_1s, in_10s = tallies.in_10s + excluded.in_10s, in_1m = tallies.in_1m + excluded.in_1m`
 	at := now - now%TallySpan.Milliseconds()
 	for _, e := range *t {
 		w := e.within
@@ -94,7 +92,7 @@ func (d *DB) Tallies(ctx context.Context, tenants []string, from time.Time) ([]T
 	w.in(`c.tenant`, tenants)
 	w.add(`t.at_ms >= ?`, millis(from))
 	var rows []stored
-	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err := d.reading(ctx, op, func(q *reader) error {
 		rows = rows[:0]
 		return q.Select(&rows, `SELECT c.tenant, c.name, t.at_ms, t.what, t.count, t.in_10ms, t.in_50ms, t.in_250ms, t.in_1s, t.in_10s, t.in_1m
 			FROM connections c CROSS JOIN tallies t ON t.conn = c.n `+w.text()+` ORDER BY t.at_ms, c.tenant, c.name, t.what`, w.args...)
@@ -144,7 +142,7 @@ func (d *DB) Counts(ctx context.Context, tenants []string) ([]Count, error) {
 	var names []name
 	var lines []stored
 	var states []state
-	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err := d.reading(ctx, op, func(q *reader) error {
 		names, lines, states = names[:0], lines[:0], states[:0]
 		if err := q.Select(&names, `SELECT n, tenant, name FROM connections `+w.text()+` ORDER BY tenant, name`, w.args...); err != nil {
 			return err
@@ -166,7 +164,7 @@ func (d *DB) Counts(ctx context.Context, tenants []string) ([]Count, error) {
 				WHERE `+ended+` GROUP BY n >> 36, state
 			UNION ALL SELECT conn, 'sending', COUNT(*) FROM sending GROUP BY conn
 			UNION ALL SELECT d.conn, 'tried again', COUNT(*) FROM sending s CROSS JOIN deliveries d ON d.n = s.n WHERE d.state = 'retrying' GROUP BY d.conn
-			UNION ALL SELECT conn, 'succeeded', SUM(count) FROM tallies WHERE what = 'succeeded' AND `+only.all()+` GROUP BY conn`,
+			UNION ALL SELECT conn, 'succeeded', CAST(SUM(count) AS BIGINT) FROM tallies WHERE what = 'succeeded' AND `+only.all()+` GROUP BY conn`,
 			only.args...)
 	})
 	if err != nil {
@@ -215,7 +213,7 @@ func (d *DB) Counts(ctx context.Context, tenants []string) ([]Count, error) {
 func (d *DB) Remembered(ctx context.Context) (events, rejected int64, err error) {
 	const op = "count events"
 	// Events are numbered without gaps and taken away at the old end: to count ten million of them would take a second.
-	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err = d.reading(ctx, op, func(q *reader) error {
 		if err := q.Get(&events, `SELECT COALESCE((SELECT MAX(n) FROM events) - (SELECT MIN(n) FROM events) + 1, 0)`); err != nil {
 			return err
 		}

@@ -16,8 +16,12 @@ func (d *DB) Token(ctx context.Context, conn int64) (connector.KeptToken, error)
 	const op = "read token"
 	var sealed [][]byte
 	var t connector.KeptToken
-	if err := d.read.SelectContext(ctx, &sealed, `SELECT sealed FROM tokens WHERE conn = ?`, conn); err != nil {
-		return t, failed(op, err)
+	err := d.reading(ctx, op, func(q *reader) error {
+		sealed = sealed[:0]
+		return q.Select(&sealed, `SELECT sealed FROM tokens WHERE conn = ?`, conn)
+	})
+	if err != nil {
+		return t, err
 	}
 	if len(sealed) == 0 {
 		return t, nil
@@ -33,13 +37,17 @@ func (d *DB) Token(ctx context.Context, conn int64) (connector.KeptToken, error)
 }
 
 // KeepToken implements connector.Registry.
-func (d *DB) KeepToken(ctx context.Context, conn, _ int64, k connector.KeptToken) error {
+func (d *DB) KeepToken(ctx context.Context, conn, fence int64, k connector.KeptToken) error {
+	const op = "keep token"
 	text, err := json.Marshal(k)
 	if err != nil {
-		return failed("keep token", err)
+		return failed(op, err)
 	}
 	sealed := d.seal(tokenPlace(conn), string(text))
-	return d.writer.write(ctx, "keep token", func(t *tx) error {
+	return d.writer.within(ctx, op, func() reach { return reach{conns: []int64{conn}} }, func(t *tx) error {
+		if err := d.fenced(t, op, conn, fence); err != nil {
+			return err
+		}
 		return t.run(`INSERT INTO tokens (conn, sealed, updated_ms) VALUES (?, ?, ?)
 			ON CONFLICT (conn) DO UPDATE SET sealed = excluded.sealed, updated_ms = excluded.updated_ms`,
 			conn, sealed, millis(d.cfg.Now()))

@@ -16,13 +16,14 @@ func (d *DB) Turn(ctx context.Context, turn connector.Turn) (connector.Turned, e
 	if len(turn.Changes) > 0 {
 		write = d.writer.calmly
 	}
-	err := write(ctx, "settle and claim", nil, func(t *tx) error {
+	err := write(ctx, "settle and claim", func() reach { return reach{conns: []int64{turn.Conn}} }, func(t *tx) error {
 		m := turning{db: d, tx: t, turn: turn, now: millis(turn.Now)}
 		if err := m.run(); err != nil {
 			return err
 		}
 		out = m.out
 		t.done(m.committed)
+		t.doubted(m.doubted)
 		return nil
 	})
 	return out, err
@@ -36,8 +37,22 @@ func (m *turning) committed() {
 	for _, f := range m.flown {
 		m.db.hot.take(f.n, f.flight)
 	}
+	delete(m.db.hot.orphans, m.turn.Conn)
 	m.db.writer.expected = len(m.db.hot.flying)
 	m.db.feed.publish(m.changed)
+}
+
+// doubted keeps what must be asked of the database, since nobody knows whether the turn took place.
+func (m *turning) doubted() {
+	for _, n := range m.landed {
+		if f, ok := m.db.hot.flights[n]; ok {
+			f.unsure = true
+			m.db.hot.flights[n] = f
+		}
+	}
+	for _, f := range m.flown {
+		m.db.hot.orphans[m.turn.Conn] = append(m.db.hot.orphans[m.turn.Conn], f.n)
+	}
 }
 
 // A turning is one turn under way.
@@ -59,6 +74,14 @@ type flown struct {
 }
 
 func (m *turning) run() error {
+	if err := m.db.fenced(m.tx, "settle and claim", m.turn.Conn, m.turn.Fence); err != nil {
+		return err
+	}
+	for _, n := range m.db.hot.orphans[m.turn.Conn] {
+		if err := m.tx.run(`DELETE FROM sending WHERE n = ?`, n); err != nil {
+			return err
+		}
+	}
 	for i := range m.turn.Changes {
 		if err := m.settle(&m.turn.Changes[i]); err != nil {
 			return fmt.Errorf("settle delivery %d: %w", m.turn.Changes[i].N, err)
@@ -106,6 +129,7 @@ func (m *turning) settle(c *connector.Change) error {
 	}
 	if !applied {
 		m.out.Lost = append(m.out.Lost, c.N)
+		m.landed = append(m.landed, c.N)
 		return nil
 	}
 	if err := m.tx.run(`DELETE FROM sending WHERE n = ?`, c.N); err != nil {
@@ -155,9 +179,11 @@ func (m *turning) settle(c *connector.Change) error {
 
 // flight gives what is known of a claimed delivery, and whether it is still on its way.
 func (m *turning) flight(n int64) (f flight, ok bool, err error) {
-	if f, ok = m.db.hot.flights[n]; ok {
+	if f, ok = m.db.hot.flights[n]; ok && !f.unsure {
 		return f, f.key.Conn == m.turn.Conn, nil
 	}
+	f = flight{}
+	ok = false
 	const find = `SELECT d.kind, d.todo, d.lane, d.event_n, d.step, d.attempts, d.created_ms FROM sending s
 		CROSS JOIN deliveries d ON d.n = s.n WHERE s.n = +? AND d.conn = +?`
 	err = m.tx.read(find, []any{n, m.turn.Conn}, func(r row) error {

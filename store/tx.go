@@ -91,7 +91,9 @@ type tx struct {
 	session session
 	wrote   bool     // something was written since the operation began
 	rebound *bool    // bindings were written in this transaction: what is read of them may be taken back
+	minted  *bool    // new ids may be made, see DB.mint
 	after   []func() // run after the commit, before the operation's caller goes on
+	doubt   []func() // run in its stead where nobody knows whether the transaction was committed
 	pragmas []string
 }
 
@@ -126,6 +128,10 @@ func (t *tx) outside(pragma string) { t.pragmas = append(t.pragmas, pragma) }
 
 // done has f run after the commit.
 func (t *tx) done(f func()) { t.after = append(t.after, f) }
+
+// doubted has f run where nobody knows whether the transaction was committed: the caller gets an error, and what is in memory
+// must be right both ways.
+func (t *tx) doubted(f func()) { t.doubt = append(t.doubt, f) }
 
 // numbers takes count new keys of a table; the first is returned.
 func (t *tx) numbers(table string, count int) (int64, error) {

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 )
 
@@ -49,7 +47,7 @@ func (d *DB) Unbound(ctx context.Context, key connector.ConnectionKey, p connect
 	}
 	var rows []stored
 	low, high := span(s.conn)
-	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err = d.reading(ctx, op, func(q *reader) error {
 		rows = rows[:0]
 		return q.Select(&rows, `SELECT d.receiver, d.receivers, d.state, d.created_ms FROM deliveries d
 			WHERE d.class = 'unbound' AND d.class <> '' AND d.n >= ? AND d.n < ? AND +d.receiver > ?

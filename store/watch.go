@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 )
 
@@ -41,7 +39,7 @@ func (w *Watch) Next(ctx context.Context) (Changes, error) {
 		for len(w.pending) > 0 || w.missed {
 			numbers := w.pending[:min(len(w.pending), watchStep)]
 			out := Changes{Missed: w.missed}
-			err := w.db.reading(ctx, op, func(q *sqlx.Tx) (err error) {
+			err := w.db.reading(ctx, op, func(q *reader) (err error) {
 				out.Records, err = w.db.recordsAmong(q, &w.filter, numbers)
 				return err
 			})
@@ -66,7 +64,7 @@ func (w *Watch) Next(ctx context.Context) (Changes, error) {
 func (w *Watch) Close() { w.db.feed.leave(w.watcher) }
 
 // recordsAmong gives those of some records that a filter chooses.
-func (d *DB) recordsAmong(q *sqlx.Tx, f *connector.RecordFilter, numbers []int64) ([]connector.Record, error) {
+func (d *DB) recordsAmong(q *reader, f *connector.RecordFilter, numbers []int64) ([]connector.Record, error) {
 	if len(numbers) == 0 {
 		return nil, nil
 	}

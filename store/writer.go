@@ -37,6 +37,7 @@ type writer struct {
 	idle  *sync.Cond // signalled when busy ends
 
 	committed func(took time.Duration, operations int) // optional, see Config
+	behind    func() error                             // catches up with what other processes have changed; nil where there are none
 
 	joined chan struct{} // holds a token when an operation was queued
 
@@ -53,6 +54,7 @@ type operation struct {
 	reach func() reach // nil: everything
 	err   error
 	after []func()
+	doubt []func()
 	panic any
 	turn  chan bool // true: lead; false: it is done
 	calm  bool      // it may wait for others
@@ -237,12 +239,29 @@ func (w *writer) trouble() error {
 // together runs operations in one transaction. The count says how many were begun; an error, that none of them took place.
 // An operation that fails before it has written keeps its error to itself.
 func (w *writer) together(batch []*operation) (begun int, err error) {
-	begun, err = w.transact(batch)
+	for again := 0; ; again++ {
+		begun, err = w.transact(batch)
+		switch {
+		case errors.Is(err, errStale) && again < followMost:
+			if err = w.behind(); err == nil {
+				continue
+			}
+		case crossed(err) && again < crossedMost:
+			continue
+		}
+		break
+	}
 	if begun == 0 {
 		begun = len(batch) // not even the transaction could begin: that concerns all
 	}
 	return begun, err
 }
+
+// How often a transaction that came behind others, or across them, is begun anew at once.
+const (
+	followMost  = 20
+	crossedMost = 3
+)
 
 // reaching is what operations reach together.
 func reaching(batch []*operation) reach {
@@ -265,11 +284,11 @@ func (w *writer) transact(batch []*operation) (begun int, err error) {
 		return 0, err
 	}
 	started := w.now()
-	t := &tx{session: s, rebound: new(bool)}
+	t := &tx{session: s, rebound: new(bool), minted: new(bool)}
 	for _, o := range batch {
 		begun++
-		o.err, o.after, o.panic = nil, nil, nil
-		t.wrote, t.after = false, nil
+		o.err, o.after, o.doubt, o.panic = nil, nil, nil, nil
+		t.wrote, t.after, t.doubt = false, nil, nil
 		o.err = o.guarded(t)
 		if o.err != nil || o.panic != nil {
 			if t.wrote || away(o.err) || s.spoilt() {
@@ -286,13 +305,20 @@ func (w *writer) transact(batch []*operation) (begun int, err error) {
 			}
 			continue
 		}
-		o.after = t.after
+		o.after, o.doubt = t.after, t.doubt
 		if w.now().Sub(started) > longest {
 			break
 		}
 	}
 	committing := time.Now()
 	if err := s.commit(); err != nil {
+		if errors.Is(err, errDoubt) {
+			for _, o := range batch[:begun] {
+				for _, f := range o.doubt {
+					f()
+				}
+			}
+		}
 		return begun, err
 	}
 	w.took = time.Since(committing)

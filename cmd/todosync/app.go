@@ -226,13 +226,16 @@ func (a *app) openStore(ctx context.Context) error {
 		return err
 	}
 	a.store, err = store.Open(ctx, store.Config{
-		Path: path, Key: key, Log: a.log, Worker: a.name(), Wake: a.changed, Changed: a.recordsChanged, Committed: a.metrics.Committed,
+		Path: path, Address: a.cfg.storeAddress, Key: key, Log: a.log, Worker: a.name(), Wake: a.changed, Followed: a.followed, Changed: a.recordsChanged, Committed: a.metrics.Committed,
 		Compile: connector.CompileOptions{Env: a.env(), PublicURL: a.cfg.publicURL},
 	})
 	if err != nil {
 		return err
 	}
 	a.undo(a.store.Close)
+	if a.cfg.shared() {
+		return nil
+	}
 	return a.folder.keep(path)
 }
 

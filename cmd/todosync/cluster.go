@@ -31,16 +31,7 @@ type cluster struct {
 }
 
 // sharing is how the worker shares connections with others; nil where this process is the only one that can have the store open.
-func (a *app) sharing() connector.Sharing {
-	if !a.cfg.shared() {
-		return nil
-	}
-	s, ok := any(a.store).(connector.Sharing)
-	if !ok {
-		return nil
-	}
-	return s
-}
+func (a *app) sharing() connector.Sharing { return a.store.Sharing() }
 
 // openCluster makes the way to other workers where there can be any.
 func (a *app) openCluster() error {
@@ -62,6 +53,13 @@ func (a *app) changed(conns []int64) {
 		a.worker.Wake(conns)
 	}
 	a.ring(intake.Ring{Conns: conns, Settings: true})
+}
+
+// followed is told by the store of connections that another process has changed.
+func (a *app) followed(conns []int64) {
+	if a.worker != nil {
+		a.worker.Wake(conns)
+	}
 }
 
 // fresh is told by the inbox of connections that have fresh work.
@@ -132,11 +130,7 @@ func (c *cluster) rung(ctx context.Context, r intake.Ring) {
 func (c *cluster) refresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, refreshEvery)
 	defer cancel()
-	f, ok := any(c.app.store).(interface{ Refresh(context.Context) error })
-	if !ok {
-		return
-	}
-	if err := f.Refresh(ctx); err != nil && ctx.Err() == nil {
+	if err := c.app.store.Refresh(ctx); err != nil && ctx.Err() == nil {
 		c.app.log.DebugContext(ctx, "the store could not be refreshed", "error", err) // /readyz says what is wrong with it
 	}
 }

@@ -39,7 +39,9 @@ type config struct {
 
 	store     string
 	storeFile string
-	keyFile   string
+
+	storeAddress string // of PostgreSQL, from either; empty: SQLite
+	keyFile      string
 
 	listen         string
 	tlsCert        string
@@ -207,7 +209,7 @@ func (o *config) validateStore(add func(flag, why string, a ...any)) {
 	switch {
 	case address == "sqlite":
 	case strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://"):
-		add("store", "this version keeps its store in SQLite only; leave --store out")
+		o.storeAddress = address
 	default:
 		add("store", "want sqlite, or postgres://user@host/database")
 	}
@@ -217,7 +219,7 @@ func (o *config) validateStore(add func(flag, why string, a ...any)) {
 func (o *config) embedded() bool { return o.nats == "embedded" }
 
 // shared reports whether several processes can work on the store.
-func (o *config) shared() bool { return strings.HasPrefix(o.store, "postgres") }
+func (o *config) shared() bool { return o.storeAddress != "" }
 
 // syncInterval is how often the embedded NATS syncs to disk; 0 is each message before its ack.
 func (o *config) syncInterval() (time.Duration, error) {

@@ -18,7 +18,7 @@ func table() []row {
 			"github.com/danielgtaylor/huma/v2", "golang.org/x/text",
 		}},
 		{"store", []string{"connector", "mapping", "retry"}, []string{
-			"github.com/jmoiron/sqlx", "github.com/mattn/go-sqlite3", "github.com/oklog/ulid/v2",
+			"github.com/jackc/pgx/v5", "github.com/jmoiron/sqlx", "github.com/mattn/go-sqlite3", "github.com/oklog/ulid/v2",
 			"github.com/pressly/goose/v3",
 		}},
 		{"store/storetest", []string{"connector", "mapping", "retry", "store"}, nil},

@@ -1,0 +1,26 @@
+-- +goose Up
+
+-- The workers that share this database, each with the end of its lease by the database's clock. One id is one run of one process.
+CREATE TABLE workers (
+    id       TEXT COLLATE "C" PRIMARY KEY,
+    until_ms BIGINT NOT NULL
+);
+
+-- Who serves what: a connection under its number, or one of the other seats. fence grows with every change of the owner; worker is
+-- empty while nobody has the seat.
+CREATE TABLE seats (
+    seat   BIGINT PRIMARY KEY,
+    worker TEXT COLLATE "C" NOT NULL,
+    fence  BIGINT NOT NULL
+);
+CREATE INDEX seats_worker ON seats (worker);
+
+-- What has changed last in the settings of a tenant, under numbers that grow from change to change: so that every process knows when
+-- what it keeps in memory is old.
+CREATE TABLE changes (
+    tenant TEXT COLLATE "C" NOT NULL,
+    what   TEXT COLLATE "C" NOT NULL,
+    number BIGINT NOT NULL,
+    PRIMARY KEY (tenant, what)
+);
+INSERT INTO numbers (name, last) VALUES ('changes', 0), ('ids', 0);

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 )
 
@@ -79,6 +77,9 @@ func (d *DB) StartJob(ctx context.Context, r connector.JobRequest) (connector.Jo
 	err := d.writer.write(ctx, op, func(t *tx) error {
 		n, err := t.numbers("jobs", 1)
 		if err != nil {
+			return err
+		}
+		if err := d.mint(t, now); err != nil {
 			return err
 		}
 		id := d.newID(now)
@@ -197,7 +198,7 @@ func (d *DB) CountRecords(ctx context.Context, r connector.JobRequest) (count in
 
 // searchNumbers finds the next records of a filter by number, newest first, from below an id on.
 func (d *DB) searchNumbers(ctx context.Context, op string, f *connector.RecordFilter, after string) (numbers []int64, next string, err error) {
-	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err = d.reading(ctx, op, func(q *reader) error {
 		numbers, next = nil, ""
 		query, err := d.recordQuery(q, f)
 		if err != nil || query.none {
@@ -221,7 +222,7 @@ func (d *DB) Jobs(ctx context.Context, tenants []string, p connector.PageOf) (co
 	if err != nil {
 		return out, err
 	}
-	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err = d.reading(ctx, op, func(q *reader) error {
 		out.Items, out.Next = out.Items[:0], ""
 		for at := before; ; {
 			var rows []storedJob
@@ -264,7 +265,7 @@ func within(job, sees []string) bool {
 }
 
 // jobWaits counts what a job has let go and has not ended.
-func jobWaits(q *sqlx.Tx, job int64) (count int64, err error) {
+func jobWaits(q *reader, job int64) (count int64, err error) {
 	err = q.Get(&count, `SELECT COUNT(*) FROM resent r JOIN deliveries d ON d.n = r.n WHERE r.job = ? AND d.due_ms IS NOT NULL`, job)
 	return count, err
 }
@@ -273,7 +274,7 @@ func jobWaits(q *sqlx.Tx, job int64) (count int64, err error) {
 func (d *DB) Job(ctx context.Context, id string) (connector.Job, error) {
 	const op = "read job"
 	var out connector.Job
-	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err := d.reading(ctx, op, func(q *reader) error {
 		var rows []storedJob
 		if err := q.Select(&rows, `SELECT `+jobColumns+` FROM jobs WHERE id = ?`, clean(id)); err != nil {
 			return err

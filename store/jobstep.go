@@ -8,8 +8,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 )
 
@@ -24,7 +22,7 @@ const (
 func (d *DB) OpenJobs(ctx context.Context) ([]connector.Job, error) {
 	const op = "read jobs"
 	var out []connector.Job
-	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err := d.reading(ctx, op, func(q *reader) error {
 		out = nil
 		var rows []storedJob
 		if err := q.Select(&rows, `SELECT `+jobColumns+` FROM jobs WHERE ended_ms IS NULL ORDER BY n`); err != nil {
@@ -46,7 +44,7 @@ func (d *DB) OpenJobs(ctx context.Context) ([]connector.Job, error) {
 func (d *DB) StepJob(ctx context.Context, s connector.JobStep) (connector.JobStepped, error) {
 	const op = "carry out job"
 	var rows []storedJob
-	err := d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err := d.reading(ctx, op, func(q *reader) error {
 		rows = rows[:0]
 		return q.Select(&rows, `SELECT `+jobColumns+` FROM jobs WHERE id = ? AND ended_ms IS NULL`, s.ID)
 	})

@@ -64,6 +64,12 @@ func postgresConfig(address string) (*pgx.ConnConfig, error) {
 	return c, nil
 }
 
+// CheckAddress says what is wrong with the address of a PostgreSQL database, without quoting it.
+func CheckAddress(address string) error {
+	_, err := postgresConfig(address)
+	return err
+}
+
 // with is a configuration with more settings of the session.
 func with(c *pgx.ConnConfig, settings map[string]string) *pgx.ConnConfig {
 	c = c.Copy()

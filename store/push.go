@@ -6,8 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/jmoiron/sqlx"
-
 	"todosync/connector"
 )
 
@@ -89,6 +87,9 @@ func (p *pushing) push(todo string) ([]*connector.Delivery, error) {
 		s.users = append(s.users, e.Object.Receivers[i].ID)
 	}
 	if err := a.gatherBindings(s); err != nil {
+		return nil, err
+	}
+	if err := p.db.mint(p.tx, a.batch.Now); err != nil {
 		return nil, err
 	}
 	made, why := connector.PlanPush(&a.known, program, e, p.options, a.batch.Now, func() string { return p.db.newID(a.batch.Now) })
@@ -238,7 +239,7 @@ func (d *DB) todosSince(ctx context.Context, op string, j *connector.Job, after 
 	const query = `SELECT x.todo AS todo, x.n AS n, e.received_ms AS received_ms FROM (
 		SELECT todo, MAX(n) AS n FROM events WHERE tenant = ? AND todo > ? AND kind = 'todo' GROUP BY todo ORDER BY todo LIMIT ?
 		) x JOIN events e ON e.n = x.n ORDER BY x.todo`
-	err = d.reading(ctx, op, func(q *sqlx.Tx) error {
+	err = d.reading(ctx, op, func(q *reader) error {
 		items, next = nil, ""
 		var rows []struct {
 			item

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"todosync/store"
 )
 
 // A config is all that `serve` can be told. It is filled by flags, the environment and a file, in this order of weight; packages
@@ -209,6 +211,9 @@ func (o *config) validateStore(add func(flag, why string, a ...any)) {
 	switch {
 	case address == "sqlite":
 	case strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://"):
+		if err := store.CheckAddress(address); err != nil {
+			add("store", "%s", said(err))
+		}
 		o.storeAddress = address
 	default:
 		add("store", "want sqlite, or postgres://user@host/database")

@@ -75,7 +75,9 @@ func TestConfigValidate(t *testing.T) {
 		want []string // parts of the message; none: right
 	}{
 		"the defaults":       {},
-		"postgres":           {args: []string{"--store", "postgres://u@h/db"}, want: []string{"--store: this version keeps its store in SQLite only"}},
+		"postgres":           {args: []string{"--store", "postgres://u@h/db"}},
+		"no store":           {args: []string{"--store", "mysql://u@h/db"}, want: []string{"--store: want sqlite, or postgres://user@host/database"}},
+		"a broken store":     {args: []string{"--store", "postgres://u@h/db?sslmode=perhaps"}, want: []string{"--store: the address of the PostgreSQL database cannot be read"}},
 		"open to all":        {args: []string{"--nats-listen", "0.0.0.0:4222"}, want: []string{"--nats-listen: 0.0.0.0:4222 can be reached by others"}},
 		"open by its file":   {args: []string{"--nats-listen", "0.0.0.0:4222", "--nats-config", "x"}},
 		"not a NATS address": {args: []string{"--nats", "http://x"}, want: []string{"--nats: want embedded"}},

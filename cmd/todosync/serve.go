@@ -109,10 +109,10 @@ func (c *cli) exposed(f *pflag.FlagSet) error {
 		case "nats", "store", "smtp":
 			for a := range strings.SplitSeq(flag.Value.String(), ",") {
 				u, err := url.Parse(a)
-				if err != nil || u.User == nil {
+				if err != nil {
 					continue
 				}
-				if _, has := u.User.Password(); has {
+				if _, has := u.User.Password(); has || u.Query().Has("password") {
 					wrong = append(wrong, fmt.Sprintf(c.t("--%s: there is a password in the address, where everybody on this machine can read it; use %s or a file",
 						"--%s：地址中含有密码，本机任何人都能看到；请改用 %s 或文件"), flag.Name, envName(flag.Name)))
 				}

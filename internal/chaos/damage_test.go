@@ -16,6 +16,9 @@ type harm struct {
 	what string
 	file func(data string) []string // those that it may befall
 	do   func(b []byte, rnd *rand.Rand) []byte
+	// silent: SQLite's pages carry no checksum, so that a bit inside a value can turn one text into another and nobody can tell. How often that
+	// happened is counted and told, not asserted.
+	silent bool
 }
 
 func harms() []harm {
@@ -48,13 +51,13 @@ func harms() []harm {
 	}
 	half := func(b []byte, rnd *rand.Rand) []byte { return b[:rnd.IntN(len(b))] }
 	return []harm{
-		{"bits of the database", one("todosync.db"), flip},
-		{"a page of the database", one("todosync.db"), page},
-		{"the database's end", one("todosync.db"), half},
-		{"bits of the write-ahead log", one("todosync.db-wal"), flip},
-		{"a frame of the write-ahead log", one("todosync.db-wal"), page},
-		{"bits of a block of the stream", blocks, flip},
-		{"the end of a block of the stream", blocks, half},
+		{what: "bits of the database", file: one("todosync.db"), do: flip, silent: true},
+		{what: "a page of the database", file: one("todosync.db"), do: page},
+		{what: "the database's end", file: one("todosync.db"), do: half},
+		{what: "bits of the write-ahead log", file: one("todosync.db-wal"), do: flip},
+		{what: "a frame of the write-ahead log", file: one("todosync.db-wal"), do: page},
+		{what: "bits of a block of the stream", file: blocks, do: flip},
+		{what: "the end of a block of the stream", file: blocks, do: half},
 	}
 }
 
@@ -165,8 +168,13 @@ func (w *world) harmed(h harm, folder string, struck kill, rnd *rand.Rand) strin
 	defer after.crm.conn.Close()
 	after.crm.events = w.crm.all()
 	if after.ends(n) {
-		v := after.judge(n, nil)
-		if len(v.wrong) > 0 {
+		if h.silent {
+			if v := after.verdictOf(n, nil); len(v.wrong) > 0 {
+				return "a value has changed and nothing shows it: " + v.wrong[0]
+			}
+			return "went on, and nothing was missing"
+		}
+		if v := after.judge(n, nil); len(v.wrong) > 0 {
 			return "went on wrongly"
 		}
 		return "went on, and nothing was missing"

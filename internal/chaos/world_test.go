@@ -245,6 +245,21 @@ func (w *world) rest(n *node, limit time.Duration) {
 // judge asks the program for its account and has the oracle judge it.
 func (w *world) judge(n *node, change func(*history)) *verdict {
 	w.t.Helper()
+	w.verdict = w.verdictOf(n, change)
+	for i, s := range w.verdict.wrong {
+		if i == 20 {
+			w.t.Errorf("and %d more", len(w.verdict.wrong)-i)
+			break
+		}
+		w.t.Error(s)
+	}
+	w.t.Logf("seed %d: %s", w.seed, w.verdict)
+	return w.verdict
+}
+
+// verdictOf is judge without a word.
+func (w *world) verdictOf(n *node, change func(*history)) *verdict {
+	w.t.Helper()
 	h := &history{
 		events: w.crm.accepted(), unsure: w.crm.unsure(), connections: map[string][]string{},
 		arrivals: w.oas.ledger(), concurrency: w.settings.concurrency,
@@ -265,19 +280,11 @@ func (w *world) judge(n *node, change func(*history)) *verdict {
 	if change != nil {
 		change(h)
 	}
-	w.verdict = judge(h)
+	v := judge(h)
 	for _, s := range w.oas.oddities() {
-		w.verdict.bad("strange: %s", s)
+		v.bad("strange: %s", s)
 	}
-	for i, s := range w.verdict.wrong {
-		if i == 20 {
-			w.t.Errorf("and %d more", len(w.verdict.wrong)-i)
-			break
-		}
-		w.t.Error(s)
-	}
-	w.t.Logf("seed %d: %s", w.seed, w.verdict)
-	return w.verdict
+	return v
 }
 
 // context is one that ends with the test, a minute or an hour from now.

@@ -78,6 +78,7 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger, h hooks) (_ *app,
 		return nil, err
 	}
 	a.undo(a.folder.Close)
+	clearBackups(cfg.dataDir, log)
 	if a.token, err = adminToken(cfg.dataDir, log); err != nil {
 		return nil, err
 	}

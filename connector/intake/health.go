@@ -26,6 +26,7 @@ type Health struct {
 	Lag       uint64    // messages that are not accepted yet
 	Bytes     uint64    // what the stream holds
 	MaxBytes  int64     // its limit; 0 or less: none
+	Gone      uint64    // sequences that were gone from the stream before they were read, since the start: a restored store was older than that
 }
 
 // Fill is how full the stream is, 0 to 1; 0 where it has no limit.
@@ -36,9 +37,12 @@ func (h Health) Fill() float64 {
 	return float64(h.Bytes) / float64(h.MaxBytes)
 }
 
-// Warning says in words that the stream is getting full, and is empty before.
+// Warning says in words that the stream is getting full, or that events were gone before they were read; it is empty where all is well.
 func (h Health) Warning() string {
 	if h.Fill() < FullWarning {
+		if h.Gone > 0 {
+			return fmt.Sprintf("%d events were gone from stream %s before this store could read them; have the CRM send them again", h.Gone, h.Stream)
+		}
 		return ""
 	}
 	return fmt.Sprintf("stream %s is %.0f %% full, with %d events unread; when it is full, JetStream refuses new ones",
@@ -52,6 +56,7 @@ type view struct {
 	why      string
 	fit      bool // the stream was looked at and has lost nothing
 	seated   bool // Run runs
+	gone     uint64
 	position uint64
 	stream   jetstream.Stream
 	consumer jetstream.Consumer
@@ -70,7 +75,7 @@ func (r *Reader) Health(ctx context.Context) Health {
 	r.mu.Unlock()
 	h := cached.health
 	h.Connected = r.cfg.Conn.IsConnected()
-	h.Stream, h.Reading, h.Since, h.Why, h.Position = r.cfg.Stream, v.reading, v.since, v.why, v.position
+	h.Stream, h.Reading, h.Since, h.Why, h.Position, h.Gone = r.cfg.Stream, v.reading, v.since, v.why, v.position, v.gone
 	if !h.Connected && h.Why == "" {
 		h.Reading, h.Why = false, "NATS is not reached"
 	}

@@ -109,6 +109,13 @@ func (s *session) open(ctx context.Context) error {
 		return fmt.Errorf("read the position in the stream: %w", err)
 	}
 	s.stream.planned.Store(s.position)
+	gone := uint64(0)
+	if s.position > 0 && s.stream.first > s.position+1 {
+		gone = s.stream.first - s.position - 1
+		s.r.cfg.Log.WarnContext(ctx, "the stream no longer keeps what follows the store's position: have the CRM send it again",
+			"stream", s.stream.id.String(), "after_sequence", s.position, "before_sequence", s.stream.first, "events", gone)
+	}
+	s.r.set(func(v *view) { v.gone = max(v.gone, gone) })
 	return s.r.checkEnd(s.stream, s.position)
 }
 

@@ -33,7 +33,8 @@ const (
 type stream struct {
 	js        jetstream.Stream
 	id        connector.Stream
-	last      uint64 // its newest sequence then
+	first     uint64 // its oldest sequence then
+	last      uint64 // and its newest
 	owned     bool   // we made it
 	plain     bool   // it holds events only
 	workQueue bool
@@ -107,7 +108,7 @@ func (r *Reader) openStream(ctx context.Context) (*stream, error) {
 	}
 	info := js.CachedInfo()
 	s := &stream{
-		js: js, id: connector.Stream{Name: info.Config.Name, Created: info.Created}, last: info.State.LastSeq,
+		js: js, id: connector.Stream{Name: info.Config.Name, Created: info.Created}, first: info.State.FirstSeq, last: info.State.LastSeq,
 		owned: info.Config.Metadata[ownedKey] == ownedValue,
 		plain: slices.Equal(info.Config.Subjects, []string{subjects}), workQueue: info.Config.Retention == jetstream.WorkQueuePolicy,
 	}

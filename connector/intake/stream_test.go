@@ -55,6 +55,32 @@ func TestStreamTakenBack(t *testing.T) {
 	wantNumbers(t, b, 3)
 }
 
+// A store that is older than what the stream keeps, as after the restore of an old backup: the rest is read, and what is gone is told.
+func TestPositionOlderThanTheStream(t *testing.T) {
+	t.Parallel()
+	r, b := newRig(t), newInbox()
+	reader, stop := r.read(intake.ReaderConfig{Inbox: b})
+	eventually(t, "reading", func() bool { return reader.Health(t.Context()).Reading })
+	r.publish(1, 10)
+	wantNumbers(t, b, 10)
+	stop()
+	stream, err := r.js.Stream(t.Context(), "CRM")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Purge(t.Context(), jetstream.WithPurgeSequence(8)); err != nil {
+		t.Fatal(err)
+	}
+	b.mu.Lock()
+	b.positions[b.stream] = 3
+	b.mu.Unlock()
+	reader, _ = r.read(intake.ReaderConfig{Inbox: b})
+	eventually(t, "the rest", func() bool { return b.count() == 13 })
+	if h := reader.Health(t.Context()); h.Gone != 4 || !strings.Contains(h.Warning(), "4 events") {
+		t.Errorf("want 4 events told as gone, got %+v", h)
+	}
+}
+
 func TestOperatorsStream(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -26,7 +26,7 @@ const (
 	maxFile = 32 << 20
 )
 
-// A Config is what an API needs. All of it is required but Now, Compile, Metrics and MetricsOpen.
+// A Config is what an API needs. All of it is required but Now, Compile, Backups, Metrics and MetricsOpen.
 type Config struct {
 	Auth    Authenticator
 	Version string
@@ -46,6 +46,8 @@ type Config struct {
 	// Health looks at each part that the program needs. It must answer within seconds, whatever is away.
 	Health func(ctx context.Context) []Part
 
+	// Backups makes copies of the store; nil: there is no such route.
+	Backups Backups
 	// Metrics answers GET /metrics; nil: there is no such route. MetricsOpen lets everybody ask, also without a token.
 	Metrics     http.Handler
 	MetricsOpen bool
@@ -61,7 +63,7 @@ func (c *Config) validate() error {
 	for i := range v.NumField() {
 		f := v.Field(i)
 		switch name := v.Type().Field(i).Name; name {
-		case "Now", "Compile", "Metrics", "MetricsOpen":
+		case "Now", "Compile", "Backups", "Metrics", "MetricsOpen":
 		default:
 			if f.IsZero() {
 				problems = append(problems, errors.New(name+": needed"))
@@ -94,7 +96,7 @@ func New(cfg Config) (*API, error) {
 	a.huma.UseMiddleware(a.checkQuery, a.authenticate)
 	for _, register := range []func(){
 		a.eventRoutes, a.recordRoutes, a.byHandRoutes, a.jobRoutes, a.tenantRoutes, a.connectionRoutes, a.settingsRoutes, a.renderRoutes,
-		a.bindingRoutes, a.rejectRoutes, a.secretRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute,
+		a.bindingRoutes, a.rejectRoutes, a.secretRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute, a.backupRoute,
 	} {
 		register()
 	}

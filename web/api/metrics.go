@@ -11,30 +11,22 @@ func (a *API) metricsRoute() {
 		return
 	}
 	a.mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-		if err := a.mayMeasure(r); err != nil {
-			p, ok := errors.AsType[*Problem](err)
-			if !ok {
-				p = newProblem(http.StatusInternalServerError, "something went wrong here", "look at the log of the server")
+		if !a.MetricsOpen {
+			if err := a.allowed(r, View, "the token has no right to see the metrics of all tenants"); err != nil {
+				a.refuseRaw(w, err)
+				return
 			}
-			if p.Status == http.StatusUnauthorized {
-				w.Header().Set("WWW-Authenticate", `Bearer realm="todosync"`)
-			}
-			writeProblem(w, p)
-			return
 		}
 		a.Metrics.ServeHTTP(w, r)
 	})
 }
 
-// mayMeasure says why a request may not see the metrics.
-func (a *API) mayMeasure(r *http.Request) error {
-	if a.MetricsOpen {
-		return nil
-	}
+// allowed says why a request to a route that concerns all tenants may not be made; it is for routes that huma does not serve.
+func (a *API) allowed(r *http.Request, need Right, denied string) error {
 	token := bearer(r.Header.Get("Authorization"))
 	if token == "" {
 		return newProblem(http.StatusUnauthorized, "a token is needed",
-			"send it as Authorization: Bearer TOKEN; it is not needed where --listen is a loopback address and no proxy is trusted")
+			"send it as Authorization: Bearer TOKEN; the server's own is in DATA/admin-token")
 	}
 	p, err := a.Auth.Authenticate(r.Context(), token)
 	switch {
@@ -42,8 +34,20 @@ func (a *API) mayMeasure(r *http.Request) error {
 		return a.problem(r.Context(), "authenticate", err)
 	case p == nil:
 		return newProblem(http.StatusUnauthorized, "the token is not known", "the server's own is in DATA/admin-token")
-	case !p.May(View) || len(p.Tenants) > 0:
-		return newProblem(http.StatusForbidden, "the token has no right to see the metrics of all tenants", "ask an admin for another")
+	case !p.May(need) || len(p.Tenants) > 0:
+		return newProblem(http.StatusForbidden, denied, "ask an admin for another")
 	}
 	return nil
+}
+
+// refuseRaw answers why a request may not be made.
+func (a *API) refuseRaw(w http.ResponseWriter, err error) {
+	p, ok := errors.AsType[*Problem](err)
+	if !ok {
+		p = newProblem(http.StatusInternalServerError, "something went wrong here", "look at the log of the server")
+	}
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="todosync"`)
+	}
+	writeProblem(w, p)
 }

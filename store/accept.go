@@ -154,7 +154,7 @@ type acceptance struct {
 	rejected []rejection
 	result   connector.Accepted
 	changed  []int64
-	doubts   []*connector.Delivery // may have been sent before the store was restored
+	doubts   []doubtfulLane
 }
 
 type eventKey struct{ tenant, id string }

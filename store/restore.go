@@ -96,7 +96,7 @@ func (a *acceptance) doubtful(e *connector.Event) bool {
 	return !a.db.restored.IsZero() && !e.Received.IsZero() && e.Received.Before(a.db.restored)
 }
 
-// doubt marks the deliveries of an event that may have been sent already.
+// doubt marks the deliveries of an event that may have been sent already, and has their lanes know that the OA may have the todo.
 func (a *acceptance) doubt(p *connector.Planned) {
 	for i := range p.Outcomes {
 		for _, d := range p.Outcomes[i].Deliveries {
@@ -104,21 +104,27 @@ func (a *acceptance) doubt(p *connector.Planned) {
 				continue
 			}
 			d.SentTwice = true
-			a.doubts = append(a.doubts, d)
+			key := connector.TodoKey{Conn: d.Conn, Kind: d.Kind, ID: d.Todo}
+			lane := a.known.Todos[key].Lanes[d.Lane]
+			lane.Left = true
+			if lane.Presence == connector.Absent && (d.Scene == connector.SceneCreate || d.Scene == connector.SceneEdit) {
+				lane.Presence, lane.Has = connector.Maybe, d.External
+			}
+			a.doubts = append(a.doubts, doubtfulLane{key, lane})
 		}
 	}
 }
 
-// writeDoubts has the lanes of such deliveries know that the OA may have the todo. It comes after the lanes themselves.
+// A doubtfulLane is of what may have been sent by the database that this one took the place of.
+type doubtfulLane struct {
+	key  connector.TodoKey
+	lane *connector.Lane
+}
+
+// writeDoubts stores what doubt has made of lanes. It comes after the lanes themselves.
 func (a *acceptance) writeDoubts() error {
 	for _, d := range a.doubts {
-		key := connector.TodoKey{Conn: d.Conn, Kind: d.Kind, ID: d.Todo}
-		lane := a.known.Todos[key].Lanes[d.Lane] // as it is kept in memory, too
-		lane.Left = true
-		if lane.Presence == connector.Absent && (d.Scene == connector.SceneCreate || d.Scene == connector.SceneEdit) {
-			lane.Presence, lane.Has = connector.Maybe, d.External
-		}
-		if err := a.tx.learnLane(key, lane); err != nil {
+		if err := a.tx.learnLane(d.key, d.lane); err != nil {
 			return err
 		}
 	}

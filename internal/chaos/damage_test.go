@@ -167,6 +167,17 @@ func (w *world) harmed(h harm, folder string, struck kill, rnd *rand.Rand) strin
 	after.listen("nats://" + n.nats)
 	defer after.crm.conn.Close()
 	after.crm.events = w.crm.all()
+	_, unread := n.records()
+	if unread == nil {
+		_, unread = n.events()
+	}
+	if unread != nil {
+		after.onlyRepeats(n, w)
+		if !names(n.log.String()) {
+			w.t.Errorf("it cannot tell what it has done, and does not say why: %v", unread)
+		}
+		return "went on, and said what it cannot read"
+	}
 	if after.ends(n) {
 		if h.silent {
 			if v := after.verdictOf(n, nil); len(v.wrong) > 0 {

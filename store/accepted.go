@@ -195,6 +195,7 @@ func (a *acceptance) writeRejected() error {
 	if err != nil {
 		return err
 	}
+	size := int64(0)
 	for i, r := range a.rejected {
 		tenant, kind, action := sortOf(r.item.Subject)
 		a.countEnd(tenant, kind, action, connector.EndRejected)
@@ -212,6 +213,7 @@ func (a *acceptance) writeRejected() error {
 		if payload == nil {
 			payload = []byte{}
 		}
+		size += int64(len(payload))
 		const query = `INSERT INTO rejected (n, id, tenant, subject, header, stream, stream_seq, reason, path, received_ms, size, payload)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 		err := a.tx.run(query, n+int64(i), a.db.newID(a.batch.Now), tenantOf(r.item.Subject), r.item.Subject, string(header),
@@ -220,5 +222,5 @@ func (a *acceptance) writeRejected() error {
 			return err
 		}
 	}
-	return nil
+	return a.tx.rejectedBytes(size)
 }

@@ -23,7 +23,10 @@
 //	                   Delete, SetSecret, Secrets, RemoveSecret, Bindings, SetBinding, RemoveBinding, ImportBindings, Unbound,
 //	                   Records, Record, Watch, Retry, Cancel, Rejected, RejectedOne, Replay, RemoveRejected, Events,
 //	                   Recognise, CountDuplicate, Broken,
-//	                   Counts, Tallies, Remembered, Audit, Note
+//	                   Counts, Tallies, Remembered, Audit, Note,
+//	                   Rehearse, Push, StartJob, CountRecords, Jobs, Job, StopJob
+//	connector.JobWorker     OpenJobs, StepJob, FailJob                         connector.JobDesk
+//	connector.Housekeeping  Sweep                                              connector.Sweeper
 //	cmd                Open, Close, Health
 //
 // Errors are *connector.Error: Unavailable while the database is away, NotFound, Conflict, Invalid.

@@ -114,7 +114,11 @@ func (d *DB) Replay(ctx context.Context, id, who string) (connector.EventStory, 
 			return err
 		}
 		wake = a.result.Wake
-		if err := t.run(`DELETE FROM rejected WHERE n = ?`, n); err != nil {
+		size := int64(0)
+		if err := t.change(`DELETE FROM rejected WHERE n = ? RETURNING size`, []any{n}, func(r row) error { size = r.num(0); return nil }); err != nil {
+			return err
+		}
+		if err := t.rejectedBytes(-size); err != nil {
 			return err
 		}
 		t.done(func() { d.feed.publish(a.changed) })
@@ -169,9 +173,9 @@ func rejectedEvent(t *tx, op, id string) (*connector.Event, int64, error) {
 func (d *DB) RemoveRejected(ctx context.Context, id, who string) error {
 	const op = "remove rejected event"
 	return d.writer.write(ctx, op, func(t *tx) error {
-		tenant, reason, found := "", "", false
-		err := t.change(`DELETE FROM rejected WHERE id = ? RETURNING tenant, reason`, []any{id}, func(r row) error {
-			tenant, reason, found = r.text(0), r.text(1), true
+		tenant, reason, found, size := "", "", false, int64(0)
+		err := t.change(`DELETE FROM rejected WHERE id = ? RETURNING tenant, reason, size`, []any{id}, func(r row) error {
+			tenant, reason, found, size = r.text(0), r.text(1), true, r.num(2)
 			return nil
 		})
 		if err != nil {
@@ -179,6 +183,9 @@ func (d *DB) RemoveRejected(ctx context.Context, id, who string) error {
 		}
 		if !found {
 			return notFound(op, "rejected event "+id)
+		}
+		if err := t.rejectedBytes(-size); err != nil {
+			return err
 		}
 		return t.audit(millis(d.cfg.Now()), who, "rejected event removed", tenant, id, fmt.Sprintf("%.200s", reason))
 	})

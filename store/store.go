@@ -34,7 +34,9 @@ type Config struct {
 	Log     *slog.Logger             // required
 	Now     func() time.Time         // time.Now by default
 	Compile connector.CompileOptions // how stored connections are compiled
-	Worker  string                   // stands in attempts that Recover adds; "worker" by default
+	// RejectedMost is how many bytes of rejected messages are kept; connector.RejectedMost by default.
+	RejectedMost int64
+	Worker       string // stands in attempts that Recover adds; "worker" by default
 	// Wake is told, after the commit, of connections that have fresh work or have changed: a binding, a resume, a save, a
 	// retry. It must not block. What Accept leads to stands in its answer instead.
 	Wake func(conns []int64)

@@ -51,6 +51,7 @@ type app struct {
 	publisher *intake.Publisher
 	worker    *connector.Worker
 	jobs      *connector.JobWorker
+	tidying   *connector.Housekeeping
 	cluster   *cluster // nil: this process is alone
 	listener  net.Listener
 	http      *http.Server
@@ -279,6 +280,14 @@ func (a *app) openPipeline(h hooks) error {
 	if a.jobs, err = connector.NewJobWorker(connector.JobWorkerConfig{Desk: a.store, Log: a.log}); err != nil {
 		return err
 	}
+	a.tidying, err = connector.NewHousekeeping(connector.HousekeepingConfig{
+		Sweeper: a.store, Log: a.log, Retention: connector.Retention{
+			Keep: time.Duration(a.cfg.keep), KeepFailed: time.Duration(a.cfg.keepFailed), Remember: time.Duration(a.cfg.streamMaxAge) + 24*time.Hour,
+		},
+	})
+	if err != nil {
+		return err
+	}
 	inbox, err := connector.NewInbox(connector.InboxConfig{Acceptor: a.store, Wake: a.fresh, Log: a.log, Note: a.metrics.Accepted})
 	if err != nil {
 		return err
@@ -350,6 +359,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	start(&worker, "worker", func() error { return a.worker.Run(sending) })
 	start(&worker, "jobs", func() error { return a.worker.Hold(sending, connector.SeatJobs, a.jobs.Run) })
+	start(&worker, "housekeeping", func() error { return a.worker.Hold(sending, connector.SeatHousekeeping, a.tidying.Run) })
 	start(&reader, "reader", func() error { return a.worker.Hold(reading, connector.SeatReader, a.reader.Run) })
 	if a.cluster != nil {
 		start(&worker, "cluster", func() error { return a.cluster.run(sending) })

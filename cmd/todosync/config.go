@@ -196,6 +196,12 @@ func (o *config) validateNATS(add func(flag, why string, a ...any)) {
 	if o.streamMaxAge == 0 {
 		add("stream-max-age", "want more than 0")
 	}
+	if o.keep == 0 {
+		add("keep", "want more than 0")
+	}
+	if o.keepFailed == 0 {
+		add("keep-failed", "want more than 0")
+	}
 }
 
 func (o *config) validateStore(add func(flag, why string, a ...any)) {
@@ -255,7 +261,7 @@ func (o *config) key() string {
 // idle names the flags that were set and that this version does nothing with, so that nobody waits in vain.
 func (o *config) idle(set func(flag string) bool) []string {
 	var out []string
-	for _, f := range []string{"smtp", "smtp-from", "smtp-password-file", "otlp-endpoint", "keep", "keep-failed"} {
+	for _, f := range []string{"smtp", "smtp-from", "smtp-password-file", "otlp-endpoint"} {
 		if set(f) {
 			out = append(out, "--"+f)
 		}

@@ -33,7 +33,7 @@ func Run(t *testing.T, e Engine) {
 		"secrets": testSecrets, "bindings": testBindings, "release": testRelease, "rebind": testRebind, "import": testImport, "unbound": testUnbound,
 		"records": testRecords, "record": testRecord, "filters": testFilters, "cursors": testCursors, "clock": testClock, "watch": testWatch,
 		"retry": testRetry, "cancel": testCancel, "resend": testResend, "recreated": testRecreated, "rehearse": testRehearse, "jobs": testJobs,
-		"push": testPush, "backfill": testBackfill, "events": testEvents, "replay": testReplay, "counts": testCounts,
+		"push": testPush, "backfill": testBackfill, "retention": testRetention, "rejected most": testRejectedMost, "events": testEvents, "replay": testReplay, "counts": testCounts,
 		"audit": testAudit, "restart": testRestart,
 	}
 	for name, f := range tests {

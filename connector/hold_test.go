@@ -79,9 +79,9 @@ func (f *fakeStore) hold(paused bool, now time.Time) {
 // connection does not count.
 func TestGivingUp(t *testing.T) {
 	t.Parallel()
-	for _, pause := range []time.Duration{0, 100 * time.Hour} {
+	for _, pause := range []time.Duration{0, 12 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
-			f := newFakeStore(t, restConnection(nil))
+			f := newFakeStore(t, restConnection(func(c *Connection) { c.Retry.GiveUpAfter = Duration(6 * time.Hour) }))
 			for i := range 30 {
 				f.owe(fmt.Sprintf("t%02d", i), time.Now(), SceneCreate)
 			}
@@ -97,7 +97,7 @@ func TestGivingUp(t *testing.T) {
 				}
 				return n
 			}
-			time.Sleep(10 * time.Hour)
+			time.Sleep(2 * time.Hour)
 			if pause > 0 {
 				f.hold(true, time.Now())
 				s.worker.Wake([]int64{1})
@@ -105,17 +105,17 @@ func TestGivingUp(t *testing.T) {
 				f.hold(false, time.Now())
 				s.worker.Wake([]int64{1})
 			}
-			time.Sleep(37*time.Hour + 50*time.Minute)
+			time.Sleep(3*time.Hour + 50*time.Minute)
 			if n := count(Failed); n != 0 {
-				t.Errorf("pause of %s: %d were given up before 48 h", pause, n)
+				t.Errorf("pause of %s: %d were given up before 6 h", pause, n)
 			}
 			time.Sleep(45 * time.Minute) // the last of them had its first try half an hour after the first
 			s.stop()
 			if n := count(Failed); n != 30 {
-				t.Errorf("pause of %s: %d of 30 were given up after 48 h: %v", pause, n, f.states())
+				t.Errorf("pause of %s: %d of 30 were given up after 6 h: %v", pause, n, f.states())
 			}
 			for _, d := range f.deliveries {
-				if d.Class != retry.Network || !strings.HasPrefix(d.Message, "given up 2d") {
+				if d.Class != retry.Network || !strings.HasPrefix(d.Message, "given up 6h") {
 					t.Errorf("given up as %s: %s", d.Class, d.Message)
 					break
 				}

@@ -34,7 +34,8 @@ type arrival struct {
 	Key, Todo, Receiver, Scene, Event string
 	N                                 int // place of the event in its todo's story
 	Do                                string
-	Answered                          bool // the answer was written whole, as far as the OA can tell
+	Variant                           string // of the settings: as the header and the body say
+	Answered                          bool   // the answer was written whole, as far as the OA can tell
 }
 
 // unanswered: the caller cannot know what became of it.
@@ -155,14 +156,18 @@ func (o *oas) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // enter writes down an arrival and decides what becomes of it.
 func (o *oas) enter(r *http.Request, raw []byte) (*arrival, nature, *trap) {
-	var body struct{ ID, Event, Scene, Receiver string }
+	var body struct{ ID, Event, Scene, Receiver, Variant string }
 	a := &arrival{At: time.Now(), Connection: strings.Trim(r.URL.Path, "/"), Key: r.Header.Get("Idempotency-Key")}
 	err := json.Unmarshal(raw, &body)
 	a.Todo, a.Event, a.Scene, a.Receiver = body.ID, body.Event, body.Scene, body.Receiver
+	a.Variant = body.Variant
 	_, place, _ := strings.Cut(body.Event, "/")
 	a.N, _ = strconv.Atoi(place)
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if v := r.Header.Get("X-Variant"); v != a.Variant {
+		o.strange = append(o.strange, fmt.Sprintf("%s got a request half of variant %q, half of %q", a.Connection, v, a.Variant))
+	}
 	if err != nil || a.Key == "" || a.N == 0 || a.Receiver == "" {
 		o.strange = append(o.strange, fmt.Sprintf("%s got %q with key %q", a.Connection, raw, a.Key))
 	}

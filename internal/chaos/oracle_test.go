@@ -19,6 +19,7 @@ type history struct {
 	accounts    []account
 	concurrency int
 	waits       bool // something may still wait: an OA hangs, or the run was cut short
+	byHand      bool // people sent refused deliveries again
 	lossy       bool // an OA refused for good: where the last delivery of a lane failed, it stays behind
 }
 
@@ -246,7 +247,7 @@ func (h *history) judgeRepeats(v *verdict, records map[string]*record) {
 			v.bad("requests %d and %d bear the same key for events %s and %s", p.Seq, a.Seq, p.Event, a.Event)
 		}
 		kill := h.killIn(p.At, a.At)
-		asked := p.Answered && p.Do == doBusy
+		asked := p.Answered && (p.Do == doBusy || p.Do == doNo && h.byHand)
 		hungUp := p.Do == doLost || p.Do == doDrop || p.Do == doGate || p.Do == doHang
 		switch {
 		case asked:

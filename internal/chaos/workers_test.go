@@ -54,7 +54,7 @@ func TestWorkers(t *testing.T) {
 	events, gap := 600, 700*time.Millisecond
 	faults := []string{"kill", "kill", "add", "kill"}
 	if *long {
-		events, gap = 100_000, 4*time.Second
+		events, gap = 100_000, 12*time.Second
 		faults = []string{"kill", "kill", "kill", "kill", "stop", "nats", "database", "quit"}
 	}
 	const tenants = 12
@@ -77,16 +77,16 @@ func TestWorkers(t *testing.T) {
 			done[fault]++
 		}
 	}
-	for speaking := *long; speaking; {
-		select {
-		case <-spoken:
-			speaking = false
-		default:
-			pause(ctx, time.Duration(rnd.Int64N(int64(2*gap))))
-			fault := faults[rnd.IntN(len(faults))]
-			f.strike(ctx, fault, rnd)
-			done[fault]++
-			fmt.Fprintf(os.Stderr, "%s: %v; %d events confirmed, %d requests\n", time.Since(began).Round(time.Second), done, len(w.crm.accepted()), len(w.oas.ledger()))
+	for *long { // until nine of ten events are planned and sent
+		pause(ctx, gap/2+time.Duration(rnd.Int64N(int64(gap))))
+		fault := faults[rnd.IntN(len(faults))]
+		f.strike(ctx, fault, rnd)
+		done[fault]++
+		at, err := w.nodes[0].figures()
+		fmt.Fprintf(os.Stderr, "%s: %v; %d events confirmed, %d planned, %d deliveries wait, %d requests %v\n", time.Since(began).Round(time.Second),
+			done, len(w.crm.accepted()), at.Events, at.Waiting, len(w.oas.ledger()), err)
+		if err == nil && at.Events > int64(events*9/10) && at.Waiting < int64(events/5) {
+			break
 		}
 	}
 	<-spoken

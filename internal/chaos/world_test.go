@@ -83,6 +83,7 @@ type settings struct {
 	people               int
 	concurrency          int
 	more                 string // further lines of each connection's file
+	variant              string // stands in a header and in the body of each request
 }
 
 func (s settings) tenant(i int) string { return fmt.Sprintf("t%d", i) }
@@ -155,10 +156,10 @@ func (w *world) files() string {
 		for _, name := range w.settings.names() {
 			tenant := w.settings.tenant(i)
 			fmt.Fprintf(&b, "apiVersion: todosync/v1\nkind: Connection\ntenant: %q\nname: %s\nvariables: {base: %q}\n"+
-				"headers: {Content-Type: application/json}\nresult: {codeName: code, msgName: message, successCode: \"0\"}\n"+
-				"limits: {concurrency: %d}\n%sscenes:\n", tenant, name, w.oas.server.URL+"/"+tenant+"/"+name, w.settings.concurrency, w.settings.more)
+				"headers: {Content-Type: application/json, X-Variant: %q}\nresult: {codeName: code, msgName: message, successCode: \"0\"}\n"+
+				"limits: {concurrency: %d}\n%sscenes:\n", tenant, name, w.oas.server.URL+"/"+tenant+"/"+name, w.settings.variant, w.settings.concurrency, w.settings.more)
 			for _, scene := range []string{"create", "edit", "done", "delete"} {
-				fmt.Fprintf(&b, "  %s:\n    address: ${base}\n    body: '{\"id\":\"#F012\",\"event\":\"#F114\",\"scene\":\"#F121\",\"receiver\":\"#F001\",\"title\":\"#F055\"}'\n", scene)
+				fmt.Fprintf(&b, "  %s:\n    address: ${base}\n    body: '{\"id\":\"#F012\",\"event\":\"#F114\",\"scene\":\"#F121\",\"receiver\":\"#F001\",\"title\":\"#F055\",\"variant\":\"%s\"}'\n", scene, w.settings.variant)
 			}
 			b.WriteString("---\n")
 		}

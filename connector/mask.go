@@ -3,6 +3,7 @@ package connector
 import (
 	"cmp"
 	"encoding/base64"
+	"iter"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -15,16 +16,44 @@ const MinSecret = 6
 // as JSON, XML or URLs escape, in two such layers (a web service's answer is JSON inside XML), and in Base64, also within a
 // longer one.
 type masker struct {
+	base   *masker // whose secrets are its, too; it does not change any more. May be nil
 	values map[string]bool
 }
 
 // clone is a masker of its own with the same secrets.
-func (m *masker) clone() *masker {
-	c := &masker{values: make(map[string]bool, len(m.values)+4)}
-	for v := range m.values {
-		c.values[v] = true
+func (m *masker) clone() *masker { return &masker{base: m} }
+
+// all gives every secret in every form.
+func (m *masker) all() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for ; m != nil; m = m.base {
+			for v := range m.values {
+				if !yield(v) {
+					return
+				}
+			}
+		}
 	}
-	return c
+}
+
+// knows reports whether a value is a secret already.
+func (m *masker) knows(v string) bool {
+	for ; m != nil; m = m.base {
+		if m.values[v] {
+			return true
+		}
+	}
+	return false
+}
+
+// empty reports whether there is no secret.
+func (m *masker) empty() bool {
+	for ; m != nil; m = m.base {
+		if len(m.values) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // add makes a value a secret, also without the blanks around it, which some headers lose on their way.
@@ -45,7 +74,7 @@ func (m *masker) addToken(value string) {
 }
 
 func (m *masker) keep(v string) {
-	if m.values[v] {
+	if m.knows(v) {
 		return
 	}
 	if m.values == nil {
@@ -80,7 +109,7 @@ type span struct{ from, to int }
 
 // mask replaces every secret in s by ***.
 func (m *masker) mask(s string) string {
-	if len(m.values) == 0 || s == "" {
+	if s == "" || m.empty() {
 		return s
 	}
 	spans := m.find(s)
@@ -107,7 +136,7 @@ func (m *masker) mask(s string) string {
 // find looks for every secret, as it is and beneath the escapes that s may hold.
 func (m *masker) find(s string) []span {
 	var out []span
-	for v := range m.values {
+	for v := range m.all() {
 		for from := 0; ; {
 			i := strings.Index(s[from:], v)
 			if i < 0 {
@@ -159,7 +188,7 @@ func (m *masker) findIn(letters []letter) []span {
 	}
 	var out []span
 	read := string(text)
-	for v := range m.values {
+	for v := range m.all() {
 		for from := 0; ; {
 			i := strings.Index(read[from:], v)
 			if i < 0 {

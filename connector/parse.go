@@ -114,7 +114,7 @@ func (p *parser) event(created string) *Event {
 		p.agreement(e, data)
 		fallthrough
 	default:
-		id, at = p.text(doc.Value("id"), "id", true), p.text(doc.Value("time"), "time", false)
+		id, at = p.text(doc.Value("id"), "", "id", true), p.text(doc.Value("time"), "", "time", false)
 	}
 	e.ID = p.eventID(id, e.Tenant, created)
 	e.Time = p.time(at, "time")
@@ -167,7 +167,7 @@ func (p *parser) eventID(own, tenant, created string) string {
 	if id == "" {
 		id = created + "-" + strconv.FormatUint(p.in.Sequence, 10)
 	}
-	p.limitID(id, "id")
+	p.limitID(id, "", "id")
 	return clean(id)
 }
 
@@ -244,7 +244,7 @@ func (p *parser) message(e *Event, v mapping.Value) {
 	}
 	to.Each(func(one mapping.Value) bool {
 		at := fmt.Sprintf("message.to.%d", len(e.Object.Receivers))
-		address := p.text(one, at, false)
+		address := p.text(one, "", at, false)
 		if address == "" {
 			p.reject(at, "an address is needed here")
 			return false
@@ -323,28 +323,36 @@ func (p *parser) part(v mapping.Value, path, name string) mapping.Value {
 
 // member reads a text member; absent and null are empty.
 func (p *parser) member(v mapping.Value, path, name string) string {
-	return clean(p.text(v.Get(name), path+"."+name, false))
+	return clean(p.text(v.Get(name), path, name, false))
 }
 
 // id reads an id, which may also be written as a number.
 func (p *parser) id(v mapping.Value, path, name string) string {
-	s := p.text(v.Get(name), path+"."+name, true)
-	p.limitID(s, path+"."+name)
+	s := p.text(v.Get(name), path, name, true)
+	p.limitID(s, path, name)
 	return clean(s)
 }
 
-func (p *parser) limitID(s, path string) {
+// join is the path of a member, made only where it is told: most events have nothing wrong.
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func (p *parser) limitID(s, path, name string) {
 	if len(s) > MaxID {
-		p.reject(path, "an id of %d bytes; %d are the most", len(s), MaxID)
+		p.reject(join(path, name), "an id of %d bytes; %d are the most", len(s), MaxID)
 	}
 }
 
-func (p *parser) text(v mapping.Value, path string, number bool) string {
+func (p *parser) text(v mapping.Value, path, name string, number bool) string {
 	if !v.Exists() {
 		return ""
 	}
 	if k := v.Kind(); k != mapping.String && (k != mapping.Number || !number) {
-		p.reject(path, "want text, not %s", clip(v.Raw()))
+		p.reject(join(path, name), "want text, not %s", clip(v.Raw()))
 		return ""
 	}
 	return v.Text()

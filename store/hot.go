@@ -12,15 +12,15 @@ import (
 // Bounds of what is kept in memory.
 const (
 	hotBindings   = 20_000   // looked-up users, a few MB
-	hotDeliveries = 8_000    // deliveries that were just planned
-	hotBytes      = 16 << 20 // their events, as they came and as parsed
+	hotDeliveries = 5_000    // deliveries that were just planned
+	hotBytes      = 10 << 20 // their events, as they came and as parsed
 	parsedWeight  = 3        // how many times its length an event takes with what parsing it made
 )
 
 // How far Accept runs ahead of the deliveries. What is read back from the database costs more than to wait a moment for those that are
 // about to be claimed; but nobody waits for connections that do not move, and never for long.
 const (
-	aheadMost  = 4_000                  // deliveries of connections that move, waiting in memory
+	aheadMost  = 2_500                  // deliveries of connections that move, waiting in memory
 	aheadBatch = 200                    // smaller batches are no backlog, and wait for nothing
 	aheadWait  = 300 * time.Millisecond // at most, each batch
 	aheadLook  = 20 * time.Millisecond  // how long until it shows whether waiting is worth it

@@ -191,7 +191,7 @@ func address(path string, pragmas url.Values) string {
 // pages that every commit touches again and again.
 func (d *DB) tune(ctx context.Context) error {
 	return d.writer.write(ctx, "open store", func(t *tx) error {
-		t.outside(`PRAGMA wal_autocheckpoint = 4000`)
+		t.outside(`PRAGMA wal_autocheckpoint = 12000`)
 		t.outside(`PRAGMA journal_size_limit = 67108864`)
 		return nil
 	})

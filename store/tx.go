@@ -28,9 +28,12 @@ type session interface {
 func bindable(a any) (driver.Value, error) {
 	switch v := a.(type) {
 	case nil, int64, bool, []byte:
-		return v, nil
+		return a, nil
 	case string:
-		return clean(v), nil
+		if c := clean(v); len(c) != len(v) || c != v {
+			return c, nil
+		}
+		return a, nil // not v, which would be boxed once more
 	case int:
 		return int64(v), nil
 	case uint64:

@@ -26,11 +26,10 @@ type bench struct {
 	only     *regexp.Regexp
 	began    time.Time
 
-	oa      *oaProcess
-	pg      string // address of PostgreSQL, once it runs
-	ends    []func() error
-	runs    []result
-	strange []string // what went wrong on the way, for the report
+	oa   *oaProcess
+	pg   string // address of PostgreSQL, once it runs
+	ends []func() error
+	runs []result
 }
 
 // sizes are how much is measured.

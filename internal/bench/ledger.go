@@ -77,11 +77,10 @@ func (l *ledger) close() (faults, []int64) {
 
 // number reads the digits that follow a mark; where the value begins with other characters, its last serialDigits are meant.
 func number(body, mark []byte) (int, bool) {
-	i := bytes.Index(body, mark)
-	if i < 0 {
+	_, rest, found := bytes.Cut(body, mark)
+	if !found {
 		return 0, false
 	}
-	rest := body[i+len(mark):]
 	end := bytes.IndexByte(rest, '"')
 	if end < serialDigits {
 		return 0, false

@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -122,21 +121,7 @@ func (p *part) memory() (now, most float64) {
 	return now, most
 }
 
-// interrupt asks a process to end, as an operator does, and waits until it has.
-func (p *part) interrupt(limit time.Duration) error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	stop := time.AfterFunc(limit, func() { _ = p.cmd.Process.Kill() })
-	defer stop.Stop()
-	p.wait()
-	if p.err != nil {
-		return fmt.Errorf("%s: %w: %s", p.name, p.err, p.errs)
-	}
-	return nil
-}
-
-// A tail keeps the end of what a process says, and tells of its first ready line.
+// A tail keeps the end of what a process says.
 type tail struct {
 	mu   sync.Mutex // guards what follows
 	text []byte

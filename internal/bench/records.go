@@ -69,15 +69,16 @@ func dropIndexes(ctx context.Context, db *sql.DB) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer rows.Close()
 	var names, statements []string
 	for rows.Next() {
 		var name, statement string
 		if err := rows.Scan(&name, &statement); err != nil {
-			return nil, errors.Join(err, rows.Close())
+			return nil, err
 		}
 		names, statements = append(names, name), append(statements, statement)
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil { // an open query would keep the tables as they are
 		return nil, err
 	}
 	for _, name := range names {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -74,6 +75,8 @@ type result struct {
 	Values map[string]float64 `json:"values"`
 	Faults faults             `json:"faults"`
 	Void   []string           `json:"void,omitempty"` // why the run does not count
+	// LimitOnly: a later run has measured it again, and this one is the limit for others of its round alone.
+	LimitOnly bool `json:"limitOnly,omitempty"`
 }
 
 // A measure is one thing that is measured.
@@ -90,6 +93,8 @@ func conduct(ctx context.Context, args []string, out io.Writer) error {
 	fs.SetOutput(out)
 	quick := fs.Bool("quick", false, "one round, smaller: under three minutes")
 	jsonFile := fs.String("json", "", "file for all results; none: the table alone")
+	doc := fs.String("doc", "", "Markdown file whose table is to be these results")
+	from := fs.String("from", "", "files of earlier results, with commas between: measure nothing, and make one table of them")
 	only := fs.String("only", "", "run only the measures whose key matches this expression")
 	waiting := fs.Int("waiting", 0, "how many events wait in the row of a start; 0: 1,000,000")
 	records := fs.Int("records", 0, "how many records are there; 0: 10 million")
@@ -99,6 +104,13 @@ func conduct(ctx context.Context, args []string, out io.Writer) error {
 	root := fs.String("root", ".", "root of the repository, for the row of the build")
 	if err := fs.Parse(args); err != nil {
 		return err
+	}
+	if *from != "" {
+		rep, err := again(strings.Split(*from, ","))
+		if err != nil {
+			return err
+		}
+		return rep.tell(out, *doc)
 	}
 	s := fullSizes()
 	if *quick {
@@ -138,7 +150,7 @@ func conduct(ctx context.Context, args []string, out io.Writer) error {
 	if *jsonFile != "" {
 		err = errors.Join(err, rep.write(*jsonFile))
 	}
-	return errors.Join(err, rep.print(out))
+	return errors.Join(err, rep.tell(out, *doc))
 }
 
 // all runs the rounds. The order turns with each, so that a machine that gets slower harms none more than others.

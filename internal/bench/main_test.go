@@ -87,6 +87,54 @@ func notYet(why string) bool {
 	return strings.Contains(why, "this version keeps its store in SQLite only")
 }
 
+// TestAgain makes one table of two runs: what the second has measured counts, and each ratio is of one run.
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name string, runs ...result) string {
+		name = filepath.Join(dir, name)
+		if err := (report{Runs: runs}).write(name); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	at := func(key string, rate float64) result {
+		return result{Key: key, Values: map[string]float64{"rate": rate}}
+	}
+	got, err := again([]string{
+		file("1.json", at("L4", 100), at("drain", 50), at("crowd drain", 40)), file("2.json", at("L4", 1000), at("drain", 900)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	medians, ratios := map[string]float64{}, map[string]float64{}
+	for _, l := range got.Lines {
+		if l.Value == "rate" {
+			medians[l.Key], ratios[l.Key] = l.Median, l.Ratio
+		}
+	}
+	if diff := cmp.Diff(map[string]float64{"L4": 1000, "drain": 900, "crowd drain": 40}, medians); diff != "" {
+		t.Errorf("medians: -want +got\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]float64{"L4": 0, "drain": 0.9, "crowd drain": 0.8}, ratios); diff != "" {
+		t.Errorf("ratios: -want +got\n%s", diff)
+	}
+	doc := filepath.Join(dir, "doc.md")
+	if err := os.WriteFile(doc, []byte("before\n"+tableBegins+"old\n"+tableEnds+"after\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // also over its own table
+		if err := got.document(doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile(doc)
+	if text := string(b); err != nil || !strings.HasPrefix(text, "before\n"+tableBegins) || !strings.HasSuffix(text, tableEnds+"after\n") ||
+		strings.Contains(text, "old") || strings.Count(text, "| drain, embedded NATS | 900 /s |") != 1 {
+		t.Errorf("the document is\n%s", text)
+	}
+}
+
 // tinySizes are those of a smoke test; what a slow or busy machine makes void counts there.
 func tinySizes() sizes {
 	return sizes{

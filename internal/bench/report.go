@@ -63,12 +63,18 @@ func (b *bench) report(ctx context.Context) report {
 	}
 	load, _ := os.ReadFile("/proc/loadavg")
 	r.Load = strings.TrimSpace(string(load))
+	r.Lines = figures(b.runs)
+	return r
+}
+
+// figures are the lines of the table that runs give.
+func figures(runs []result) (lines []line) {
 	for _, c := range claims() {
-		if slices.ContainsFunc(b.runs, func(r result) bool { return r.Key == c.Key }) {
-			r.Lines = append(r.Lines, c.figure(b.runs))
+		if slices.ContainsFunc(runs, func(r result) bool { return r.Key == c.Key }) {
+			lines = append(lines, c.figure(runs))
 		}
 	}
-	return r
+	return lines
 }
 
 // machine describes where the figures were taken.
@@ -90,7 +96,7 @@ func (c claim) figure(runs []result) line {
 	l := line{claim: c}
 	var values []float64
 	for _, r := range runs {
-		if r.Key != c.Key {
+		if r.Key != c.Key || r.LimitOnly {
 			continue
 		}
 		if len(r.Void) > 0 {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"todosync/store"
 )
@@ -12,6 +13,10 @@ type Engine struct {
 	Place func(t testing.TB) string
 	// Open opens the database at a place; it is closed with the test, or by the test.
 	Open func(t testing.TB, place string, change func(*store.Config)) *store.DB
+	// TryOpen is Open where it may fail. Only RunShared needs it, and what follows.
+	TryOpen func(t testing.TB, place string, change func(*store.Config)) (*store.DB, error)
+	// Elapse makes all leases at a place older.
+	Elapse func(t testing.TB, place string, by time.Duration)
 }
 
 func (e Engine) fresh(t testing.TB) *store.DB {

@@ -225,8 +225,10 @@ func (h *hot) take(n int64, f flight) {
 		}
 	}
 	h.forget(n)
+	if _, known := h.flights[n]; !known {
+		h.flying[f.key.Conn]++
+	}
 	h.flights[n] = f
-	h.flying[f.key.Conn]++
 }
 
 // land notes that a delivery is no longer on its way.

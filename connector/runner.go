@@ -125,7 +125,7 @@ func (r *runner) drop() {
 }
 
 // gatherTime is how long the first of several outcomes waits for others to be committed with.
-const gatherTime = 5 * time.Millisecond
+const gatherTime = 3 * time.Millisecond
 
 // gathers reports whether outcomes wait a moment for those of the requests that still are under way: a turn costs the same for one as for
 // eight. It does so only while no place is free, since otherwise a turn has something to claim for.

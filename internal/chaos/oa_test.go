@@ -140,13 +140,15 @@ func (o *oas) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case doNo:
 		answer = `{"code":1001,"message":"refused"}`
 	}
+	// Who is there when the answer goes gets it, or is killed first; who closes the connection after it has still had it.
+	there := r.Context().Err() == nil
 	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
 	w.WriteHeader(status)
 	_, err = io.WriteString(w, answer)
 	if err == nil {
 		err = http.NewResponseController(w).Flush()
 	}
-	o.over(a, err == nil && r.Context().Err() == nil)
+	o.over(a, err == nil && there)
 	if trap != nil && trap.after {
 		for began := time.Now(); time.Since(began) < trap.delay; { // shorter than a timer can tell
 		}

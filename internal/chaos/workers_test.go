@@ -51,10 +51,10 @@ func TestWorkers(t *testing.T) {
 	if !*long {
 		t.Parallel()
 	}
-	events, gap := 600, 700*time.Millisecond
+	events, gap, pace := 600, 700*time.Millisecond, time.Duration(0)
 	faults := []string{"kill", "kill", "add", "kill"}
 	if *long {
-		events, gap = 100_000, 12*time.Second
+		events, gap, pace = 100_000, 12*time.Second, 25*time.Millisecond // 480 events a second at most
 		faults = []string{"kill", "kill", "kill", "kill", "stop", "nats", "database", "quit"}
 	}
 	const tenants = 12
@@ -66,7 +66,7 @@ func TestWorkers(t *testing.T) {
 	began := time.Now()
 	go func() {
 		defer close(spoken)
-		w.crm.speak(ctx, events/tenants, 0)
+		w.crm.speak(ctx, events/tenants, pace)
 	}()
 	rnd := rand.New(rand.NewPCG(w.seed, 9))
 	done := map[string]int{}
@@ -99,7 +99,7 @@ func TestWorkers(t *testing.T) {
 	}
 	limit := 2 * time.Minute
 	if *long {
-		limit = 10 * time.Minute
+		limit = 20 * time.Minute
 	}
 	w.rest(w.nodes[0], limit)
 	v := w.judge(w.nodes[0], func(h *history) { h.kills = append(h.kills, f.more...) })

@@ -111,6 +111,7 @@ func (b *bench) judge(ctx context.Context, r *result, u usage, ordered bool) err
 	share := u.oa / u.span / float64(runtime.NumCPU())
 	r.set("oaBusy", share)
 	r.set("opened", float64(rep.Opened))
+	r.set("open", float64(rep.Open))
 	r.set("atOnce", float64(rep.AtOnce))
 	if share > b.sizes.MaxBusyOA {
 		r.Void = append(r.Void, fmt.Sprintf("the fake OA took %.0f %% of the machine", 100*share))

@@ -32,6 +32,7 @@ type oaReport struct {
 	Faults  faults `json:"faults"`
 	Arrived int64  `json:"arrived"`
 	Opened  int64  `json:"opened"` // connections
+	Open    int64  `json:"open"`   // connections at the same time, at most
 	AtOnce  int64  `json:"atOnce"` // requests in work at the same time, at most
 }
 
@@ -41,8 +42,8 @@ type fakeOA struct {
 	plan   atomic.Pointer[oaPlan]
 	ledger atomic.Pointer[ledger]
 	opened atomic.Int64
-	inWork atomic.Int64
-	atOnce atomic.Int64
+	open   counter // connections
+	inWork counter // requests
 }
 
 const oaAnswer = "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: 27\r\n\r\n" + `{"code":"0","message":"ok"}`
@@ -93,12 +94,15 @@ func (o *fakeOA) reset(p oaPlan) {
 	o.plan.Store(&p)
 	o.ledger.Store(newLedger(p.First, p.Events))
 	o.opened.Store(0)
-	o.atOnce.Store(0)
+	o.open.begin()
+	o.inWork.begin()
 }
 
 // serve answers the requests of one connection until it ends or sends what is no request.
 func (o *fakeOA) serve(ctx context.Context, c net.Conn) {
 	defer c.Close()
+	o.open.add()
+	defer o.open.done()
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 	defer stop()
 	r := bufio.NewReaderSize(c, 16<<10)
@@ -108,7 +112,7 @@ func (o *fakeOA) serve(ctx context.Context, c net.Conn) {
 			return // the client has gone, or is none
 		}
 		now := time.Now()
-		o.begin()
+		o.inWork.add()
 		plan := o.plan.Load()
 		o.ledger.Load().note(body, now)
 		wait := time.Duration(plan.AnswerMs) * time.Millisecond
@@ -118,28 +122,36 @@ func (o *fakeOA) serve(ctx context.Context, c net.Conn) {
 		if wait > 0 {
 			select {
 			case <-ctx.Done():
+				o.inWork.done()
 				return
 			case <-time.After(wait):
 			}
 		}
 		_, err = io.WriteString(c, oaAnswer)
-		o.inWork.Add(-1)
+		o.inWork.done()
 		if err != nil {
 			return
 		}
 	}
 }
 
-// begin counts a request and how many there are at once.
-func (o *fakeOA) begin() {
-	n := o.inWork.Add(1)
+// A counter counts what there is at the same time, and how much there was at most.
+type counter struct{ now, most atomic.Int64 }
+
+func (c *counter) add() {
+	n := c.now.Add(1)
 	for {
-		most := o.atOnce.Load()
-		if n <= most || o.atOnce.CompareAndSwap(most, n) {
+		most := c.most.Load()
+		if n <= most || c.most.CompareAndSwap(most, n) {
 			return
 		}
 	}
 }
+
+func (c *counter) done() { c.now.Add(-1) }
+
+// begin forgets what there was.
+func (c *counter) begin() { c.most.Store(c.now.Load()) }
 
 // readRequest reads one request with a Content-Length. The body is good until the next read.
 func readRequest(r *bufio.Reader) (path int, body []byte, err error) {
@@ -199,7 +211,7 @@ func (o *fakeOA) control() http.Handler {
 	mux.HandleFunc("GET /report", func(w http.ResponseWriter, _ *http.Request) {
 		l := o.ledger.Load()
 		f, _ := l.close()
-		_ = json.NewEncoder(w).Encode(oaReport{Faults: f, Arrived: l.arrived.Load(), Opened: o.opened.Load(), AtOnce: o.atOnce.Load()})
+		_ = json.NewEncoder(w).Encode(oaReport{Faults: f, Arrived: l.arrived.Load(), Opened: o.opened.Load(), Open: o.open.most.Load(), AtOnce: o.inWork.most.Load()})
 	})
 	mux.HandleFunc("GET /receipts", func(w http.ResponseWriter, _ *http.Request) {
 		_, at := o.ledger.Load().close()

@@ -56,7 +56,7 @@ type report struct {
 }
 
 func (b *bench) report(ctx context.Context) report {
-	commit, _ := exec.CommandContext(ctx, "git", "-C", b.root, "describe", "--tags", "--always", "--dirty").Output()
+	commit, _ := exec.CommandContext(context.WithoutCancel(ctx), "git", "-C", b.root, "describe", "--tags", "--always", "--dirty").Output()
 	r := report{
 		Time: time.Now().UTC().Truncate(time.Second), Commit: strings.TrimSpace(string(commit)), Machine: machine(), Sizes: b.sizes,
 		Seconds: time.Since(b.began).Seconds(), Runs: b.runs,

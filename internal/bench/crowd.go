@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -265,6 +266,10 @@ func (b *bench) coldBuild(ctx context.Context) (r result, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(cache)) }()
 	c := exec.CommandContext(ctx, "make", "-C", b.root, "build", "BIN="+b.folder("built"))
 	c.Env = append(os.Environ(), "GOCACHE="+cache)
+	// make leaves its children behind where it is killed, with our end of their output.
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
+	c.WaitDelay = 10 * time.Second
 	start := time.Now()
 	if out, err := c.CombinedOutput(); err != nil {
 		return r, fmt.Errorf("make build: %w: %s", err, out)

@@ -101,26 +101,24 @@ type Load struct {
 // A Pacer says how many deliveries of a job may be added to what a connection has to do. The zero Pacer is ready; one connection's
 // answers depend on each other.
 //
-// A live event that comes waits for what stands before it. So there is never more of the job's than the OA takes between two looks,
-// and while live deliveries have to wait there is hardly any.
+// A live event that comes must not wait for what the job has put before it. So one place of those that go at once always stays free,
+// and while live deliveries have to wait there is hardly any of the job's.
 type Pacer struct {
 	share int // how many of the job's there may be
 	tick  int
 }
 
-// The bounds of a Pacer.
-const (
-	paceMost  = 64 // of a job's at a connection, whatever it takes
-	paceEvery = 20 // looks after which a job goes on by one even where live deliveries wait all the time
-)
+const paceEvery = 20 // looks after which a job goes on by one even where live deliveries wait all the time
 
 // Room is how many may be added now. It is called once a look.
 func (p *Pacer) Room(l Load) int {
-	// At rest half of what may go at once: the other half is free for what comes. Where a rate bounds the connection, what goes in a second.
-	rest := max(1, l.Concurrency/2)
+	// At rest half of what may go at once, more where the OA has taken all of it by the next look. Where a rate bounds the connection, a
+	// quarter of what goes in a second.
+	rest, most := max(1, l.Concurrency/2), max(1, l.Concurrency-1)
 	if !l.Rate.IsZero() {
 		second := int(float64(l.Rate.N) * float64(time.Second) / float64(l.Rate.Per))
 		rest = min(rest, max(1, second/4))
+		most = rest
 	}
 	p.tick++
 	switch {
@@ -135,8 +133,8 @@ func (p *Pacer) Room(l Load) int {
 	case p.share < rest:
 		p.share = rest
 	case l.Resent == 0 && l.Live == 0:
-		p.share = min(2*p.share, paceMost)
-	case l.Resent > rest:
+		p.share = min(2*p.share, most)
+	case l.Resent > rest && l.Live > 0:
 		p.share = max(rest, p.share/2)
 	}
 	return max(0, p.share-l.Resent)

@@ -118,7 +118,9 @@ func TestFleetSharesConnections(t *testing.T) {
 				f.reply = func(int64) (time.Duration, error) { return 3 * time.Second, nil }
 				f.join("a")
 				b := f.join("b")
+				b.mu.Lock()
 				b.slow = slow
+				b.mu.Unlock()
 				time.Sleep(20 * time.Second)
 				edits(f, false)
 				time.Sleep(500 * time.Millisecond) // its first requests are made, and have not left
@@ -197,9 +199,10 @@ func playFleet(t *testing.T, seed uint64) {
 		c.Retry.Schedule = slices.Repeat([]Duration{seconds(1)}, 500)
 	})
 	r := rand.New(rand.NewPCG(seed, 3)) //nolint:gosec // a test's dice
+	answers := rand.New(rand.NewPCG(seed, 4)) //nolint:gosec // a test's dice; guarded by oaMu
 	f.reply = func(int64) (time.Duration, error) {
-		wait := time.Duration(r.IntN(3000)) * time.Millisecond
-		switch r.IntN(12) {
+		wait := time.Duration(answers.IntN(3000)) * time.Millisecond
+		switch answers.IntN(12) {
 		case 0:
 			return wait, &retry.Error{Class: retry.Timeout, Unanswered: true, Msg: "no answer in time"}
 		case 1:
@@ -228,7 +231,9 @@ func playFleet(t *testing.T, seed uint64) {
 			m.stop()
 			living = slices.DeleteFunc(living, func(o *member) bool { return o == m })
 		case 2, 3:
+			m.mu.Lock()
 			m.slow = time.Duration(r.IntN(1000)) * time.Millisecond
+			m.mu.Unlock()
 			m.pause()
 			time.AfterFunc(time.Duration(r.IntN(60_000))*time.Millisecond, m.resume)
 		case 4:

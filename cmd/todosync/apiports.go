@@ -20,7 +20,7 @@ func (a *app) openAPI() error {
 		Auth: api.AdminToken(a.token), Version: version, Log: a.log,
 		Records: records{a.store}, ByHand: byHand{a.store, a.jobs}, Events: p, Publisher: a.publisher, Settings: p, Connections: p, Bindings: p, Importer: p, Rejects: p,
 		Secrets: p, Stats: p, Health: a.health,
-		Backups: backups{a}, Metrics: a.metrics.Handler(), MetricsOpen: a.openToAll(),
+		Doctor: a.examine, Backups: backups{a}, Metrics: a.metrics.Handler(), MetricsOpen: a.openToAll(),
 		Compile: connector.CompileOptions{Env: a.env(), PublicURL: a.cfg.publicURL},
 	})
 	if err != nil {

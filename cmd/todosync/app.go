@@ -52,6 +52,7 @@ type app struct {
 	worker    *connector.Worker
 	jobs      *connector.JobWorker
 	tidying   *connector.Housekeeping
+	egress    *retry.Egress
 	cluster   *cluster // nil: this process is alone
 	listener  net.Listener
 	http      *http.Server
@@ -270,6 +271,7 @@ func (a *app) openPipeline(h hooks) error {
 	if err != nil {
 		return &usageError{err.Error(), ""}
 	}
+	a.egress = egress
 	a.worker, err = connector.NewWorker(connector.WorkerConfig{
 		Ledger: a.store, Registry: a.store, Log: a.log, Name: a.name(), Drain: time.Duration(a.cfg.drain), Egress: egress, Observe: a.observe(h.observe),
 		Sharing: a.sharing(), Tell: a.tell,

@@ -26,7 +26,7 @@ const (
 	maxFile = 32 << 20
 )
 
-// A Config is what an API needs. All of it is required but Now, Compile, Backups, Metrics and MetricsOpen.
+// A Config is what an API needs. All of it is required but Now, Compile, Doctor, Backups, Metrics and MetricsOpen.
 type Config struct {
 	Auth    Authenticator
 	Version string
@@ -46,6 +46,8 @@ type Config struct {
 	// Health looks at each part that the program needs. It must answer within seconds, whatever is away.
 	Health func(ctx context.Context) []Part
 
+	// Doctor looks at all parts, also at every connection's address; nil: there is no such route. It may take a minute.
+	Doctor func(ctx context.Context) []Check
 	// Backups makes copies of the store; nil: there is no such route.
 	Backups Backups
 	// Metrics answers GET /metrics; nil: there is no such route. MetricsOpen lets everybody ask, also without a token.
@@ -63,7 +65,7 @@ func (c *Config) validate() error {
 	for i := range v.NumField() {
 		f := v.Field(i)
 		switch name := v.Type().Field(i).Name; name {
-		case "Now", "Compile", "Backups", "Metrics", "MetricsOpen":
+		case "Now", "Compile", "Doctor", "Backups", "Metrics", "MetricsOpen":
 		default:
 			if f.IsZero() {
 				problems = append(problems, errors.New(name+": needed"))
@@ -96,7 +98,7 @@ func New(cfg Config) (*API, error) {
 	a.huma.UseMiddleware(a.checkQuery, a.authenticate)
 	for _, register := range []func(){
 		a.eventRoutes, a.recordRoutes, a.byHandRoutes, a.jobRoutes, a.tenantRoutes, a.connectionRoutes, a.settingsRoutes, a.renderRoutes,
-		a.bindingRoutes, a.rejectRoutes, a.secretRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute, a.backupRoute,
+		a.bindingRoutes, a.rejectRoutes, a.secretRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute, a.backupRoute, a.doctorRoute,
 	} {
 		register()
 	}

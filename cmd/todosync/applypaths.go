@@ -17,6 +17,7 @@ func (a *app) applyPaths(ctx context.Context, paths []string, force bool) error 
 	}
 	docs, problems := file.ReadFiles(paths, file.Options{
 		Env: a.env(), CheckPublicURL: true, PublicURL: a.cfg.publicURL,
+		EmptyFolders: true, // a container begins with the folder that it is given; settings may come later, or over the API
 		TenantFields: func(tenant string) map[string]mapping.Field { return a.tenantFields(ctx, tenant) },
 	})
 	if err := problems.Err(); err != nil {
@@ -24,6 +25,9 @@ func (a *app) applyPaths(ctx context.Context, paths []string, force bool) error 
 	}
 	for _, w := range problems.Warnings() {
 		a.log.Warn("settings file", "problem", w.String())
+	}
+	if len(docs) == 0 {
+		return nil
 	}
 	items := make([]store.SaveItem, len(docs))
 	for i, d := range docs {

@@ -36,6 +36,9 @@ type Options struct {
 	CheckPublicURL bool
 	PublicURL      string
 
+	// EmptyFolders lets a folder without files pass with a warning.
+	EmptyFolders bool
+
 	// TenantFields gives the codes that a stored tenant file defines for all connections of the tenant. A tenant file among those
 	// that are read goes before. Nil: there are none.
 	TenantFields func(tenant string) map[string]mapping.Field
@@ -154,7 +157,7 @@ func (r *reader) expand(path string) []string {
 		r.unreadable(path, err)
 	}
 	if len(out) == 0 && err == nil {
-		r.whole(path, false, say("the folder holds no *.yaml, *.yml or *.json file", "文件夹中没有 *.yaml、*.yml 或 *.json 文件"))
+		r.whole(path, r.o.EmptyFolders, say("the folder holds no *.yaml, *.yml or *.json file", "文件夹中没有 *.yaml、*.yml 或 *.json 文件"))
 	}
 	slices.Sort(out)
 	return out

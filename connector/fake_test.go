@@ -25,6 +25,7 @@ type fakeStore struct {
 	turns      int
 	most       int // the most that were Sending at once
 	conditions []Condition
+	before     *SentBefore // of every delivery
 }
 
 func newFakeStore(t *testing.T, c *Connection) *fakeStore {
@@ -116,7 +117,7 @@ func (f *fakeStore) Turn(_ context.Context, t Turn) (Turned, error) {
 	slices.SortStableFunc(due, func(a, b *Delivery) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.N, b.N)) })
 	for _, d := range due[:min(t.Want, len(due))] {
 		d.State, d.Due = Sending, time.Time{}
-		w := Work{Delivery: *d, Bindings: map[string]Binding{"u": {User: "u", Account: "oa-u"}}}
+		w := Work{Delivery: *d, Before: f.before, Bindings: map[string]Binding{"u": {User: "u", Account: "oa-u"}}}
 		w.Event = StoredEvent{ID: d.EventID, Tenant: d.Key.Tenant, Kind: KindTodo, Payload: []byte(
 			`{"todo":{"id":"` + d.Todo + `","title":"标题 \"x\" of ` + string(d.Scene) + `","receivers":[{"id":"u"}],"object":{"apiName":"A","dataId":"1"}}}`)}
 		if l := f.lanes[d.Todo]; l != nil {

@@ -114,8 +114,11 @@ func TestWithoutCredentials(t *testing.T) {
 		"http://oa/x?a=1": "http://oa/x?a=1",
 	} {
 		r := SentRequest{Address: address, Headers: []retry.Header{
-			{Name: "A", Value: "1"}, {Name: "token", Value: token}, {Name: "Authorization", Value: "Bearer " + token},
-			{Name: "Authorization", Value: "Basic " + mapping.Mark(basicMark)}, {Name: "B", Value: "2"},
+			{Name: "A", Value: "1"},
+			{Name: "token", Value: token},
+			{Name: "Authorization", Value: "Bearer " + token},
+			{Name: "Authorization", Value: "Basic " + mapping.Mark(basicMark)},
+			{Name: "B", Value: "2"},
 		}}
 		got := r.withoutCredentials()
 		if got.Address != want || len(got.Headers) != 2 || got.Headers[0].Name != "A" || got.Headers[1].Name != "B" {

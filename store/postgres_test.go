@@ -26,7 +26,8 @@ func postgresEngine() storetest.Engine {
 		return c
 	}
 	return storetest.Engine{
-		Place: func(t testing.TB) string { return pgtest.Database(t) },
+		Histories: 15,
+		Place:     func(t testing.TB) string { return pgtest.Database(t) },
 		Open: func(t testing.TB, place string, change func(*store.Config)) *store.DB {
 			t.Helper()
 			return open(t, func(c *store.Config) { *c = config(place, change) })

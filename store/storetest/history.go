@@ -26,7 +26,11 @@ type history struct {
 // testHistories plays random histories. Its promises: never two of a lane on their way, within a lane no delivery after a later one
 // unless a person asked for it, and in the end nothing is left waiting.
 func testHistories(t *testing.T, e Engine) {
+	played := 0
 	rapid.Check(t, func(r *rapid.T) {
+		if e.Histories > 0 && played >= e.Histories {
+			return
+		}
 		h := &history{e: e, t: t, place: e.Place(t), sent: map[int64]connector.Work{}, last: map[string]int64{}, again: map[string]bool{}}
 		db := e.Open(t, h.place, nil)
 		h.p = playAt(t, db, func(c *connector.Connection) {
@@ -54,6 +58,7 @@ func testHistories(t *testing.T, e Engine) {
 		if err := h.p.db.Close(); err != nil {
 			r.Fatalf("close: %v", err)
 		}
+		played++
 	})
 }
 

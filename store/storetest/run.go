@@ -13,6 +13,8 @@ type Engine struct {
 	Place func(t testing.TB) string
 	// Open opens the database at a place; it is closed with the test, or by the test.
 	Open func(t testing.TB, place string, change func(*store.Config)) *store.DB
+	// Histories is how many random histories are played, where an empty database takes long to make; 0: as many as rapid is told.
+	Histories int
 	// TryOpen is Open where it may fail. Only RunShared needs it, and what follows.
 	TryOpen func(t testing.TB, place string, change func(*store.Config)) (*store.DB, error)
 	// Elapse makes all leases at a place older.

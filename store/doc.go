@@ -1,6 +1,7 @@
 // Package store keeps everything that must survive: events, deliveries with their attempts, what is known of todos at each OA,
-// connections with their revisions, secrets, bindings, rejects, the position in the stream, the audit. It is a SQLite
-// database, driven through sqlx where it is read and through the driver itself where it is written.
+// connections with their revisions, secrets, bindings, rejects, the position in the stream, the audit. It is a SQLite database, or a
+// PostgreSQL one that several processes share; read through sqlx, written through the drivers themselves. DESIGN.md says how processes
+// keep out of each other's way, and how an operation is written so that it runs on both.
 //
 // What it is not for: decisions. What an event leads to is connector.PlanEvent, what follows an attempt is a connector.Change;
 // the store carries both out and knows no OA, no HTTP and no clock but the one it is given.
@@ -27,7 +28,7 @@
 //	                   Rehearse, Push, StartJob, CountRecords, Jobs, Job, StopJob
 //	connector.JobWorker     OpenJobs, StepJob, FailJob                         connector.JobDesk
 //	connector.Housekeeping  Sweep                                              connector.Sweeper
-//	cmd                Open, Close, Health
+//	cmd                Open, Close, Health, Sharing, Refresh, Announce
 //
 // Errors are *connector.Error: Unavailable while the database is away, NotFound, Conflict, Invalid.
 package store

@@ -101,7 +101,7 @@ func (a *acceptance) shares() []*share {
 func (a *acceptance) gatherEvents(s *share) error {
 	const query = `SELECT n, kind, action, todo FROM events WHERE tenant = ? AND id = ?`
 	for _, id := range s.ids {
-		err := a.tx.read(query, []any{s.tenant, id}, func(r row) error {
+		err := a.tx.later(query, []any{s.tenant, id}, func(r row) error {
 			a.stored[eventKey{s.tenant, id}] = &stored{
 				n: r.num(0), kind: connector.Kind(r.text(1)), action: connector.Action(r.text(2)), todo: r.text(3),
 			}
@@ -140,45 +140,75 @@ func (a *acceptance) gatherPrograms(s *share) error {
 
 // gatherTodos reads what is known of the todos, with their lanes and what waits in them.
 func (a *acceptance) gatherTodos(s *share) error {
+	keys := make([]connector.TodoKey, 0, len(s.conns)*len(s.todos))
 	for _, conn := range s.conns {
 		for _, id := range s.todos {
 			key := connector.TodoKey{Conn: conn, Kind: s.kind, ID: id}
-			if s.kind == connector.KindTodo {
-				known, err := a.gatherTodo(key)
-				if err != nil {
-					return err
-				}
-				if !known {
-					continue // then it has no lanes either
-				}
+			keys = append(keys, key)
+			if s.kind != connector.KindTodo {
+				continue
 			}
-			if err := a.gatherWaiting(key); err != nil {
+			if err := a.askTodo(key); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	if err := a.tx.flush(); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if s.kind == connector.KindTodo {
+			t := a.known.Todos[key]
+			if t == nil {
+				continue // then it has no lanes either
+			}
+			if err := a.askLanes(t); err != nil {
+				return err
+			}
+		}
+		if err := a.askWaiting(key); err != nil {
+			return err
+		}
+	}
+	return a.tx.flush()
 }
 
 // gatherTodo reads one todo with its lanes, and says whether it is known.
 func (a *acceptance) gatherTodo(key connector.TodoKey) (bool, error) {
+	if err := a.askTodo(key); err != nil {
+		return false, err
+	}
+	if err := a.tx.flush(); err != nil {
+		return false, err
+	}
+	t := a.known.Todos[key]
+	if t == nil {
+		return false, nil
+	}
+	if err := a.askLanes(t); err != nil {
+		return false, err
+	}
+	return true, a.tx.flush()
+}
+
+// askTodo asks for one todo.
+func (a *acceptance) askTodo(key connector.TodoKey) error {
 	const query = `SELECT version, finished, deleted, newest_seq, keyed, receivers FROM todos WHERE conn = ? AND kind = ? AND todo = ?`
-	args := []any{key.Conn, string(key.Kind), key.ID}
-	var t *connector.Todo
-	err := a.tx.read(query, args, func(r row) error {
-		t = &connector.Todo{
+	return a.tx.later(query, []any{key.Conn, string(key.Kind), key.ID}, func(r row) error {
+		t := &connector.Todo{
 			Key: key, Known: true, Version: r.num(0), Versioned: !r.null(0), Finished: r.flag(1), Deleted: r.flag(2),
 			Newest: uint64(r.num(3)), Keyed: mapping.Receivers(r.text(4)), //nolint:gosec // stored from a uint64
 			Lanes: map[string]*connector.Lane{},
 		}
+		a.known.Todos[key] = t
 		return json.Unmarshal(r.blob(5), &t.Receivers)
 	})
-	if err != nil || t == nil {
-		return false, err
-	}
-	a.known.Todos[key] = t
+}
+
+// askLanes asks for the lanes of a known todo.
+func (a *acceptance) askLanes(t *connector.Todo) error {
 	const lanes = `SELECT ` + laneColumns + ` FROM lanes l WHERE conn = ? AND kind = ? AND todo = ?`
-	return true, a.tx.read(lanes, args, func(r row) error {
+	return a.tx.later(lanes, []any{t.Key.Conn, string(t.Key.Kind), t.Key.ID}, func(r row) error {
 		lane, err := laneOf(r)
 		t.Lanes[lane.Receiver] = &lane
 		return err
@@ -187,9 +217,17 @@ func (a *acceptance) gatherTodo(key connector.TodoKey) (bool, error) {
 
 // gatherWaiting reads the deliveries of one todo that wait, in the order of each lane.
 func (a *acceptance) gatherWaiting(key connector.TodoKey) error {
+	if err := a.askWaiting(key); err != nil {
+		return err
+	}
+	return a.tx.flush()
+}
+
+// askWaiting is gatherWaiting without the answer at once.
+func (a *acceptance) askWaiting(key connector.TodoKey) error {
 	const query = `SELECT ` + deliveryColumns + `, ` + sends + ` FROM deliveries d
 		WHERE conn = +? AND todo = +? AND kind = +? AND ` + waits + ` ORDER BY lane, n`
-	return a.tx.read(query, []any{key.Conn, key.ID, string(key.Kind)}, func(r row) error {
+	return a.tx.later(query, []any{key.Conn, key.ID, string(key.Kind)}, func(r row) error {
 		d, err := deliveryOf(r)
 		if err != nil {
 			return err
@@ -222,6 +260,14 @@ func (a *acceptance) gatherBindings(s *share) error {
 	users := append(slices.Clone(s.users), a.earlierReceivers(s.conns)...)
 	slices.Sort(users)
 	users = slices.Compact(users)
+	for _, conn := range s.conns {
+		if err := a.db.askBindings(a.tx, conn, users); err != nil {
+			return err
+		}
+	}
+	if err := a.tx.flush(); err != nil {
+		return err
+	}
 	for _, conn := range s.conns {
 		for _, user := range users {
 			b, ok, err := a.db.binding(a.tx, conn, user)
@@ -256,6 +302,33 @@ func (d *DB) binding(t *tx, conn int64, user string) (b connector.Binding, ok bo
 		d.hot.bindings[key] = boundUser{b, ok}
 	}
 	return b, ok, err
+}
+
+// askBindings asks together for bindings that binding is going to be asked for one by one, where each would be a way to the database and
+// back.
+func (d *DB) askBindings(t *tx, conn int64, users []string) error {
+	if !d.postgres() || *t.rebound || len(users) > hotBindings/2 {
+		return nil
+	}
+	if len(d.hot.bindings)+len(users) > hotBindings {
+		clear(d.hot.bindings)
+	}
+	const query = `SELECT b.crm_user, b.crm_user_name, b.account, b.account_name FROM (SELECT 1) AS one
+		LEFT JOIN bindings b ON b.conn = ? AND b.crm_user = ?`
+	for _, user := range users {
+		key := connector.UserKey{Conn: conn, User: user}
+		if _, hit := d.hot.bindings[key]; hit {
+			continue
+		}
+		err := t.later(query, []any{conn, user}, func(r row) error {
+			d.hot.bindings[key] = boundUser{bindingOf(r), r.text(0) != ""}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rebinding is called before bindings of a connection are written: of one user, or of all where user is empty.

@@ -21,8 +21,10 @@ func (d *DB) Turn(ctx context.Context, turn connector.Turn) (connector.Turned, e
 		if err := m.run(); err != nil {
 			return err
 		}
-		out = m.out
-		t.done(m.committed)
+		t.done(func() {
+			out = m.out
+			m.committed()
+		})
 		t.doubted(m.doubted)
 		return nil
 	})
@@ -102,7 +104,7 @@ func (m *turning) run() error {
 		}
 	}
 	const next = `SELECT due_ms FROM deliveries d WHERE conn = +? AND due_ms >= 0 AND NOT ` + sends + ` ORDER BY due_ms LIMIT 1`
-	return m.tx.read(next, []any{m.turn.Conn}, func(r row) error {
+	return m.tx.later(next, []any{m.turn.Conn}, func(r row) error {
 		m.out.Next = dueTime(r.num(0))
 		return nil
 	})
@@ -232,6 +234,9 @@ func (m *turning) claim() error {
 		return err
 	}
 	m.out.Work = make([]connector.Work, len(numbers))
+	if m.db.postgres() {
+		return m.claimTogether(numbers)
+	}
 	for i, n := range numbers {
 		if err := m.claimOne(n, &m.out.Work[i]); err != nil {
 			return err
@@ -287,8 +292,7 @@ func (m *turning) resent(n int64, w *connector.Work) (resent bool, err error) {
 func (m *turning) around(w *connector.Work, sender string, alone bool) error {
 	if !alone {
 		w.LaneNow = connector.Lane{Receiver: w.Lane}
-		const lane = `SELECT ` + laneColumns + ` FROM lanes l WHERE conn = ? AND kind = ? AND todo = ? AND receiver = ?`
-		err := m.tx.read(lane, []any{w.Conn, string(w.Kind), w.Todo, w.Lane}, func(r row) (err error) {
+		err := m.tx.read(selectLane, []any{w.Conn, string(w.Kind), w.Todo, w.Lane}, func(r row) (err error) {
 			w.LaneNow, err = laneOf(r)
 			return err
 		})
@@ -302,11 +306,22 @@ func (m *turning) around(w *connector.Work, sender string, alone bool) error {
 	return m.bind(w, sender)
 }
 
+// selectLane gives one lane.
+const selectLane = `SELECT ` + laneColumns + ` FROM lanes l WHERE conn = ? AND kind = ? AND todo = ? AND receiver = ?`
+
 // read reads a delivery with its event.
 func (m *turning) read(n int64, w *connector.Work, sender *string) error {
+	if err := m.ask(n, w, sender); err != nil {
+		return err
+	}
+	return m.tx.flush()
+}
+
+// ask is read without the answer at once.
+func (m *turning) ask(n int64, w *connector.Work, sender *string) error {
 	const query = `SELECT ` + deliveryColumns + `, e.stream_seq, e.tenant, e.action, e.event_ms, e.received_ms, e.trace, e.sender, e.payload
 		FROM deliveries d JOIN events e ON e.n = d.event_n WHERE d.n = +?`
-	return m.tx.read(query, []any{n}, func(r row) error {
+	return m.tx.later(query, []any{n}, func(r row) error {
 		d, err := deliveryOf(r)
 		if err != nil {
 			return err

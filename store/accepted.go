@@ -46,8 +46,8 @@ func (a *acceptance) keepHot() {
 		for _, f := range a.fresh {
 			for i := range f.planned.Outcomes {
 				for _, d := range f.planned.Outcomes[i].Deliveries {
-					if d.Due.IsZero() || d.Due.After(a.batch.Now) {
-						continue
+					if d.State != connector.Pending || d.Due.After(a.batch.Now) {
+						continue // it waits for something else than its turn
 					}
 					lane := a.known.Todos[connector.TodoKey{Conn: d.Conn, Kind: d.Kind, ID: d.Todo}].Lanes[d.Lane]
 					h.keep(d, lane, f.event)

@@ -56,9 +56,11 @@ type report struct {
 }
 
 func (b *bench) report(ctx context.Context) report {
-	commit, _ := exec.CommandContext(context.WithoutCancel(ctx), "git", "-C", b.root, "describe", "--tags", "--always", "--dirty").Output()
+	// The program says which commit it was built from, which the tree may have left since; also after an interrupt.
+	said, _ := exec.CommandContext(context.WithoutCancel(ctx), b.todosync, "version").Output() //nolint:gosec // the program to measure
+	commit, _, _ := strings.Cut(string(said), "\n")
 	r := report{
-		Time: time.Now().UTC().Truncate(time.Second), Commit: strings.TrimSpace(string(commit)), Machine: machine(), Sizes: b.sizes,
+		Time: time.Now().UTC().Truncate(time.Second), Commit: strings.TrimSpace(strings.TrimPrefix(commit, "todosync")), Machine: machine(), Sizes: b.sizes,
 		Seconds: time.Since(b.began).Seconds(), Runs: b.runs,
 	}
 	load, _ := os.ReadFile("/proc/loadavg")

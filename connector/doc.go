@@ -14,6 +14,10 @@
 // keeps a runner per connection that has something to do. Runners share no lock, limit or connection pool, so that an OA
 // that hangs delays nobody else's.
 //
+// Several workers share connections through Sharing: each connection is a seat that one of them has, with a fencing number that every
+// commit is checked against. A worker that could not renew its lease for ten seconds claims nothing, cuts off what is under way and lets
+// no further byte of a request leave, so that a late request cannot come after the next owner's.
+//
 // It is not for: reading settings files (connector/file), talking to NATS (connector/intake), SQL (store), HTTP calls
 // (retry), templates and answers (mapping). It imports only mapping and retry.
 //

@@ -198,7 +198,7 @@ func playFleet(t *testing.T, seed uint64) {
 	f := newFleet(t, 8, func(c *Connection) {
 		c.Retry.Schedule = slices.Repeat([]Duration{seconds(1)}, 500)
 	})
-	r := rand.New(rand.NewPCG(seed, 3)) //nolint:gosec // a test's dice
+	r := rand.New(rand.NewPCG(seed, 3))       //nolint:gosec // a test's dice
 	answers := rand.New(rand.NewPCG(seed, 4)) //nolint:gosec // a test's dice; guarded by oaMu
 	f.reply = func(int64) (time.Duration, error) {
 		wait := time.Duration(answers.IntN(3000)) * time.Millisecond

@@ -28,7 +28,8 @@ func TestSentAsBefore(t *testing.T) {
 					b.before = &SentBefore{Scene: c.scene, Request: SentRequest{
 						Method: "PUT", Address: "http://old.example.com/create?k=" + mapping.MarkQuery("app-key"),
 						Headers: []retry.Header{
-							{Name: "Content-Type", Value: "application/json"}, {Name: "X-Old", Value: mapping.Mark("app-key")},
+							{Name: "Content-Type", Value: "application/json"},
+							{Name: "X-Old", Value: mapping.Mark("app-key")},
 							{Name: "Idempotency-Key", Value: "the delivery's"},
 						},
 						Body: `{"id":"t","old":true}`,

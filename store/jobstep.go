@@ -13,9 +13,10 @@ import (
 
 // Bounds of one step of a job.
 const (
-	jobStepTime  = 4 * time.Millisecond // in which it takes up another item; a fifth of the writer's time at most
-	jobStepConns = 200                  // connections that it looks at
-	jobStepItems = 500                  // that it collects, or cancels
+	jobStepAway  = 20 * time.Millisecond // more than that where each item takes several ways to the database and back
+	jobStepTime  = 4 * time.Millisecond  // in which it takes up another item; a fifth of the writer's time at most
+	jobStepConns = 200                   // connections that it looks at
+	jobStepItems = 500                   // that it collects, or cancels
 )
 
 // OpenJobs implements connector.JobDesk.
@@ -138,6 +139,9 @@ type jobRun struct {
 
 func (r *jobRun) run() error {
 	r.out, r.wake, r.changed, r.until = connector.JobStepped{}, nil, nil, time.Now().Add(jobStepTime)
+	if r.db.postgres() {
+		r.until = r.until.Add(jobStepAway)
+	}
 	var err error
 	if r.stored, err = r.tx.readJob(r.op, r.step.ID); err != nil {
 		return err

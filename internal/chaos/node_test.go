@@ -35,7 +35,8 @@ type node struct {
 	done chan struct{} // closed when the process has ended
 	log  *tail
 
-	mu    sync.Mutex // guards kills
+	mu    sync.Mutex // guards what follows
+	pid   int        // of the process, or of the last one
 	kills []kill
 }
 
@@ -91,6 +92,9 @@ func (n *node) launch() {
 	if err := n.cmd.Start(); err != nil {
 		n.t.Fatal(err)
 	}
+	n.mu.Lock()
+	n.pid = n.cmd.Process.Pid
+	n.mu.Unlock()
 	done, cmd := make(chan struct{}), n.cmd
 	n.done = done
 	go func() {
@@ -151,7 +155,12 @@ func (n *node) kill() {
 	<-n.done
 }
 
-func (n *node) signal(s syscall.Signal) { _ = syscall.Kill(-n.cmd.Process.Pid, s) }
+func (n *node) signal(s syscall.Signal) {
+	n.mu.Lock()
+	pid := n.pid
+	n.mu.Unlock()
+	_ = syscall.Kill(-pid, s)
+}
 
 // stop asks the process to end and gives its exit code.
 func (n *node) stop() int {

@@ -18,7 +18,7 @@ func TestPowerCut(t *testing.T) {
 	if _, err := exec.LookPath("strace"); err != nil {
 		t.Skip("NOT TESTED: strace is not installed; what survives a power cut is rebuilt from a trace of system calls (apt-get install strace)")
 	}
-	span, cuts := 2*time.Second, 6
+	span, cuts := 2*time.Second, 4
 	if *long {
 		span, cuts = 20*time.Second, 100
 	}

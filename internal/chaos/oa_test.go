@@ -141,14 +141,14 @@ func (o *oas) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = `{"code":1001,"message":"refused"}`
 	}
 	// Who is there when the answer goes gets it, or is killed first; who closes the connection after it has still had it.
-	there := r.Context().Err() == nil
+	there, began := r.Context().Err() == nil, time.Now()
 	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
 	w.WriteHeader(status)
 	_, err = io.WriteString(w, answer)
 	if err == nil {
 		err = http.NewResponseController(w).Flush()
 	}
-	o.over(a, err == nil && there)
+	o.overAt(a, began, err == nil && there)
 	if trap != nil && trap.after {
 		for began := time.Now(); time.Since(began) < trap.delay; { // shorter than a timer can tell
 		}
@@ -207,10 +207,13 @@ func (o *oas) dice(a *arrival, what string) uint64 {
 	return hash(o.seed, a.lane(), a.Event, a.Scene, what)
 }
 
-func (o *oas) over(a *arrival, answered bool) {
+func (o *oas) over(a *arrival, answered bool) { o.overAt(a, time.Now(), answered) }
+
+// overAt notes when the answer began to go: from then on the caller may have it, whenever this process gets to note it.
+func (o *oas) overAt(a *arrival, at time.Time, answered bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	a.Over, a.Answered = time.Now(), answered
+	a.Over, a.Answered = at, answered
 }
 
 // ledger copies all arrivals, in their order.

@@ -128,7 +128,14 @@ func (c *cli) readEvents(name string, fill members) ([]draft, error) {
 		out = append(out, d)
 	}
 	dec := json.NewDecoder(bytes.NewReader(src))
-	line := func(offset int64) int { return 1 + bytes.Count(src[:min(int(offset), len(src))], []byte("\n")) }
+	// Lines are counted on from where the last event stood: files have hundreds of thousands of them.
+	at, number := 0, 1
+	line := func(offset int64) int {
+		to := max(at, min(int(offset), len(src)))
+		number += bytes.Count(src[at:to], []byte("\n"))
+		at = to
+		return number
+	}
 	for {
 		var raw json.RawMessage
 		err := dec.Decode(&raw)

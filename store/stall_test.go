@@ -186,14 +186,14 @@ func multiply(t *testing.T, place string, times int) {
 		return "INSERT INTO " + table + " SELECT " + text + " FROM " + table + " WHERE " + where
 	}
 	statements := []string{
-		copied("events", map[string]string{"n": "n + :k * 100000", "id": "id || '+' || :k", "todo": "todo || '+' || :k"}, "n <= 100000"),
+		copied("events", map[string]string{"n": "n + :k * 100000", "id": "id || '+' || :k", "todo": "todo || '+' || :k"}, "n < 100000"),
 		copied("todos", map[string]string{"todo": "todo || '+' || :k", "newest_event": "newest_event + :k * 100000"}, "instr(todo, '+') = 0"),
 		copied("lanes", map[string]string{"todo": "todo || '+' || :k"}, "instr(todo, '+') = 0"),
-		copied("attempts", map[string]string{"at": "at + ((:k * 100000) << 10)"}, "((at >> 10) & ((1 << 34) - 1)) <= 100000"),
+		copied("attempts", map[string]string{"at": "at + ((:k * 100000) << 10)"}, "((at >> 10) & ((1 << 34) - 1)) < 100000"),
 		copied("deliveries", map[string]string{
 			"n": "n + :k * 100000", "id": "substr(id, 1, 10) || printf('%010X%06X', n, :k)", "todo": "todo || '+' || :k", "event_n": "event_n + :k * 100000",
 			"event_id": "event_id || '+' || :k",
-		}, "(n & ((1 << 34) - 1)) <= 100000"),
+		}, "(n & ((1 << 34) - 1)) < 100000"),
 	}
 	for k := range times {
 		tx := db.MustBegin()

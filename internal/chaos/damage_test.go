@@ -27,7 +27,7 @@ func harms() []harm {
 	}
 	blocks := func(data string) []string {
 		var out []string
-		_ = filepath.WalkDir(filepath.Join(data, "nats"), func(p string, e fs.DirEntry, err error) error {
+		_ = filepath.WalkDir(filepath.Join(data, "nats"), func(p string, _ fs.DirEntry, err error) error {
 			if err == nil && strings.HasSuffix(p, ".blk") {
 				out = append(out, p)
 			}

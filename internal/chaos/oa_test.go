@@ -38,11 +38,6 @@ type arrival struct {
 	Answered                          bool   // the answer was written whole, as far as the OA can tell
 }
 
-// unanswered: the caller cannot know what became of it.
-func (a *arrival) unanswered() bool {
-	return !a.Answered || a.Do == doLost || a.Do == doDrop || a.Do == doGate || a.Do == doHang
-}
-
 // taken: it changed the OA's inbox.
 func (a *arrival) taken() bool { return a.Do == doTake || a.Do == doLost || a.Do == doGate }
 

@@ -102,7 +102,7 @@ func newWorld(t *testing.T, seed uint64, s settings) *world {
 	if *seedOf != 0 {
 		seed = *seedOf
 	}
-	dir, err := os.MkdirTemp("", "todosync-"+strings.ReplaceAll(t.Name(), "/", "-")+"-")
+	dir, err := os.MkdirTemp("", "todosync-"+strings.ReplaceAll(t.Name(), "/", "-")+"-") //nolint:usetesting // a failed test keeps it
 	if err != nil {
 		t.Fatal(err)
 	}

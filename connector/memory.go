@@ -48,14 +48,7 @@ type memory struct {
 // connection or its secrets have changed.
 func (m *memory) open(ctx context.Context, w *Worker, p *Program) (changed bool) {
 	c := p.Settings
-	s, err := w.cfg.Open(retry.Config{
-		Connect: time.Duration(c.Timeouts.Connect), Total: time.Duration(c.Timeouts.Total),
-		Concurrency: c.Limits.Concurrency, Proxy: c.Proxy, Egress: w.cfg.Egress, UserAgent: "todosync",
-		TLS: retry.TLSConfig{
-			CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, MinVersion: c.TLS.MinVersion,
-			InsecureSkipVerify: c.TLS.InsecureSkipVerify, LegacyCiphers: c.TLS.LegacyCiphers, Pin: c.TLS.Pin,
-		},
-	})
+	s, err := w.open(c)
 	if err != nil {
 		w.cfg.Log.ErrorContext(ctx, "connection cannot be used", "connection", p.Key.String(), "error", err)
 		s = brokenSender{err: err}
@@ -80,6 +73,18 @@ func (m *memory) open(ctx context.Context, w *Worker, p *Program) (changed bool)
 	}
 	m.sender, m.opened, m.secrets, m.mark = s, c, p.secrets(ctx, w.cfg.Registry), mark
 	return changed
+}
+
+// open makes a sender to a connection's OA.
+func (w *Worker) open(c *Connection) (Sender, error) {
+	return w.cfg.Open(retry.Config{
+		Connect: time.Duration(c.Timeouts.Connect), Total: time.Duration(c.Timeouts.Total),
+		Concurrency: c.Limits.Concurrency, Proxy: c.Proxy, Egress: w.cfg.Egress, UserAgent: "todosync",
+		TLS: retry.TLSConfig{
+			CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, MinVersion: c.TLS.MinVersion,
+			InsecureSkipVerify: c.TLS.InsecureSkipVerify, LegacyCiphers: c.TLS.LegacyCiphers, Pin: c.TLS.Pin,
+		},
+	})
 }
 
 // recall reads what an earlier owner of the connection has left: a Retry-After, and the token, which is good while nothing has changed

@@ -46,6 +46,7 @@ type Worker struct {
 	signal  chan struct{}
 	running map[int64]*runner
 	memory  map[int64]*memory
+	doctors map[int64]*tokenDoctor // of the connections whose token was checked
 }
 
 // NewWorker makes a Worker.
@@ -77,7 +78,7 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	}
 	w := &Worker{
 		cfg: cfg, wanted: map[int64]bool{}, signal: make(chan struct{}, 1),
-		running: map[int64]*runner{}, memory: map[int64]*memory{},
+		running: map[int64]*runner{}, memory: map[int64]*memory{}, doctors: map[int64]*tokenDoctor{},
 	}
 	if cfg.Sharing != nil {
 		w.share = newShare(w, cfg.Name+"-"+uuid.NewString()[:8]) // a process that starts again is another worker

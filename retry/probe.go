@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"time"
 )
 
@@ -13,17 +14,20 @@ type ProbeConfig struct {
 	Host   string // host:port
 	TLS    bool   // https
 	Config TLSConfig
+	Proxy  string  // as Config.Proxy
 	Egress *Egress // nil: the default rules
 	Limit  time.Duration
 }
 
 // A Probed is what a look at an address has found.
 type Probed struct {
-	Peer    string    // the address that answered
+	Peer    string    // the address that answered; behind a proxy, the proxy's
+	Reached bool      // with TLS: what is wrong, is so with the handshake
 	Expires time.Time // of the certificate; zero without TLS
 }
 
-// Probe connects to an address as a Dispatcher would, and sends nothing: names, network, egress rules and certificate are looked at.
+// Probe connects to an address as a Dispatcher would, and sends nothing: names, network, egress rules, proxy and certificate are looked at.
+// What a proxy is to ask for without TLS cannot be looked at before a request goes: then the proxy alone is.
 func Probe(ctx context.Context, c ProbeConfig) (p Probed, err error) {
 	e := c.Egress
 	if e == nil {
@@ -34,15 +38,34 @@ func Probe(ctx context.Context, c ProbeConfig) (p Probed, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Limit)
 	defer cancel()
-	conn, err := (&net.Dialer{Control: e.Control}).DialContext(ctx, "tcp", c.Host)
+	d := &dialer{net: net.Dialer{Control: e.Control}, limit: c.Limit}
+	if d.proxy, err = parseProxy(c.Proxy); err != nil {
+		return p, err
+	}
+	first := c.Host
+	if target, perr := netip.ParseAddrPort(c.Host); perr == nil {
+		if err := e.Check(target); err != nil { // also what a proxy would be asked for
+			return p, err
+		}
+	}
+	if d.proxy != nil {
+		first = d.proxy.Host
+	}
+	raw, err := d.open(ctx, first)
 	if err != nil {
 		return p, err
 	}
-	defer func() { _ = conn.Close() }()
-	p.Peer = conn.RemoteAddr().String()
+	defer func() { _ = raw.Close() }()
+	p.Peer = raw.RemoteAddr().String()
 	if !c.TLS {
 		return p, nil
 	}
+	if d.proxy != nil {
+		if err := d.tunnel(ctx, raw, c.Host); err != nil {
+			return p, err
+		}
+	}
+	p.Reached = true
 	settings, err := c.Config.build()
 	if err != nil {
 		return p, err
@@ -50,7 +73,7 @@ func Probe(ctx context.Context, c ProbeConfig) (p Probed, err error) {
 	if settings.ServerName, _, err = net.SplitHostPort(c.Host); err != nil {
 		return p, err
 	}
-	secure := tls.Client(conn, settings)
+	secure := tls.Client(raw, settings)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return p, err
 	}

@@ -40,6 +40,8 @@ type app struct {
 	token  string                      // of the admin
 	folder *folder
 
+	started started
+
 	stopping atomic.Bool // nothing new is taken
 	lost     bool        // run ended because the data folder is gone: nothing more may be written where it was
 
@@ -70,7 +72,7 @@ type hooks struct {
 
 // newApp opens everything in the order in which it depends on each other. Where a step fails, what was opened before is closed again.
 func newApp(ctx context.Context, cfg config, log *slog.Logger, h hooks) (_ *app, err error) {
-	a := &app{cfg: cfg, log: log, lookup: h.lookup}
+	a := &app{cfg: cfg, log: log, lookup: h.lookup, started: started{time.Now()}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -19,17 +21,20 @@ func (c *cli) doctorCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor", Args: c.args(0, 0, ""),
 		Short: c.t("Check everything that a server needs, and say what to do", "检查服务器所需的一切，并给出处理建议"),
-		Long: c.t(`Has the running server check NATS and the stream, the store, the disk, the key, and every connection's address and certificate.
+		Long: c.t(`Has the running server check NATS and the stream, the store, the disk, the key, every connection's address, certificate
+and token, and the clock. Each OA is asked for a token once, beside all that is being sent; one that has refused it not long ago is not.
 Where no server runs, what can be checked of the data folder is. Exit code 1 says that something is wrong.`,
-			`让运行中的服务器检查 NATS 与消息流、存储、磁盘、密钥，以及每个连接的地址与证书。
+			`让运行中的服务器检查 NATS 与消息流、存储、磁盘、密钥，以及每个连接的地址、证书与令牌，还有时钟。
+每个 OA 只会被请求一次令牌，不影响正在进行的推送；不久前拒绝过令牌的 OA 不会再被请求。
 服务器未运行时，只检查数据目录中可检查的部分。有问题时退出码为 1。`),
 	}
 	s := c.serverFlags(cmd)
+	tokens := cmd.Flags().Bool("tokens", true, c.t("ask each connection's OA for a token, once", "向每个连接的 OA 请求一次令牌"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		a, err := c.connect(s)
 		var answer struct{ Checks []api.Check }
 		if err == nil {
-			err = a.do(cmd.Context(), call{method: http.MethodGet, path: path("doctor")}, &answer)
+			err = a.do(cmd.Context(), call{method: http.MethodGet, path: path("doctor"), query: url.Values{"tokens": {strconv.FormatBool(*tokens)}}}, &answer)
 		}
 		if err != nil {
 			if !errors.Is(err, syscall.ECONNREFUSED) && !c.nobodyAt(s, err) {

@@ -47,7 +47,7 @@ type Config struct {
 	Health func(ctx context.Context) []Part
 
 	// Doctor looks at all parts, also at every connection's address; nil: there is no such route. It may take a minute.
-	Doctor func(ctx context.Context) []Check
+	Doctor func(ctx context.Context, ask DoctorAsk) []Check
 	// Backups makes copies of the store; nil: there is no such route.
 	Backups Backups
 	// Metrics answers GET /metrics; nil: there is no such route. MetricsOpen lets everybody ask, also without a token.

@@ -351,7 +351,7 @@ func TestWideLogLine(t *testing.T) {
 		time.Sleep(time.Minute)
 		s.stop()
 		var lines []map[string]any
-		for _, line := range strings.Split(strings.TrimSpace(s.log.String()), "\n") {
+		for line := range strings.SplitSeq(strings.TrimSpace(s.log.String()), "\n") {
 			m := map[string]any{}
 			if err := json.Unmarshal([]byte(line), &m); err != nil {
 				t.Fatalf("%v: %s", err, line)

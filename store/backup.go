@@ -58,7 +58,7 @@ func (d *DB) Backup(ctx context.Context, path string, progress func(done, all in
 	if err != nil {
 		return c, failed(op, err)
 	}
-	defer held.Close()
+	defer func() { _ = held.Close() }()
 	err = held.Raw(func(dc any) error {
 		target, ok := dc.(*sqlite3.SQLiteConn)
 		if !ok {

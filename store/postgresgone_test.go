@@ -36,7 +36,7 @@ func TestDatabaseGone(t *testing.T) {
 				s.Exec(t, `ALTER ROLE todosync SET default_transaction_read_only = on`)
 				killConnections(t, place)
 			},
-			end: func(t *testing.T, s *pgtest.Server, place string) {
+			end: func(t *testing.T, _ *pgtest.Server, place string) {
 				execute(t, place, `BEGIN READ WRITE; ALTER ROLE todosync RESET default_transaction_read_only; COMMIT`)
 				killConnections(t, place)
 			},

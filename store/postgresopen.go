@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 	"time"
@@ -58,9 +59,7 @@ func postgresConfig(address string) (*pgx.ConnConfig, error) {
 		return nil, invalid(errors.New("a part of it is not known to PostgreSQL"))
 	}
 	c.ConnectTimeout = connectTime
-	for k, v := range postgresSettings() {
-		c.RuntimeParams[k] = v
-	}
+	maps.Copy(c.RuntimeParams, postgresSettings())
 	return c, nil
 }
 
@@ -73,9 +72,7 @@ func CheckAddress(address string) error {
 // with is a configuration with more settings of the session.
 func with(c *pgx.ConnConfig, settings map[string]string) *pgx.ConnConfig {
 	c = c.Copy()
-	for k, v := range settings {
-		c.RuntimeParams[k] = v
-	}
+	maps.Copy(c.RuntimeParams, settings)
 	return c
 }
 

@@ -342,7 +342,9 @@ func (s *saving) rekey(conn int64, ignoreCase bool) error {
 func (s *saving) tell() error {
 	tenants := maps.Clone(s.tenants)
 	for _, slot := range s.slots {
-		tenants[slot.key.Tenant] = tenants[slot.key.Tenant]
+		if _, ok := tenants[slot.key.Tenant]; !ok {
+			tenants[slot.key.Tenant] = false
+		}
 	}
 	for tenant, itself := range tenants {
 		what := changedConnections

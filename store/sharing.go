@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -148,9 +149,7 @@ func (s sharing) take(ctx context.Context, worker string, seats []int64, fences 
 	if err != nil {
 		return err
 	}
-	for seat, fence := range taken {
-		fences[seat] = fence
-	}
+	maps.Copy(fences, taken)
 	*recovered += count
 	return nil
 }

@@ -314,14 +314,17 @@ func (k *binder) release(user string) (int, error) {
 	const query = `UPDATE deliveries SET state = 'pending', class = '', message = '', updated_ms = ?,
 		first_try_ms = first_try_ms + CASE WHEN updated_ms < ? THEN ? - updated_ms ELSE 0 END
 		WHERE receiver = ? AND state = 'held' AND class = 'unbound' AND n >= ? AND n < ? RETURNING kind, todo, lane, n`
-	err := k.tx.change(query, []any{k.now, k.now, k.now, user, low, high}, func(r row) error {
+	let := func(r row) error {
 		count++
 		k.db.hot.forget(r.num(3))
 		k.changed = append(k.changed, r.num(3))
 		lanes[lane{connector.TodoKey{Conn: k.slot.conn, Kind: connector.Kind(r.text(0)), ID: r.text(1)}, r.text(2)}] = true
 		return nil
-	})
-	if err != nil {
+	}
+	if err := k.tx.change(query, []any{k.now, k.now, k.now, user, low, high}, let); err != nil {
+		return 0, err
+	}
+	if err := k.releaseShared(user, let); err != nil {
 		return 0, err
 	}
 	for l := range lanes {
@@ -330,4 +333,16 @@ func (k *binder) release(user string) (int, error) {
 		}
 	}
 	return count, nil
+}
+
+// releaseShared lets the deliveries go that were held because the user, one of several receivers, had lost his account. If another
+// of them has none, they are held again.
+func (k *binder) releaseShared(user string, let func(row) error) error {
+	low, high := span(k.slot.conn)
+	const query = `UPDATE deliveries SET state = 'pending', class = '', message = '', updated_ms = ?,
+		first_try_ms = first_try_ms + CASE WHEN updated_ms < ? THEN ? - updated_ms ELSE 0 END
+		WHERE receiver = '' AND state = 'held' AND class = 'unbound' AND n IN (
+			SELECT delivery_n FROM delivery_receivers WHERE receiver = ? AND delivery_n >= ? AND delivery_n < ?)
+		RETURNING kind, todo, lane, n`
+	return k.tx.change(query, []any{k.now, k.now, k.now, user, low, high}, let)
 }

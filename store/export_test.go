@@ -1,6 +1,9 @@
 package store
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Hot is how many deliveries are kept in memory, for tests. Nobody may write meanwhile.
 func (d *DB) Hot() (waiting, flying int) { return len(d.hot.deliveries), len(d.hot.flights) }
@@ -17,4 +20,37 @@ func (d *DB) Columns(ctx context.Context) ([]string, error) {
 	var out []string
 	err := d.read.SelectContext(ctx, &out, query)
 	return out, err
+}
+
+// Standing gives what is wrong with the lanes that have something waiting: they would wait for ever, or go twice at once.
+func (d *DB) Standing(ctx context.Context) ([]string, error) {
+	var rows []struct {
+		N     int64  `db:"n"`
+		Lane  string `db:"lane"`
+		State string `db:"state"`
+		Due   int64  `db:"due"`
+		Sends bool   `db:"sends"`
+	}
+	err := d.reading(ctx, "look at lanes", func(q *reader) error {
+		rows = nil
+		return q.Select(&rows, `SELECT d.n AS n, d.conn || '/' || d.kind || '/' || d.todo || '/' || d.lane AS lane, d.state AS state,
+			d.due_ms AS due, `+sends+` AS sends FROM deliveries d WHERE d.due_ms IS NOT NULL ORDER BY 2, 1`)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var wrong []string
+	for i, r := range rows {
+		first := i == 0 || rows[i-1].Lane != r.Lane
+		due := r.Due < dueLater
+		switch {
+		case first && r.State != "held" && !due:
+			wrong = append(wrong, fmt.Sprintf("%d heads %s and is never due", r.N, r.Lane))
+		case r.State == "held" && due:
+			wrong = append(wrong, fmt.Sprintf("%d of %s is held and due", r.N, r.Lane))
+		case !first && (due || r.Sends):
+			wrong = append(wrong, fmt.Sprintf("%d of %s goes before its turn", r.N, r.Lane))
+		}
+	}
+	return wrong, nil
 }

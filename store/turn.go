@@ -138,10 +138,21 @@ func (m *turning) settle(c *connector.Change) error {
 		return err
 	}
 	m.landed = append(m.landed, c.N)
+	class, message := c.Class, c.Message
+	if to == connector.Held && class == connector.ReasonUnbound {
+		// The binding may have come after the claim: then nobody would release what is held from now on.
+		came, err := m.bound(c.N)
+		if err != nil {
+			return err
+		}
+		if came {
+			to, due, class, message = connector.Pending, m.turn.Now, retry.OK, ""
+		}
+	}
 	const query = `UPDATE deliveries SET state = ?, class = ?, code = ?, message = ?, due_ms = ?, tries = ?,
 		first_try_ms = COALESCE(?, first_try_ms), account = ?, remote_id = ?, revision = ?, sent_twice = ?, unanswered = ?,
 		attempts = ?, updated_ms = ? WHERE n = ?`
-	err = m.tx.run(query, string(to), string(c.Class), c.Code, c.Message, dueOf(to, due), c.Tries, millisOrNull(c.FirstTry),
+	err = m.tx.run(query, string(to), string(class), c.Code, message, dueOf(to, due), c.Tries, millisOrNull(c.FirstTry),
 		c.Account, c.RemoteID, c.Revision, c.SentTwice, c.Unanswered, f.attempts+int64(len(c.Attempts)), m.now, c.N)
 	if err != nil {
 		return err
@@ -177,6 +188,26 @@ func (m *turning) settle(c *connector.Change) error {
 		return nil
 	}
 	return m.tx.headLane(f.key, f.lane, m.now)
+}
+
+// bound reports whether all receivers of a delivery have an account now.
+func (m *turning) bound(n int64) (bool, error) {
+	var receivers string
+	err := m.tx.read(`SELECT receivers FROM deliveries WHERE n = ?`, []any{n}, func(r row) error { receivers = r.text(0); return nil })
+	if err != nil {
+		return false, err
+	}
+	who, err := recipientsOf(receivers)
+	for _, p := range who {
+		if err != nil {
+			return false, err
+		}
+		var ok bool
+		if _, ok, err = m.db.binding(m.tx, m.turn.Conn, p.ID); err == nil && !ok {
+			return false, nil
+		}
+	}
+	return err == nil, err
 }
 
 // flight gives what is known of a claimed delivery, and whether it is still on its way.

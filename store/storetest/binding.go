@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"todosync/connector"
+	"todosync/mapping"
 	"todosync/store"
 )
 
@@ -109,6 +110,46 @@ func testRelease(t *testing.T, e Engine) {
 	held := p.records(connector.RecordFilter{Classes: []string{"unbound"}})
 	if len(held) != 1 || held[0].Receiver != "y" || held[0].State != connector.Held || held[0].Message == "" {
 		t.Errorf("still held %+v", held)
+	}
+}
+
+// testReleaseLate: a binding comes while a delivery that needs it is with the worker, which has claimed it without; and one comes for a
+// delivery to several people that was held at its turn.
+func testReleaseLate(t *testing.T, e Engine) {
+	holds := func(w *connector.Work) connector.Change {
+		c := outcome(w, connector.Held, connector.ReasonUnbound)
+		c.Tries, c.Attempts = w.Tries, nil
+		return c
+	}
+	p := play(t, e, nil)
+	p.accept(Todo{Receivers: []string{"a"}})
+	if _, err := p.db.RemoveBinding(t.Context(), connector.ConnectionKey{Tenant: "T", Name: "oa"}, "a", "me"); err != nil {
+		t.Fatal(err)
+	}
+	w := p.one()
+	if len(w.Bindings) != 0 {
+		t.Fatalf("bindings %v", w.Bindings)
+	}
+	Bind(t, p.db, "T", "oa", "a")
+	if got := p.turn(1, holds(&w)); len(got.Work) != 1 || got.Work[0].N != w.N || got.Work[0].Bindings["a"].Account != "oa-a" {
+		t.Errorf("after the binding came %+v is claimed: it would be held, and nobody would release it", got)
+	}
+
+	p = play(t, e, func(c *connector.Connection) { c.Receivers.As = mapping.List })
+	p.accept(Todo{Receivers: []string{"a", "b"}})
+	if _, err := p.db.RemoveBinding(t.Context(), connector.ConnectionKey{Tenant: "T", Name: "oa"}, "b", "me"); err != nil {
+		t.Fatal(err)
+	}
+	w = p.one()
+	if got := p.turn(1, holds(&w)); len(got.Work) != 0 {
+		t.Errorf("claimed %+v of what is held", got.Work)
+	}
+	got, err := p.db.SetBinding(t.Context(), "T", binding("b", "oa-b"), "me")
+	if err != nil || got.Released != 1 {
+		t.Errorf("of a delivery to two released %d, %v", got.Released, err)
+	}
+	if w = p.one(); len(w.Bindings) != 2 {
+		t.Errorf("bindings %v", w.Bindings)
 	}
 }
 

@@ -163,6 +163,9 @@ func testUnboundTime(t *testing.T, e Engine) {
 	now := Start
 	p := playAt(t, e.Open(t, e.Place(t), func(c *store.Config) { c.Now = func() time.Time { return now } }), nil)
 	p.accept(Todo{Receivers: []string{"a"}})
+	if _, err := p.db.RemoveBinding(t.Context(), connector.ConnectionKey{Tenant: "T", Name: "oa"}, "a", "me"); err != nil {
+		t.Fatal(err)
+	}
 	w := p.one()
 	c := outcome(&w, connector.Held, connector.ReasonUnbound)
 	c.FirstTry = Start.Add(-time.Hour)

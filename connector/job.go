@@ -32,6 +32,11 @@ const (
 	JobFailed     JobState = "failed"  // it could not go on; Error says why
 )
 
+// JobStates are all states of a job.
+func JobStates() []JobState {
+	return []JobState{JobCollecting, JobRunning, JobDone, JobStopped, JobFailed}
+}
+
 // Ended reports whether nothing more happens to a job.
 func (s JobState) Ended() bool { return s == JobDone || s == JobStopped || s == JobFailed }
 

@@ -256,6 +256,23 @@ func (d *DB) Jobs(ctx context.Context, tenants []string, p connector.PageOf) (co
 	return out, err
 }
 
+// JobCounts says how many jobs are remembered in each state.
+func (d *DB) JobCounts(ctx context.Context) (map[connector.JobState]int64, error) {
+	const op = "count jobs"
+	var rows []struct {
+		State connector.JobState `db:"state"`
+		Count int64              `db:"count"`
+	}
+	if err := d.read.SelectContext(ctx, &rows, `SELECT state, COUNT(*) AS count FROM jobs GROUP BY state`); err != nil {
+		return nil, failed(op, err)
+	}
+	out := make(map[connector.JobState]int64, len(rows))
+	for _, r := range rows {
+		out[r.State] = r.Count
+	}
+	return out, nil
+}
+
 // within reports whether a job of these tenants is for the eyes of one who sees others; none are all.
 func within(job, sees []string) bool {
 	if len(sees) == 0 {

@@ -101,6 +101,7 @@ func (d *DB) openPostgres(ctx context.Context) error {
 	d.read = pool(with(c, readerSettings()), readers)
 	s := newPostgresSession(with(c, writerSettings()), d.fresh.number.Load)
 	d.writer = newWriter(s, d.cfg.Now)
+	d.writer.committed = d.cfg.Committed
 	d.writer.behind = func() error { return d.catchUp(s) }
 	// What is read from now on is not older than this.
 	var number int64

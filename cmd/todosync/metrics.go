@@ -90,8 +90,14 @@ func (a *app) look(ctx context.Context) metrics.State {
 			}
 		}
 	}
+	if jobs, err := a.store.JobCounts(ctx); err == nil {
+		s.Jobs = jobs
+	}
 	if events, rejected, err := a.store.Remembered(ctx); err == nil {
 		s.Events, s.Rejected = events, rejected
+	}
+	if a.cfg.shared() { // what lies in this folder then is no store of ours
+		s.StoreBytes, s.WALBytes = -1, -1
 	}
 	return s
 }

@@ -48,6 +48,16 @@ func TestMetricsOfServe(t *testing.T) {
 			t.Errorf("no line %q in\n%s", line, page)
 		}
 	}
+	p.cli("connections", "backfill", "one", "--tenant", "t1")
+	eventually(t, 20*time.Second, "the job is counted", func() bool {
+		page = metricsOf(t, p)
+		return strings.Contains(page, `todosync_jobs{state="done"} 1`)
+	})
+	for _, line := range []string{`todosync_jobs{state="running"} 0`, `todosync_removed_total{what="records"} 0`} {
+		if !strings.Contains(page, line) {
+			t.Errorf("no line %q in\n%s", line, page)
+		}
+	}
 }
 
 func metricsOf(t *testing.T, p *process) string {

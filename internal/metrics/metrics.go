@@ -46,6 +46,7 @@ type Metrics struct {
 	attempted  prometheus.Histogram
 	commit     prometheus.Histogram
 	operations prometheus.Histogram
+	removed    *prometheus.CounterVec
 
 	tenants tenants
 
@@ -96,17 +97,23 @@ func New(cfg Config) (*Metrics, error) {
 			Name: "todosync_store_commit_operations", Help: "How many operations shared a transaction of the store.",
 			Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128},
 		}),
+		removed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "todosync_removed_total", Help: "What was too old to be kept and was taken away, by what it was.",
+		}, []string{"what"}),
 		tenants:      tenants{seen: map[string]bool{}},
 		ofEvents:     map[connector.EventCount]prometheus.Counter{},
 		ofDeliveries: map[connector.DeliveryCount]prometheus.Counter{},
 		ofAttempts:   map[attemptLabels]prometheus.Counter{},
+	}
+	for _, c := range connector.Chores() {
+		m.removed.WithLabelValues(string(c)) // what has never happened is 0, so that the first time shows as a growth
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "todosync_build_info", Help: "Always 1; the program's version is its label.",
 	}, []string{"version"})
 	build.WithLabelValues(cfg.Version).Set(1)
 	for _, c := range []prometheus.Collector{
-		m.events, m.deliveries, m.attempts, m.delivered, m.attempted, m.commit, m.operations, build,
+		m.events, m.deliveries, m.attempts, m.delivered, m.attempted, m.commit, m.operations, m.removed, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newStates(m),
 	} {
 		if err := cfg.Registry.Register(c); err != nil {
@@ -160,6 +167,11 @@ func (m *Metrics) Observed(_ context.Context, o connector.Observed) {
 func (m *Metrics) Committed(took time.Duration, operations int) {
 	m.commit.Observe(took.Seconds())
 	m.operations.Observe(float64(operations))
+}
+
+// Removed counts what was taken away for its age. It is a housekeeping's Removed.
+func (m *Metrics) Removed(chore connector.Chore, count int) {
+	m.removed.WithLabelValues(string(chore)).Add(float64(count))
 }
 
 // cached finds the counter of some labels, or makes it.

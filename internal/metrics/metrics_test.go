@@ -159,7 +159,7 @@ func fullState() metrics.State {
 			{Key: connector.ConnectionKey{Tenant: "t1", Name: "b"}, Why: "down"},
 			{Key: connector.ConnectionKey{Tenant: "t2", Name: "a"}, Up: true, Why: "paused"},
 		},
-		Jobs: map[string]int64{"running": 1}, Events: 7, Rejected: 1, StoreBytes: 100, WALBytes: 10, DiskFree: 1000,
+		Jobs: map[connector.JobState]int64{connector.JobRunning: 1}, Events: 7, Rejected: 1, StoreBytes: 100, WALBytes: 10, DiskFree: 1000,
 		Connected: true, Reading: true, Stream: metrics.Stream{Last: 12, Position: 9, Bytes: 60, MaxBytes: 80},
 		Workers: 3, Seats: 2, Parts: map[string]bool{"store": true, "nats": false},
 	}
@@ -169,12 +169,15 @@ func TestState(t *testing.T) {
 	t.Parallel()
 	asked := 0
 	m, registry := newMetrics(t, func() metrics.State { asked++; return fullState() })
+	m.Removed(connector.ChoreRecords, 7)
+	m.Removed(connector.ChoreRecords, 5)
 	page := scrape(t, m)
 	for _, line := range []string{
 		`todosync_waiting{state="pending"} 3`, `todosync_waiting{state="sending"} 0`, `todosync_waiting{state="retrying"} 0`,
 		`todosync_waiting{state="held"} 2`, `todosync_oldest_waiting_seconds 60`, `todosync_connection_up{connection="b",tenant="t1"} 0`,
 		`todosync_connection_up{connection="a",tenant="t2"} 1`, `todosync_connections{held_for="down"} 1`,
-		`todosync_connections{held_for="none"} 1`, `todosync_jobs{state="running"} 1`, `todosync_stream_lag 3`,
+		`todosync_connections{held_for="none"} 1`, `todosync_jobs{state="running"} 1`, `todosync_jobs{state="failed"} 0`,
+		`todosync_removed_total{what="records"} 12`, `todosync_removed_total{what="events"} 0`, `todosync_stream_lag 3`,
 		`todosync_stream_fill_ratio 0.75`, `todosync_store_wal_bytes 10`, `todosync_disk_free_bytes 1000`, `todosync_workers 3`,
 		`todosync_seats 2`, `todosync_reading 1`, `todosync_ready{part="nats"} 0`, `todosync_ready{part="store"} 1`,
 	} {
@@ -193,7 +196,7 @@ func TestState(t *testing.T) {
 		return metrics.State{Events: -1, Rejected: -1, StoreBytes: -1, WALBytes: -1, DiskFree: -1}
 	})
 	page = scrape(t, m)
-	for _, name := range []string{"todosync_waiting", "todosync_stream_lag", "todosync_disk_free_bytes", "todosync_store_bytes"} {
+	for _, name := range []string{"todosync_waiting", "todosync_stream_lag", "todosync_disk_free_bytes", "todosync_store_bytes", "todosync_jobs"} {
 		if strings.Contains(page, "\n"+name) {
 			t.Errorf("%s is shown, and is not known", name)
 		}

@@ -19,8 +19,8 @@ type State struct {
 	Oldest  time.Time // when the oldest of them was made; zero: none waits
 	// Connections are all that are not deleted.
 	Connections []ConnectionState
-	// Jobs counts the jobs of many deliveries, by how they stand.
-	Jobs map[string]int64
+	// Jobs counts the jobs of many deliveries that are remembered, by how they stand; nil: not known.
+	Jobs map[connector.JobState]int64
 
 	Events, Rejected int64 // remembered in the store
 
@@ -70,7 +70,7 @@ func newStates(m *Metrics) *states {
 		{"oldest_waiting_seconds", "Age of the oldest delivery that is not final; 0 where none waits.", nil},
 		{"connection_up", "1 while the OA is reached as far as known; 0 while it is down, gives no token, or cannot be used.", []string{"tenant", "connection"}},
 		{"connections", "Connections by why nothing is sent; none where something is.", []string{"held_for"}},
-		{"jobs", "Jobs of many deliveries, by how they stand.", []string{"state"}},
+		{"jobs", "Jobs of many deliveries that are remembered, by how they stand.", []string{"state"}},
 		{"events_remembered", "Accepted events in the store.", nil},
 		{"rejected_remembered", "Rejected events in the store.", nil},
 		{"store_bytes", "Size of the SQLite database.", nil},
@@ -135,8 +135,10 @@ func (s *states) Collect(out chan<- prometheus.Metric) {
 		gauge("oldest_waiting_seconds", age)
 	}
 	s.connections(now.Connections, gauge)
-	for state, n := range now.Jobs {
-		gauge("jobs", float64(n), state)
+	if now.Jobs != nil {
+		for _, state := range connector.JobStates() {
+			gauge("jobs", float64(now.Jobs[state]), string(state))
+		}
 	}
 	known("events_remembered", now.Events)
 	known("rejected_remembered", now.Rejected)

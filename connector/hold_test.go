@@ -135,9 +135,9 @@ func TestClockPutBack(t *testing.T) {
 			for i := range 4 {
 				f.owe(fmt.Sprintf("t%d", i), time.Now().Add(24*time.Hour), SceneCreate, SceneEdit)
 			}
-			calls := 0
+			var calls atomic.Int64
 			post := func(context.Context, retry.Request) (retry.Receipt, error) {
-				if calls++; calls <= 4 {
+				if calls.Add(1) <= 4 {
 					return asks(429, 20*time.Minute)()
 				}
 				return answer(`{"code":0}`)
@@ -171,19 +171,19 @@ func TestClockPutForward(t *testing.T) {
 			f.owe(fmt.Sprintf("t%d", i), time.Now(), SceneCreate)
 		}
 		var skew, under, most, calls atomic.Int64
-		healthy := false
+		var healthy atomic.Bool
 		s := f.begin(t, &skew, func(context.Context, retry.Request) (retry.Receipt, error) {
 			calls.Add(1)
 			most.Store(max(most.Load(), under.Add(1)))
 			defer under.Add(-1)
 			time.Sleep(50 * time.Millisecond)
-			if !healthy {
+			if !healthy.Load() {
 				return status(503)
 			}
 			return answer(`{"code":0}`)
 		})
 		time.Sleep(90 * time.Second)
-		healthy = true
+		healthy.Store(true)
 		before := calls.Load()
 		skew.Store(int64(24 * time.Hour))
 		s.worker.Wake([]int64{1})

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,7 +106,7 @@ func TestHeldUnanswered(t *testing.T) {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Minute)
-				if diff := cmp.Diff(tt.want, oa.got); diff != "" {
+				if diff := cmp.Diff(tt.want, oa.all()); diff != "" {
 					t.Errorf("the OA got (-want +got):\n%s", diff)
 				}
 				after := records()
@@ -120,13 +122,24 @@ func TestHeldUnanswered(t *testing.T) {
 }
 
 // takesAll is an OA that takes everything and gives its first answer to nobody.
-type takesAll struct{ got []string }
+type takesAll struct {
+	mu  sync.Mutex // guards got
+	got []string
+}
+
+func (o *takesAll) all() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.got)
+}
 
 func (o *takesAll) Post(_ context.Context, r retry.Request) (retry.Receipt, error) {
 	var q oaRequest
 	if err := json.Unmarshal(r.Body, &q); err != nil {
 		return retry.Receipt{}, &retry.Error{Class: retry.BadAnswer, Msg: err.Error()}
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.got = append(o.got, q.Scene+" "+q.Event)
 	if len(o.got) == 1 {
 		return retry.Receipt{}, &retry.Error{Class: retry.Timeout, Unanswered: true, Msg: "no answer in time"}

@@ -15,11 +15,11 @@ import (
 	"todosync/connector"
 )
 
-// How a copy is made beside the running writer: in steps, each as long as it can be without holding anybody up, with a rest between.
+// How a copy is made beside the running writer: it is held for a few milliseconds at a time, with a rest as long between.
 const (
-	copyStep  = 8 * time.Millisecond // what a step is meant to take
-	copyFirst = 64                   // pages of the first
-	copyMost  = 4096                 // and of any
+	copyHold  = 8 * time.Millisecond // after so long nothing more is copied in a hold
+	copyPages = 32                   // what is copied between two looks at the clock: a slow disk reads so much in a few milliseconds
+	copySync  = 2048                 // pages that are copied before they are brought to the disk: a commit's own sync should find little to wait for
 )
 
 // A Copy says what is in a copy of the database.
@@ -28,6 +28,8 @@ type Copy struct {
 	Positions map[string]uint64 `json:"positions"` // by stream: the sequence up to which it is planned
 	Events    int64             `json:"events"`
 	Waiting   int64             `json:"waiting"` // deliveries that were not final
+
+	Held time.Duration `json:"-"` // the longest that the copying held the writer at a time; 0: not known
 }
 
 // Backup makes a copy of the database in a file that is not there yet, while everything goes on: it is as the database was at one moment,
@@ -59,12 +61,14 @@ func (d *DB) Backup(ctx context.Context, path string, progress func(done, all in
 		return c, failed(op, err)
 	}
 	defer func() { _ = held.Close() }()
-	err = held.Raw(func(dc any) error {
+	var longest time.Duration
+	err = held.Raw(func(dc any) (err error) {
 		target, ok := dc.(*sqlite3.SQLiteConn)
 		if !ok {
 			return fmt.Errorf("the driver gives a %T", dc)
 		}
-		return d.copyPages(ctx, source, target, progress)
+		longest, err = d.copyAll(ctx, copying{source: source, target: target, path: path, progress: progress})
+		return err
 	})
 	if err != nil {
 		return c, failed(op, err)
@@ -77,57 +81,76 @@ func (d *DB) Backup(ctx context.Context, path string, progress func(done, all in
 	if err != nil {
 		return c, failed(op, err)
 	}
-	return look(ctx, path)
+	c, err = look(ctx, path)
+	c.Held = longest
+	return c, err
 }
 
-// copyPages copies step by step over the writer's own connection: SQLite brings what is written meanwhile into the copy by itself,
-// where another connection would have to begin anew after each commit.
-func (d *DB) copyPages(ctx context.Context, source *sqliteSession, target *sqlite3.SQLiteConn, progress func(done, all int)) (err error) {
+// A copying is what copyAll needs.
+type copying struct {
+	source   *sqliteSession
+	target   *sqlite3.SQLiteConn
+	path     string // of the target
+	progress func(done, all int)
+}
+
+// copyAll copies step by step over the writer's own connection: SQLite brings what is written meanwhile into the copy by itself,
+// where another connection would have to begin anew after each commit. It says for how long it held the writer at most. Whoever is told of the
+// progress is told outside of that: he may be slow.
+func (d *DB) copyAll(ctx context.Context, c copying) (longest time.Duration, err error) {
 	const op = "back up store"
-	between := func(ctx context.Context, f func() error) error { // transactions, with the connection at hand
+	between := func(ctx context.Context, f func() error) (took time.Duration, err error) { // transactions, with the connection at hand
 		var ferr error
-		err := d.writer.write(ctx, op, func(t *tx) error {
-			t.done(func() { ferr = f() })
+		err = d.writer.write(ctx, op, func(t *tx) error {
+			t.done(func() {
+				began := time.Now()
+				ferr = f()
+				took = time.Since(began)
+			})
 			return nil
 		})
-		return errors.Join(err, ferr)
+		longest = max(longest, took)
+		return took, errors.Join(err, ferr)
 	}
 	var b *sqlite3.SQLiteBackup
-	err = between(ctx, func() error { b, err = target.Backup("main", source.conn, "main"); return err })
+	_, err = between(ctx, func() error { b, err = c.target.Backup("main", c.source.conn, "main"); return err })
 	if err != nil {
-		return err
+		return longest, err
 	}
 	defer func() {
 		if b != nil {
-			err = errors.Join(err, between(context.WithoutCancel(ctx), b.Finish))
+			_, ferr := between(context.WithoutCancel(ctx), b.Finish)
+			err = errors.Join(err, ferr)
 		}
 	}()
-	pages, done := copyFirst, false
-	for !done {
-		var took time.Duration
-		err = between(ctx, func() error {
-			began := time.Now()
-			done, err = b.Step(pages)
-			took = time.Since(began)
-			if progress != nil {
-				progress(b.PageCount()-b.Remaining(), b.PageCount())
+	for unsynced := 0; ; {
+		done, left, all := false, 0, 0
+		took, err := between(ctx, func() (err error) {
+			for began := time.Now(); !done && err == nil && time.Since(began) < copyHold; unsynced += copyPages {
+				done, err = b.Step(copyPages)
 			}
+			left, all = b.Remaining(), b.PageCount()
 			return err
 		})
-		if err != nil || done {
-			break
+		if err != nil {
+			return longest, err
 		}
-		switch {
-		case took < copyStep/2:
-			pages = min(2*pages, copyMost)
-		case took > copyStep:
-			pages = max(pages/2, 1)
+		if c.progress != nil {
+			c.progress(all-left, all)
 		}
-		if err = rest(ctx, took); err != nil {
-			return err
+		if done {
+			return longest, nil
+		}
+		if unsynced >= copySync {
+			unsynced = 0
+			if err := synced(c.path); err != nil {
+				return longest, err
+			}
+		}
+		if err := rest(ctx, took); err != nil {
+			return longest, err
 		}
 	}
-	return err
 }
 
 // rest waits.

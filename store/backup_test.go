@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -38,7 +39,7 @@ func TestBackupWhileWriting(t *testing.T) {
 		}
 		seq += uint64(n)
 	}
-	for range 20 {
+	for range 60 {
 		accept(100)
 	}
 	began := seq
@@ -81,6 +82,50 @@ func TestBackupWhileWriting(t *testing.T) {
 	again := open(t, func(c *store.Config) { c.Path = path })
 	if at, err := again.Position(t.Context(), storetest.Stream); err != nil || at != position {
 		t.Errorf("position %d %v, want %d", at, err, position)
+	}
+}
+
+// TestBackupHoldsNobodyUp copies a database that is not small, and looks how long each of its steps kept others from writing. What a machine
+// with much else to do adds to one of three copies is not the copying's.
+func TestBackupHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	db := open(t, nil)
+	storetest.Save(t, db, storetest.Connection("T", "oa", nil))
+	storetest.Bind(t, db, "T", "oa", "a")
+	const batch = 250
+	for seq := uint64(0); seq < 100*batch; seq += batch {
+		var items []connector.Item
+		for i := range uint64(batch) {
+			e := storetest.Todo{Todo: fmt.Sprint(seq + i), Receivers: []string{"a"}, Content: strings.Repeat("x", 3000)}
+			items = append(items, e.Item(seq+i+1))
+		}
+		if _, err := db.Accept(t.Context(), storetest.Batch(seq, storetest.Start, items...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var held []time.Duration
+	for i := range 3 {
+		told := 0
+		c, err := db.Backup(t.Context(), filepath.Join(t.TempDir(), fmt.Sprint(i)), func(_, all int) {
+			if told++; told == 1 { // a slow listener: others write meanwhile
+				writing, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				if err := db.Pause(writing, connector.ConnectionKey{Tenant: "T", Name: "oa"}, "x"); err != nil {
+					t.Errorf("nobody can write while the progress is told: %v", err)
+				}
+			}
+			if all < 20_000 {
+				t.Errorf("%d pages: the database is too small to tell anything", all)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, c.Held)
+	}
+	t.Logf("the writer was held for at most %v", held)
+	if least := slices.Min(held); least <= 0 || least > 50*time.Millisecond {
+		t.Errorf("the writer was held for %v, want 50 ms at most", held)
 	}
 }
 

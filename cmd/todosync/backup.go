@@ -45,7 +45,8 @@ func (b backups) Backup(ctx context.Context, progress func(done, all int)) (api.
 		_ = os.Remove(path) // the store has, mostly
 		return nil, err
 	}
-	a.log.InfoContext(ctx, "backup made", "bytes", sizeOf(path), "took", time.Since(began).Round(time.Millisecond).String())
+	a.log.InfoContext(ctx, "backup made", "bytes", sizeOf(path), "took", time.Since(began).Round(time.Millisecond).String(),
+		"writer_held_at_most", c.Held.Round(time.Millisecond/10).String())
 	return &madeBackup{path: path, manifest: manifest{Made: time.Now().UTC().Truncate(time.Second), Version: version, Copy: c}}, nil
 }
 

@@ -17,8 +17,8 @@ import (
 
 // How a copy is made beside the running writer: it is held for a few milliseconds at a time, with a rest as long between.
 const (
-	copyHold  = 8 * time.Millisecond // after so long nothing more is copied in a hold
-	copyPages = 32                   // what is copied between two looks at the clock: a slow disk reads so much in a few milliseconds
+	copyHold  = 5 * time.Millisecond // after so long nothing more is copied in a hold
+	copyPages = 16                   // what is copied between two looks at the clock: a slow disk reads so much in a few milliseconds
 	copySync  = 2048                 // pages that are copied before they are brought to the disk: a commit's own sync should find little to wait for
 )
 

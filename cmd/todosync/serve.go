@@ -95,7 +95,16 @@ func (c *cli) logger(o *config) (*slog.Logger, error) {
 	if o.logFormat == "text" || (o.logFormat == "" && terminal(c.stderr)) {
 		return slog.New(slog.NewTextHandler(c.stderr, options)), nil
 	}
+	options.ReplaceAttr = readable
 	return slog.New(slog.NewJSONHandler(c.stderr, options)), nil
+}
+
+// readable writes durations as people do, 30s or 1.5s; JSON would have them in nanoseconds.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // exposed finds passwords on the command line of `serve`, where every user of the machine can read them.

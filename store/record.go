@@ -175,6 +175,9 @@ func (d *DB) recordsByNumber(q *reader, numbers []int64) ([]connector.Record, er
 	if err != nil {
 		return nil, err
 	}
+	if err := followSuperseded(q, rows); err != nil {
+		return nil, err
+	}
 	for i := range rows {
 		r, err := d.record(&rows[i])
 		if err != nil {
@@ -183,6 +186,51 @@ func (d *DB) recordsByNumber(q *reader, numbers []int64) ([]connector.Record, er
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// supersededHops bounds how far a link is followed; only a todo that was edited more often than that while its OA was away has more.
+const supersededHops = 10_000
+
+// followSuperseded lets the links of superseded rows, newest first, lead to the delivery that is sent in their place. A row is stored with
+// the one that superseded it, and that may have been superseded since: to write all of them again at each event of a todo would
+// cost the square of their number.
+func followSuperseded(q *reader, rows []storedRecord) error {
+	here := map[string]*storedRecord{}
+	var leave []int64 // whose links lead to rows that are not here
+	for i := range rows {
+		r := &rows[i]
+		here[r.ID] = r
+		if r.SupersededBy != "" && here[r.SupersededBy] == nil {
+			leave = append(leave, r.N)
+		}
+	}
+	ends := map[int64]string{}
+	if len(leave) > 0 {
+		const query = `WITH RECURSIVE links (origin, target, hops) AS (
+			SELECT n, superseded_by, 1 FROM deliveries WHERE n IN (SELECT value FROM json_each(?))
+			UNION ALL SELECT l.origin, d.superseded_by, l.hops + 1 FROM links l JOIN deliveries d ON d.id = l.target
+				WHERE d.superseded_by <> '' AND l.hops < ?)
+			SELECT origin, target FROM links ORDER BY origin, hops`
+		var links []struct {
+			Origin int64  `db:"origin"`
+			Target string `db:"target"`
+		}
+		if err := q.Select(&links, query, numberSet(leave), supersededHops); err != nil {
+			return err
+		}
+		for _, l := range links {
+			ends[l.Origin] = l.Target
+		}
+	}
+	for i := range rows { // newest first: what a link leads to has been followed before
+		r := &rows[i]
+		if end := ends[r.N]; end != "" {
+			r.SupersededBy = end
+		} else if next := here[r.SupersededBy]; next != nil && next.SupersededBy != "" {
+			r.SupersededBy = next.SupersededBy
+		}
+	}
+	return nil
 }
 
 // Record gives one sync record with its attempts. Secrets show as ***.
@@ -197,6 +245,9 @@ func (d *DB) Record(ctx context.Context, id string) (connector.Record, error) {
 		}
 		if len(rows) == 0 {
 			return notFound(op, "record "+id)
+		}
+		if err := followSuperseded(q, rows); err != nil {
+			return err
 		}
 		if out, err = d.record(&rows[0]); err != nil {
 			return err

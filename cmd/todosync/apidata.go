@@ -205,6 +205,10 @@ func (p ports) Stats(ctx context.Context, f api.ConnectionFilter) (api.Stats, er
 			}
 		}
 	}
-	out.Events, out.Rejected, err = p.db.Remembered(ctx)
+	if len(f.Tenants) > 0 {
+		out.Events, out.Rejected, err = p.db.RememberedOf(ctx, f.Tenants)
+	} else {
+		out.Events, out.Rejected, err = p.db.Remembered(ctx)
+	}
 	return out, err
 }

@@ -188,21 +188,11 @@ func (c *cli) bar(j *jobState) string {
 }
 
 func (c *cli) jobsCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "jobs", Short: c.t("Jobs: retries, cancels and backfills of many", "任务：批量重发、取消与补发")}
+	cmd := &cobra.Command{Use: "jobs", Short: c.t("Jobs: retries, cancels and backfills of many; alone it lists them", "任务：批量重发、取消与补发；不带子命令时列出")}
 	s := c.serverFlags(cmd)
 	list := &cobra.Command{Use: "list", Short: c.t("List jobs, newest first", "列出任务，最新的在前"), Args: c.args(0, 0, "")}
 	page := c.pagingFlags(list)
-	list.RunE = func(cmd *cobra.Command, _ []string) error {
-		a, err := c.connect(s)
-		if err != nil {
-			return err
-		}
-		items, err := a.pages(cmd.Context(), path("jobs"), url.Values{}, page)
-		if err != nil {
-			return err
-		}
-		return c.list(jobColumns[:], items)
-	}
+	list.RunE = func(cmd *cobra.Command, _ []string) error { return c.listJobs(cmd, s, page) }
 	show := &cobra.Command{Use: "show ID", Short: c.t("Show one job", "查看一个任务"), Args: c.args(1, 1, "ID")}
 	wait := show.Flags().Bool("wait", false, c.t("wait for its end and show its progress", "等待结束并显示进度"))
 	show.RunE = func(cmd *cobra.Command, args []string) error {
@@ -229,7 +219,29 @@ func (c *cli) jobsCmd() *cobra.Command {
 			return c.jobCall(cmd, a, call{method: http.MethodPost, path: path("jobs", args[0], "stop")})
 		},
 	}
-	return c.group(cmd, list, show, stop)
+	c.group(cmd, list, show, stop)
+	alone := c.pagingFlags(cmd)
+	other := cmd.RunE // what it says to a word that is no command
+
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return other(cmd, args)
+		}
+		return c.listJobs(cmd, s, alone)
+	}
+	return cmd
+}
+
+func (c *cli) listJobs(cmd *cobra.Command, s *server, page *paging) error {
+	a, err := c.connect(s)
+	if err != nil {
+		return err
+	}
+	items, err := a.pages(cmd.Context(), path("jobs"), url.Values{}, page)
+	if err != nil {
+		return err
+	}
+	return c.list(jobColumns[:], items)
 }
 
 func (c *cli) jobCall(cmd *cobra.Command, a *client, r call) error {

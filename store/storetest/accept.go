@@ -251,4 +251,28 @@ func testCoalesce(t *testing.T, e Engine) {
 	if diff := cmp.Diff(want, p.states()); diff != "" {
 		t.Errorf("states (-want +got):\n%s", diff)
 	}
+	// Each links to the one that was sent, also where a later event superseded what had superseded it.
+	records := p.records(connector.RecordFilter{})
+	for i, r := range records[1:4] {
+		page, err := p.db.Records(t.Context(), connector.RecordFilter{}, connector.PageOf{Limit: 2, Cursor: p.cursor(i + 1)})
+		if err != nil || len(page.Items) != 2 || page.Items[0].ID != r.ID || page.Items[0].SupersededBy != records[0].ID {
+			t.Errorf("on a page: %+v, %v", page.Items, err)
+		}
+		if got, err := p.db.Record(t.Context(), r.ID); err != nil || r.SupersededBy != records[0].ID || got.SupersededBy != records[0].ID {
+			t.Errorf("%s is superseded by %q, alone by %q, want %q; %v", r.EventID, r.SupersededBy, got.SupersededBy, records[0].ID, err)
+		}
+	}
+	if records[0].SupersededBy != "" || records[4].SupersededBy != "" {
+		t.Errorf("what was sent is superseded by %q and %q", records[0].SupersededBy, records[4].SupersededBy)
+	}
+}
+
+// cursor leads to the records after the newest n.
+func (p *player) cursor(n int) string {
+	p.t.Helper()
+	page, err := p.db.Records(p.t.Context(), connector.RecordFilter{}, connector.PageOf{Limit: n})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return page.Next
 }

@@ -358,6 +358,11 @@ func testCounts(t *testing.T, e Engine) {
 	if events, rejected, err := p.db.Remembered(t.Context()); err != nil || events != 2 || rejected != 0 {
 		t.Errorf("remembered %d, %d, %v", events, rejected, err)
 	}
+	for tenant, want := range map[string]int64{"T": 2, "another": 0} {
+		if events, rejected, err := p.db.RememberedOf(t.Context(), []string{tenant}); err != nil || events != want || rejected != 0 {
+			t.Errorf("remembered of %s %d, %d, %v", tenant, events, rejected, err)
+		}
+	}
 }
 
 func testAudit(t *testing.T, e Engine) {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -97,6 +98,10 @@ func TestJobs(t *testing.T) {
 	}
 	if got := s.do(ask{path: "/jobs", token: viewerToken}); strings.Contains(got.body, `"id":"all"`) || !strings.Contains(got.body, `"id":"j1"`) {
 		t.Errorf("a viewer of t1 sees %s", got.body)
+	}
+	s.b.jobs[0].Filter.To = time.Date(2024, 11, 5, 1, 2, 3, 456_789_012, time.UTC)
+	if got := s.do(ask{path: "/jobs/j1"}); !strings.Contains(got.body, `"to":"2024-11-05T01:02:03.456Z"`) || strings.Contains(got.body, `"from"`) {
+		t.Errorf("the filter's times in %s", got.body)
 	}
 	if got := s.do(ask{method: "POST", path: "/jobs/all/stop", token: "all-of-t1"}); got.status != http.StatusNotFound {
 		t.Errorf("stops a job of all tenants: %d", got.status)

@@ -91,17 +91,37 @@ type jobView struct {
 	Waiting    int64            `json:"waiting" doc:"of those let go: have not ended yet"`
 	Reasons    map[string]int64 `json:"reasons"`
 	Error      string           `json:"error"`
-	Filter     any              `json:"filter" doc:"as in GET /records"`
+	Filter     filterView       `json:"filter" doc:"as in GET /records"`
 	Connection string           `json:"connection" doc:"tenant/name, of a backfill"`
 	Rendering  string           `json:"rendering" enum:"new,old"`
 	CreatedAt  Time             `json:"createdAt"`
 	EndedAt    Time             `json:"endedAt"`
 }
 
+// filterView is a filter with its times as the API writes them.
+type filterView struct {
+	connector.RecordFilter
+	From *Time `json:"from,omitempty"`
+	To   *Time `json:"to,omitempty"`
+}
+
+func filterOf(f *connector.RecordFilter) filterView {
+	v := filterView{RecordFilter: *f}
+	if !f.From.IsZero() {
+		from := Time(f.From)
+		v.From = &from
+	}
+	if !f.To.IsZero() {
+		to := Time(f.To)
+		v.To = &to
+	}
+	return v
+}
+
 func viewJob(j connector.Job) jobView {
 	v := jobView{
 		ID: j.ID, Name: j.Name, Kind: string(j.Kind), State: string(j.State), Who: j.Who, Total: j.Total, Complete: j.State != connector.JobCollecting,
-		Done: j.Done, Skipped: j.Skipped, Waiting: j.Waiting, Reasons: j.Reasons, Error: j.Error, Filter: j.Filter, Rendering: "new",
+		Done: j.Done, Skipped: j.Skipped, Waiting: j.Waiting, Reasons: j.Reasons, Error: j.Error, Filter: filterOf(&j.Filter), Rendering: "new",
 		CreatedAt: Time(j.Created), EndedAt: Time(j.Ended),
 	}
 	if v.Reasons == nil {

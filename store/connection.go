@@ -203,7 +203,8 @@ func (d *DB) deleteStep(t *tx, op string, s *slot, del Deletion) (more bool, err
 		}
 	} else {
 		var some []int64
-		const query = `SELECT n FROM deliveries d WHERE conn = ? AND due_ms >= 0 AND NOT ` + sends + ` LIMIT 1000`
+		// From the ends of the lanes on: if it is broken off, what heads them is still due.
+		const query = `SELECT n FROM deliveries d WHERE conn = ? AND due_ms >= 0 AND NOT ` + sends + ` ORDER BY due_ms DESC, n DESC LIMIT 1000`
 		if err := t.read(query, []any{s.conn}, func(r row) error { some = append(some, r.num(0)); return nil }); err != nil {
 			return false, err
 		}

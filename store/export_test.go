@@ -54,3 +54,11 @@ func (d *DB) Standing(ctx context.Context) ([]string, error) {
 	}
 	return wrong, nil
 }
+
+// Written runs a statement in a write of its own and gives the text that it answers.
+func (d *DB) Written(ctx context.Context, query string) (out string, err error) {
+	err = d.writer.write(ctx, "try", func(t *tx) error {
+		return t.change(query, nil, func(r row) error { out = r.text(0); return nil })
+	})
+	return out, err
+}

@@ -84,6 +84,7 @@ type flight struct {
 	created  int64
 	alone    bool
 	unsure   bool // its outcome may be stored already
+	renewed  bool // and with it, maybe, the next claim of it
 	resent   bool // by a person's will
 }
 

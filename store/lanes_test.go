@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -325,5 +326,40 @@ func (g *laneGame) job() {
 			_, err := g.db.StepJob(g.t.Context(), connector.JobStep{ID: j.ID, Room: func(int64, connector.Load) int { return 2 }})
 			g.must(err)
 		}
+	}
+}
+
+// TestDeleteBrokenOff deletes a connection with much that waits and is broken off on the way: what still waits goes on.
+func TestDeleteBrokenOff(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	armed := false
+	db := open(t, func(c *store.Config) {
+		c.Changed = func([]int64) {
+			if armed {
+				cancel()
+			}
+		}
+	})
+	storetest.Save(t, db, storetest.Connection("T", "oa", nil))
+	storetest.Bind(t, db, "T", "oa", "a")
+	var items []connector.Item
+	for i := range uint64(1400) {
+		e := storetest.Todo{Todo: fmt.Sprint(i % 700), Receivers: []string{"a"}}
+		if i >= 700 {
+			e.Action = connector.ActionEdit
+		}
+		items = append(items, e.Item(i+1))
+	}
+	if _, err := db.Accept(t.Context(), storetest.Batch(0, storetest.Start, items...)); err != nil {
+		t.Fatal(err)
+	}
+	armed = true
+	err := db.Delete(ctx, store.Deletion{Key: connector.ConnectionKey{Tenant: "T", Name: "oa"}, Who: "me", CancelWaiting: true})
+	if err == nil {
+		t.Fatal("it was not broken off")
+	}
+	if wrong, err := db.Standing(t.Context()); err != nil || len(wrong) > 0 {
+		t.Errorf("%d lanes stand still, %v: %s", len(wrong), err, wrong[0])
 	}
 }

@@ -61,6 +61,8 @@ func explainState(e *pgconn.PgError) (connector.ErrorKind, string, string) {
 		return connector.Unavailable, "the transaction crossed another one", "the work goes on by itself"
 	case strings.HasPrefix(e.Code, "57"):
 		return connector.Unavailable, "the database is starting, stopping or has ended the work", goesOn
+	case e.Code == "08P01" && strings.Contains(e.Message, "startup parameter"):
+		return connector.Conflict, "what answers is a connection pooler that does not pass the session's settings on", "give the address of PostgreSQL itself"
 	case strings.HasPrefix(e.Code, "08"), strings.HasPrefix(e.Code, "53"), strings.HasPrefix(e.Code, "58"), e.Code == "25P03", e.Code == "25P04":
 		return connector.Unavailable, "the database cannot do its work now", goesOn
 	case strings.HasPrefix(e.Code, "22"), strings.HasPrefix(e.Code, "23"), strings.HasPrefix(e.Code, "54"):

@@ -126,7 +126,8 @@ func (s *postgresSession) open(r reach) error {
 	}
 	s.discard()
 	s.failed = nil
-	if err := s.later(`BEGIN`, nil, nil); err != nil {
+	// Each statement must see what was committed while the one before it waited for a lock, whatever the database's default is.
+	if err := s.later(`BEGIN ISOLATION LEVEL READ COMMITTED`, nil, nil); err != nil {
 		return err
 	}
 	return s.lock(r)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"todosync/connector"
 	"todosync/internal/pgtest"
 	"todosync/store"
@@ -330,5 +332,96 @@ func TestCommitInDoubt(t *testing.T) {
 				t.Errorf("the connection is there: %v", err == nil)
 			}
 		})
+	}
+}
+
+// TestSettledAndDue breaks the connection at the commit of a turn that settles a delivery which is due again at once: its outcome is
+// stored once, and it is not taken for one that nobody has sent.
+func TestSettledAndDue(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"before", "after"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			e := postgresEngine()
+			cut, place := between(t, e.Place(t))
+			db := e.Open(t, place, nil)
+			storetest.Save(t, db, storetest.Connection("T", "oa", nil))
+			storetest.Bind(t, db, "T", "oa", "a")
+			conn := storetest.Number(t, db, "T", "oa")
+			_, err := db.Accept(t.Context(), storetest.Batch(0, storetest.Start, storetest.Todo{Receivers: []string{"a"}}.Item(1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			turn := connector.Turn{Conn: conn, Want: 1, Now: storetest.Start}
+			got, err := db.Turn(t.Context(), turn)
+			if err != nil || len(got.Work) != 1 {
+				t.Fatalf("claimed %d, %v", len(got.Work), err)
+			}
+			turn.Changes = outcomes(got.Work, "body")
+			turn.Changes[0].To, turn.Changes[0].Unanswered, turn.Changes[0].SentTwice = connector.Pending, true, true
+			cut.set(mode)
+			if _, err := db.Turn(t.Context(), turn); connector.KindOf(err) != connector.Unavailable {
+				t.Fatalf("turn with a cut: %v", err)
+			}
+			got, err = db.Turn(t.Context(), turn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for len(got.Work) == 0 {
+				if got.Next.IsZero() {
+					t.Fatal("it is never due")
+				}
+				if got, err = db.Turn(t.Context(), connector.Turn{Conn: conn, Want: 1, Now: storetest.Start}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if w := &got.Work[0]; w.Attempts != 1 || !w.SentTwice {
+				t.Errorf("it goes again with %d attempts, sent twice %v: its first request is forgotten", w.Attempts, w.SentTwice)
+			}
+		})
+	}
+}
+
+// TestForeignDefaults opens a database whose operator has set defaults that a queue cannot work under.
+func TestForeignDefaults(t *testing.T) {
+	t.Parallel()
+	e := postgresEngine()
+	place := e.Place(t)
+	for _, set := range []string{
+		"default_transaction_isolation = 'serializable'", "statement_timeout = '150ms'", "lock_timeout = '150ms'",
+		"idle_in_transaction_session_timeout = '100ms'", "DateStyle = 'German'", "bytea_output = 'escape'",
+	} {
+		execute(t, place, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET `+strings.ReplaceAll(set, "'", "''")+`', current_database()); END $$`)
+	}
+	db := e.Open(t, place, nil)
+	storetest.Save(t, db, storetest.Connection("T", "oa", nil))
+
+	// Whoever waits for a lock waits as long as the store says.
+	conn, err := pgx.Connect(t.Context(), place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	if _, err := conn.Exec(t.Context(), `SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SELECT pg_advisory_lock(28880, 0)`); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := db.Accept(t.Context(), storetest.Batch(0, storetest.Start, storetest.Todo{Receivers: []string{"a"}}.Item(1)))
+		done <- err
+	}()
+	if _, err := conn.Exec(t.Context(), `SELECT pg_sleep(0.5); SELECT pg_advisory_unlock(28880, 0)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("who waits for a lock: %v", err)
+	}
+
+	// A pooler between may leave a session with whatever was set before.
+	if _, err := db.Written(t.Context(), `SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE`); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := db.Written(t.Context(), `SELECT current_setting('transaction_isolation')`); got != "read committed" || err != nil {
+		t.Errorf("transactions are %q, %v: what waited for a lock would see what was before", got, err)
 	}
 }

@@ -26,14 +26,17 @@ func postgresSettings() map[string]string {
 	return map[string]string{
 		"application_name": "todosync", "client_encoding": "UTF8", "synchronous_commit": "on", "jit": "off",
 		"idle_in_transaction_session_timeout": "5000", "standard_conforming_strings": "on",
+		"default_transaction_isolation": "read committed",
+		// Whoever waits here says himself for how long: see answerTime and connectTime.
+		"statement_timeout": "0", "lock_timeout": "0",
 	}
 }
 
 // The writer finds all rows by keys. Plans that were made for tables that were small would read them whole when they have grown.
 func writerSettings() map[string]string {
 	return map[string]string{
-		"default_transaction_isolation": "read committed", "plan_cache_mode": "force_generic_plan",
-		"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_material": "off",
+		"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off",
+		"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_material": "off",
 	}
 }
 

@@ -36,6 +36,11 @@ func (s sharing) Renew(ctx context.Context, worker string) (alive []string, err 
 	if _, err := s.db.side.ExecContext(ctx, renew, clean(worker), connector.LeaseLength.Milliseconds()); err != nil {
 		return nil, failed(op, err)
 	}
+	// A lease that lasts longer than one can is from before the database's clock was put back: who lives renews it in time.
+	const cut = `UPDATE workers SET until_ms = ` + databaseClock + ` + $1 WHERE until_ms > ` + databaseClock + ` + $1 + 1000`
+	if _, err := s.db.side.ExecContext(ctx, cut, connector.LeaseLength.Milliseconds()); err != nil {
+		return nil, failed(op, err)
+	}
 	if err := s.db.side.SelectContext(ctx, &alive, `SELECT id FROM workers WHERE until_ms > `+databaseClock+` ORDER BY id`); err != nil {
 		return nil, failed(op, err)
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"todosync/connector"
@@ -54,25 +55,25 @@ func (m *turning) doubted() {
 	}
 	for _, f := range m.flown {
 		m.db.hot.orphans[m.turn.Conn] = append(m.db.hot.orphans[m.turn.Conn], f.n)
+		if old, ok := m.db.hot.flights[f.n]; ok && slices.Contains(m.landed, f.n) {
+			old.renewed = true
+			m.db.hot.flights[f.n] = old
+		}
 	}
 }
 
-// A turning is one turn under way.
-type turning struct {
-	db      *DB
-	tx      *tx
-	turn    connector.Turn
-	now     int64
-	out     connector.Turned
-	changed []int64
-	tally   tally
-	landed  []int64 // settled: no longer on their way after the commit
-	flown   []flown // claimed: on their way after the commit
-}
-
-type flown struct {
-	n      int64
-	flight flight
+// unclaim takes a claim back that nobody knows of. Where the same turn was to settle the delivery and claim it again, and did neither, the
+// claim is still the one before, whose outcome is about to be stored.
+func (m *turning) unclaim(n int64) error {
+	if f := m.db.hot.flights[n]; f.renewed {
+		stored := false
+		const query = `SELECT 1 FROM deliveries WHERE n = ? AND attempts > ?`
+		err := m.tx.read(query, []any{n, f.attempts}, func(row) error { stored = true; return nil })
+		if err != nil || !stored {
+			return err // an outcome without an attempt may be stored twice
+		}
+	}
+	return m.tx.run(`DELETE FROM sending WHERE n = ?`, n)
 }
 
 func (m *turning) run() error {
@@ -80,7 +81,7 @@ func (m *turning) run() error {
 		return err
 	}
 	for _, n := range m.db.hot.orphans[m.turn.Conn] {
-		if err := m.tx.run(`DELETE FROM sending WHERE n = ?`, n); err != nil {
+		if err := m.unclaim(n); err != nil {
 			return err
 		}
 	}
@@ -251,6 +252,12 @@ func (m *turning) skipFollowing(f *flight, why retry.Class) error {
 // claim takes deliveries that are due and makes them Sending. A probe takes one whenever it is due: what was tried last has the latest
 // due time, so the order of due times is also that of "least recently tried first".
 func (m *turning) claim() error {
+	// A worker may not have heard yet what another process has committed.
+	if s := m.db.registry.current.Load().byNumber[m.turn.Conn]; s != nil {
+		if c := s.state.Load().condition; c.Paused || c.Disabled {
+			return nil
+		}
+	}
 	want, until := m.turn.Want, m.now
 	if m.turn.Probe {
 		want, until = 1, dueLater-1

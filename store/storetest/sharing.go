@@ -74,6 +74,17 @@ func testLeases(t *testing.T, e Engine) {
 	if _, _, err := a.Sharing().Take(t.Context(), "w2", []connector.Seat{connector.SeatReader}); connector.KindOf(err) != connector.Conflict {
 		t.Errorf("a worker without a lease takes a seat: %v", err)
 	}
+
+	// The database's clock is put back by an hour, and w2 is gone: nobody waits for an hour until its lease is over.
+	renew(t, a, "w2")
+	e.Elapse(t, place, -time.Hour)
+	if got := fmt.Sprint(renew(t, b, "w1")); got != "[w1 w2]" {
+		t.Errorf("when the clock was put back alive are %s: it may be one that lives", got)
+	}
+	e.Elapse(t, place, connector.LeaseLength+time.Second)
+	if got := fmt.Sprint(renew(t, b, "w1")); got != "[w1]" {
+		t.Errorf("a lease's length after the clock was put back alive are %s", got)
+	}
 }
 
 func testTakeover(t *testing.T, e Engine) {
@@ -206,11 +217,13 @@ func testSettingsSpread(t *testing.T, e Engine) {
 		t.Fatal(err)
 	}
 	Save(t, a, Connection("T", "oa", title("another")))
+	Bind(t, a, "T", "oa", "a")
 	if err := a.Pause(t.Context(), connector.ConnectionKey{Tenant: "T", Name: "oa"}, "me"); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
+	// Who has not heard of it yet claims nothing all the same.
+	if got, err := b.Turn(t.Context(), connector.Turn{Conn: conn, Want: 1, Now: Start}); err != nil || len(got.Work) != 0 {
+		t.Errorf("claimed %d of what another process has paused, %v", len(got.Work), err)
 	}
 	after, err := b.Program(t.Context(), conn)
 	if err != nil || after.Revision == before.Revision || !after.Condition.Paused {

@@ -76,6 +76,24 @@ func (m *turning) unclaim(n int64) error {
 	return m.tx.run(`DELETE FROM sending WHERE n = ?`, n)
 }
 
+// A turning is one turn under way.
+type turning struct {
+	db      *DB
+	tx      *tx
+	turn    connector.Turn
+	now     int64
+	out     connector.Turned
+	changed []int64
+	tally   tally
+	landed  []int64 // settled: no longer on their way after the commit
+	flown   []flown // claimed: on their way after the commit
+}
+
+type flown struct {
+	n      int64
+	flight flight
+}
+
 func (m *turning) run() error {
 	if err := m.db.fenced(m.tx, "settle and claim", m.turn.Conn, m.turn.Fence); err != nil {
 		return err

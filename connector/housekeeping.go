@@ -81,7 +81,7 @@ type HousekeepingConfig struct {
 	Log       *slog.Logger
 	Retention Retention
 	Now       func() time.Time               // time.Now by default
-	Every     time.Duration                  // from one round to the next; 10 min by default
+	Every     time.Duration                  // from one round to the next; by default a tenth of the shortest time kept, 1 s to 10 min
 	Removed   func(chore Chore, removed int) // told after each step that took something away; optional
 }
 
@@ -108,7 +108,7 @@ func NewHousekeeping(cfg HousekeepingConfig) (*Housekeeping, error) {
 		cfg.Now = time.Now
 	}
 	if cfg.Every <= 0 {
-		cfg.Every = 10 * time.Minute
+		cfg.Every = min(max(min(cfg.Retention.Keep, cfg.Retention.KeepFailed)/10, time.Second), 10*time.Minute)
 	}
 	cfg.Retention.Remember = max(cfg.Retention.Remember, cfg.Retention.Keep)
 	return &Housekeeping{cfg: cfg}, nil

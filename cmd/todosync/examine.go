@@ -60,7 +60,8 @@ func examineSync(dir string) api.Check {
 	began := time.Now()
 	const rounds = 5
 	for range rounds {
-		if _, err := f.Write(make([]byte, 4096)); err == nil {
+		_, err := f.Write(make([]byte, 4096))
+		if err == nil {
 			err = f.Sync()
 		}
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -63,7 +64,13 @@ type one[T any] struct {
 
 type exportQuery struct {
 	RecordParams
-	Format string `query:"format" enum:"jsonl,csv" default:"jsonl"`
+	Format string `query:"format" enum:"jsonl,ndjson,json,csv" doc:"csv, or JSON lines under any of their names; without it what Accept asks for, JSON lines by default"`
+	Accept string `header:"Accept"`
+}
+
+// csv reports whether CSV is asked for.
+func (q *exportQuery) csv() bool {
+	return q.Format == "csv" || q.Format == "" && strings.HasPrefix(strings.TrimSpace(q.Accept), "text/csv")
 }
 
 func (a *API) recordRoutes() {
@@ -125,7 +132,7 @@ func (a *API) recordRoutes() {
 		}
 		return &huma.StreamResponse{Body: func(hc huma.Context) {
 			r, w := humago.Unwrap(hc)
-			a.export(r, w, export{filter: f, page: first, csv: in.Format == "csv"})
+			a.export(r, w, export{filter: f, page: first, csv: in.csv()})
 		}}, nil
 	})
 }

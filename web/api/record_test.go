@@ -104,6 +104,18 @@ func TestExport(t *testing.T) {
 		rows[1][15] != "2026-01-02T03:00:00.001Z" {
 		t.Errorf("want headings and 2,500 rows, got %d: %v", len(rows), rows[:2])
 	}
+	for _, c := range []struct{ query, accept, want string }{
+		{"", "text/csv", "text/csv"},
+		{"", "*/*", "application/x-ndjson"},
+		{"?format=ndjson", "text/csv", "application/x-ndjson"},
+		{"?format=json", "", "application/x-ndjson"},
+		{"?format=", "", "application/x-ndjson"},
+	} {
+		got := s.do(ask{path: "/records/export" + c.query, header: map[string]string{"Accept": c.accept}})
+		if got.status != 200 || !strings.HasPrefix(got.header.Get("Content-Type"), c.want) {
+			t.Errorf("%q, Accept %q: %d %s, want %s", c.query, c.accept, got.status, got.header.Get("Content-Type"), c.want)
+		}
+	}
 	if got := s.do(ask{path: "/records/export?format=xml"}); got.status != 422 {
 		t.Errorf("want 422, got %d", got.status)
 	}

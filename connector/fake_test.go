@@ -26,6 +26,7 @@ type fakeStore struct {
 	most       int // the most that were Sending at once
 	conditions []Condition
 	before     *SentBefore // of every delivery
+	claimed    func()      // called when a turn has claimed, before it answers; optional
 }
 
 func newFakeStore(t *testing.T, c *Connection) *fakeStore {
@@ -137,6 +138,9 @@ func (f *fakeStore) Turn(_ context.Context, t Turn) (Turned, error) {
 		}
 	}
 	f.most = max(f.most, sending)
+	if f.claimed != nil && len(out.Work) > 0 {
+		f.claimed()
+	}
 	return out, nil
 }
 

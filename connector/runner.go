@@ -86,7 +86,11 @@ func (r *runner) run(ctx, sends context.Context) {
 		}
 		if !now.Before(r.retryAt) && !r.dropped.Load() && (stopping || !r.gathers(now)) {
 			r.retryAt = time.Time{}
-			r.send(flights, r.turn(sends, now, stopping))
+			c := r.turn(sends, now, stopping)
+			if len(c.work) > 0 {
+				r.refresh(ctx, now) // with the claim the store may have taken over what another process has changed
+			}
+			r.send(flights, c)
 		}
 		if stopping && r.inFlight == 0 && len(r.settling) == 0 {
 			r.worker.leave(r, true)

@@ -262,3 +262,23 @@ func TestSettingsChangeUnderLoad(t *testing.T) {
 		}
 	})
 }
+
+// TestSettingsChangeWithAClaim: a claim shows the store that another process has saved the connection. What was claimed goes as it is saved now.
+func TestSettingsChangeWithAClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := play(t, restConnection(nil), func(b *bench) {
+			b.owe("1", time.Now(), SceneCreate)
+			b.claimed = func() {
+				changed := restConnection(func(c *Connection) { c.Scenes[SceneCreate].Address = "http://oa.example.com/moved" })
+				p, err := Compile(1, 2, changed, nil, CompileOptions{PublicURL: "https://todosync.example.com"})
+				if err != nil {
+					t.Error(err)
+				}
+				b.program = p
+			}
+		}, time.Second, ok)
+		if got := strings.Join(b.calls, ", "); got != "moved 1" {
+			t.Errorf("sent %q, want what is saved", got)
+		}
+	})
+}

@@ -77,7 +77,7 @@ func (a *acceptance) writeEvents() (made []*connector.Delivery, bySequence map[u
 		f.n = n
 		n++
 		bySequence[e.Sequence] = f.n
-		err = a.tx.run(query, f.n, e.Tenant, e.ID, e.Sequence, string(e.Kind), string(e.Action), e.Object.ID, e.Object.SenderID,
+		err = a.tx.spread(query, f.n, e.Tenant, e.ID, e.Sequence, string(e.Kind), string(e.Action), e.Object.ID, e.Object.SenderID,
 			millisOrNull(e.Time), millis(e.Received), e.Trace, f.known.duplicates, outcomeOf(&f.planned), e.Payload)
 		if err != nil {
 			return nil, nil, err
@@ -97,14 +97,14 @@ func (a *acceptance) writeDeliveries(made []*connector.Delivery) error {
 	a.result.Deliveries = len(made)
 	next := map[int64]int64{}
 	for _, d := range made {
-		n, ok := next[d.Conn]
-		if !ok {
-			var err error
-			if n, err = a.tx.nextNumber(d.Conn); err != nil {
-				return err
-			}
-		}
-		d.N, next[d.Conn] = n, n+1
+		next[d.Conn] = 0
+	}
+	if err := a.tx.nextNumbers(next); err != nil {
+		return err
+	}
+	for _, d := range made {
+		d.N = next[d.Conn]
+		next[d.Conn]++
 		if err := a.tx.insertDelivery(d); err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func (a *acceptance) writeWaiting() error {
 		a.db.hot.forget(d.N)
 		const query = `UPDATE deliveries SET state = ?, class = ?, due_ms = ?, superseded_by = ?, updated_ms = ?
 			WHERE n = ? AND state = ?`
-		err := a.tx.run(query, string(d.State), string(d.Class), dueOf(d.State, d.Due), d.SupersededBy, millis(a.batch.Now),
+		err := a.tx.spread(query, string(d.State), string(d.Class), dueOf(d.State, d.Due), d.SupersededBy, millis(a.batch.Now),
 			d.N, string(w.state))
 		if err != nil {
 			return err
@@ -155,7 +155,7 @@ func (a *acceptance) writeTodos(bySequence map[uint64]int64) error {
 			if t.Versioned {
 				version = t.Version
 			}
-			err := a.tx.run(query, t.Key.Conn, string(t.Key.Kind), t.Key.ID, version, t.Finished, t.Deleted, t.Newest,
+			err := a.tx.spread(query, t.Key.Conn, string(t.Key.Kind), t.Key.ID, version, t.Finished, t.Deleted, t.Newest,
 				bySequence[t.Newest], string(t.Keyed), todoReceiversJSON(t.Receivers), millis(a.batch.Now))
 			if err != nil {
 				return err
@@ -179,7 +179,7 @@ func (a *acceptance) writeDuplicates() error {
 		if s.n == 0 || s.duplicates == 0 {
 			continue
 		}
-		if err := a.tx.run(`UPDATE events SET duplicates = duplicates + ? WHERE n = ?`, s.duplicates, s.n); err != nil {
+		if err := a.tx.spread(`UPDATE events SET duplicates = duplicates + ? WHERE n = ?`, s.duplicates, s.n); err != nil {
 			return err
 		}
 	}
@@ -216,7 +216,7 @@ func (a *acceptance) writeRejected() error {
 		size += int64(len(payload))
 		const query = `INSERT INTO rejected (n, id, tenant, subject, header, stream, stream_seq, reason, path, received_ms, size, payload)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-		err := a.tx.run(query, n+int64(i), a.db.newID(a.batch.Now), tenantOf(r.item.Subject), r.item.Subject, string(header),
+		err := a.tx.spread(query, n+int64(i), a.db.newID(a.batch.Now), tenantOf(r.item.Subject), r.item.Subject, string(header),
 			a.batch.Stream, r.item.Sequence, r.reason, r.path, millis(received), len(payload), payload)
 		if err != nil {
 			return err

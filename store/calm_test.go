@@ -63,6 +63,8 @@ type stillSession struct{}
 func (stillSession) begin(reach) error                            { return nil }
 func (stillSession) rows(string, []any, func(r row) error) error  { return nil }
 func (stillSession) later(string, []any, func(r row) error) error { return nil }
+func (stillSession) spread(string, []any, func(row) error) error  { return nil }
+func (stillSession) seal() error                                  { return nil }
 func (stillSession) flush() error                                 { return nil }
 func (stillSession) commit() error                                { return nil }
 func (stillSession) rollback()                                    {}

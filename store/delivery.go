@@ -98,7 +98,7 @@ func (t *tx) insertDelivery(d *connector.Delivery) error {
 		receivers, account, external, state, class, code, message, tries, attempts, first_try_ms, due_ms, created_ms, updated_ms,
 		revision, sent_twice, unanswered, superseded_by, split_from, remote_id)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	err := t.run(query, d.N, d.ID, d.Conn, string(d.Kind), d.Todo, d.Lane, string(d.Scene), d.Step, d.EventN, d.EventID, d.Title,
+	err := t.spread(query, d.N, d.ID, d.Conn, string(d.Kind), d.Todo, d.Lane, string(d.Scene), d.Step, d.EventN, d.EventID, d.Title,
 		receiver, recipientsJSON(d.Recipients), d.Account, d.External, string(d.State), string(d.Class), d.Code, d.Message, d.Tries, d.Attempts,
 		millisOrNull(d.FirstTry), dueOf(d.State, d.Due), millis(d.Created), millis(d.Updated), d.Revision, d.SentTwice,
 		d.Unanswered, d.SupersededBy, d.SplitFrom, d.RemoteID)
@@ -107,7 +107,7 @@ func (t *tx) insertDelivery(d *connector.Delivery) error {
 	}
 	for _, r := range d.Recipients {
 		const query = `INSERT INTO delivery_receivers (receiver, delivery_n) VALUES (?, ?) ON CONFLICT DO NOTHING`
-		if err := t.run(query, r.ID, d.N); err != nil {
+		if err := t.spread(query, r.ID, d.N); err != nil {
 			return err
 		}
 	}
@@ -138,7 +138,7 @@ func laneOf(r row) (connector.Lane, error) {
 func (t *tx) planLane(key connector.TodoKey, l *connector.Lane) error {
 	const query = `INSERT INTO lanes (conn, kind, todo, receiver, ended, external) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT (conn, kind, todo, receiver) DO UPDATE SET ended = excluded.ended, external = excluded.external`
-	return t.run(query, key.Conn, string(key.Kind), key.ID, l.Receiver, string(l.Ended), l.External)
+	return t.spread(query, key.Conn, string(key.Kind), key.ID, l.Receiver, string(l.Ended), l.External)
 }
 
 // learnLane stores the half of a lane that the OA's answers decide. Planning may have moved the other half on meanwhile.
@@ -157,7 +157,7 @@ func (t *tx) learnLane(key connector.TodoKey, l *connector.Lane) error {
 	if !l.Told.IsZero() {
 		told = millis(l.Told)
 	}
-	return t.run(query, l.Account, string(l.Presence), l.Has, l.Left, l.RemoteID, frozen, told,
+	return t.spread(query, l.Account, string(l.Presence), l.Has, l.Left, l.RemoteID, frozen, told,
 		key.Conn, string(key.Kind), key.ID, l.Receiver)
 }
 
@@ -165,23 +165,39 @@ func (t *tx) learnLane(key connector.TodoKey, l *connector.Lane) error {
 func (t *tx) headLane(key connector.TodoKey, lane string, now int64) error {
 	const query = `UPDATE deliveries SET due_ms = ? WHERE due_ms = 9000000000000000 AND state <> 'held' AND n = (
 		SELECT MIN(n) FROM deliveries WHERE conn = +? AND todo = +? AND kind = +? AND lane = +? AND ` + waits + `)`
-	return t.run(query, now, key.Conn, key.ID, string(key.Kind), lane)
+	return t.spread(query, now, key.Conn, key.ID, string(key.Kind), lane)
 }
 
 // nextNumber is the number of a connection's next delivery.
 func (t *tx) nextNumber(conn int64) (int64, error) {
-	low, high := span(conn)
-	next := low
-	err := t.read(`SELECT n + 1 FROM deliveries WHERE n >= +? AND n < +? ORDER BY n DESC LIMIT 1`, []any{low, high},
-		func(r row) error {
-			next = r.num(0)
+	next := map[int64]int64{conn: 0}
+	err := t.nextNumbers(next)
+	return next[conn], err
+}
+
+// nextNumbers gives the numbers of the next deliveries of the connections in it.
+func (t *tx) nextNumbers(next map[int64]int64) error {
+	for conn := range next {
+		low, high := span(conn)
+		next[conn] = low
+		err := t.ask(`SELECT n + 1 FROM deliveries WHERE n >= +? AND n < +? ORDER BY n DESC LIMIT 1`, []any{low, high}, func(r row) error {
+			next[conn] = r.num(0)
 			return nil
 		})
-	if err == nil && next >= high {
-		err = &connector.Error{
-			Kind: connector.Unavailable, Op: "number deliveries", Msg: "the connection has had as many deliveries as it can number",
-			Hint: "make another connection in its place",
+		if err != nil {
+			return err
 		}
 	}
-	return next, err
+	if err := t.flush(); err != nil {
+		return err
+	}
+	for conn, n := range next {
+		if _, high := span(conn); n >= high {
+			return &connector.Error{
+				Kind: connector.Unavailable, Op: "number deliveries", Msg: "the connection has had as many deliveries as it can number",
+				Hint: "make another connection in its place",
+			}
+		}
+	}
+	return nil
 }

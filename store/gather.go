@@ -39,19 +39,27 @@ func (a *acceptance) gather() error {
 	if err := a.db.mint(a.tx, a.batch.Now); err != nil {
 		return err
 	}
-	for _, s := range a.shares() {
+	shares := a.shares()
+	for _, s := range shares {
 		if err := a.gatherEvents(s); err != nil {
 			return fmt.Errorf("read events: %w", err)
 		}
 		if err := a.gatherPrograms(s); err != nil {
 			return err
 		}
-		if len(s.conns) == 0 {
-			continue
+	}
+	if err := a.gatherTodos(shares); err != nil {
+		return fmt.Errorf("read todos: %w", err)
+	}
+	for _, s := range shares {
+		if err := a.askBindings(s); err != nil {
+			return fmt.Errorf("read bindings: %w", err)
 		}
-		if err := a.gatherTodos(s); err != nil {
-			return fmt.Errorf("read todos: %w", err)
-		}
+	}
+	if err := a.tx.flush(); err != nil {
+		return fmt.Errorf("read bindings: %w", err)
+	}
+	for _, s := range shares {
 		if err := a.gatherBindings(s); err != nil {
 			return fmt.Errorf("read bindings: %w", err)
 		}
@@ -101,7 +109,7 @@ func (a *acceptance) shares() []*share {
 func (a *acceptance) gatherEvents(s *share) error {
 	const query = `SELECT n, kind, action, todo FROM events WHERE tenant = ? AND id = ?`
 	for _, id := range s.ids {
-		err := a.tx.later(query, []any{s.tenant, id}, func(r row) error {
+		err := a.tx.ask(query, []any{s.tenant, id}, func(r row) error {
 			a.stored[eventKey{s.tenant, id}] = &stored{
 				n: r.num(0), kind: connector.Kind(r.text(1)), action: connector.Action(r.text(2)), todo: r.text(3),
 			}
@@ -138,35 +146,23 @@ func (a *acceptance) gatherPrograms(s *share) error {
 	return nil
 }
 
-// gatherTodos reads what is known of the todos, with their lanes and what waits in them.
-func (a *acceptance) gatherTodos(s *share) error {
-	keys := make([]connector.TodoKey, 0, len(s.conns)*len(s.todos))
-	for _, conn := range s.conns {
-		for _, id := range s.todos {
-			key := connector.TodoKey{Conn: conn, Kind: s.kind, ID: id}
-			keys = append(keys, key)
-			if s.kind != connector.KindTodo {
-				continue
-			}
-			if err := a.askTodo(key); err != nil {
-				return err
+// gatherTodos reads what is known of the todos, with their lanes and what waits in them, in this order.
+func (a *acceptance) gatherTodos(shares []*share) error {
+	var keys []connector.TodoKey
+	for _, s := range shares {
+		for _, conn := range s.conns {
+			for _, id := range s.todos {
+				keys = append(keys, connector.TodoKey{Conn: conn, Kind: s.kind, ID: id})
 			}
 		}
 	}
-	if err := a.tx.flush(); err != nil {
-		return err
-	}
-	for _, key := range keys {
-		if s.kind == connector.KindTodo {
-			t := a.known.Todos[key]
-			if t == nil {
-				continue // then it has no lanes either
-			}
-			if err := a.askLanes(t); err != nil {
+	for _, ask := range []func(connector.TodoKey) error{a.askTodo, a.askLanes, a.askWaiting} {
+		for _, key := range keys {
+			if err := ask(key); err != nil {
 				return err
 			}
 		}
-		if err := a.askWaiting(key); err != nil {
+		if err := a.tx.seal(); err != nil {
 			return err
 		}
 	}
@@ -181,20 +177,22 @@ func (a *acceptance) gatherTodo(key connector.TodoKey) (bool, error) {
 	if err := a.tx.flush(); err != nil {
 		return false, err
 	}
-	t := a.known.Todos[key]
-	if t == nil {
+	if a.known.Todos[key] == nil {
 		return false, nil
 	}
-	if err := a.askLanes(t); err != nil {
+	if err := a.askLanes(key); err != nil {
 		return false, err
 	}
 	return true, a.tx.flush()
 }
 
-// askTodo asks for one todo.
+// askTodo asks for one todo. What has no action but that it is sent is no todo that anything is known of.
 func (a *acceptance) askTodo(key connector.TodoKey) error {
+	if key.Kind != connector.KindTodo {
+		return nil
+	}
 	const query = `SELECT version, finished, deleted, newest_seq, keyed, receivers FROM todos WHERE conn = ? AND kind = ? AND todo = ?`
-	return a.tx.later(query, []any{key.Conn, string(key.Kind), key.ID}, func(r row) error {
+	return a.tx.ask(query, []any{key.Conn, string(key.Kind), key.ID}, func(r row) error {
 		t := &connector.Todo{
 			Key: key, Known: true, Version: r.num(0), Versioned: !r.null(0), Finished: r.flag(1), Deleted: r.flag(2),
 			Newest: uint64(r.num(3)), Keyed: mapping.Receivers(r.text(4)), //nolint:gosec // stored from a uint64
@@ -205,10 +203,18 @@ func (a *acceptance) askTodo(key connector.TodoKey) error {
 	})
 }
 
-// askLanes asks for the lanes of a known todo.
-func (a *acceptance) askLanes(t *connector.Todo) error {
+// askLanes asks for the lanes of a todo that was asked for before. On PostgreSQL its answer is not there yet, and they are asked for in
+// any case.
+func (a *acceptance) askLanes(key connector.TodoKey) error {
+	if key.Kind != connector.KindTodo || a.known.Todos[key] == nil && !a.db.postgres() {
+		return nil
+	}
 	const lanes = `SELECT ` + laneColumns + ` FROM lanes l WHERE conn = ? AND kind = ? AND todo = ?`
-	return a.tx.later(lanes, []any{t.Key.Conn, string(t.Key.Kind), t.Key.ID}, func(r row) error {
+	return a.tx.ask(lanes, []any{key.Conn, string(key.Kind), key.ID}, func(r row) error {
+		t := a.known.Todos[key]
+		if t == nil {
+			return nil // a lane does not make a todo known
+		}
 		lane, err := laneOf(r)
 		t.Lanes[lane.Receiver] = &lane
 		return err
@@ -223,11 +229,14 @@ func (a *acceptance) gatherWaiting(key connector.TodoKey) error {
 	return a.tx.flush()
 }
 
-// askWaiting is gatherWaiting without the answer at once.
+// askWaiting is gatherWaiting without the answer at once. What nothing is known of has nothing that waits.
 func (a *acceptance) askWaiting(key connector.TodoKey) error {
+	if key.Kind == connector.KindTodo && a.known.Todos[key] == nil && !a.db.postgres() {
+		return nil
+	}
 	const query = `SELECT ` + deliveryColumns + `, ` + sends + ` FROM deliveries d
 		WHERE conn = +? AND todo = +? AND kind = +? AND ` + waits + ` ORDER BY lane, n`
-	return a.tx.later(query, []any{key.Conn, key.ID, string(key.Kind)}, func(r row) error {
+	return a.tx.ask(query, []any{key.Conn, key.ID, string(key.Kind)}, func(r row) error {
 		d, err := deliveryOf(r)
 		if err != nil {
 			return err
@@ -256,18 +265,32 @@ func (a *acceptance) todo(key connector.TodoKey) *connector.Todo {
 	return t
 }
 
-func (a *acceptance) gatherBindings(s *share) error {
+// people are all whose bindings a share may need, each once.
+func (a *acceptance) people(s *share) []string {
 	users := append(slices.Clone(s.users), a.earlierReceivers(s.conns)...)
 	slices.Sort(users)
-	users = slices.Compact(users)
+	return slices.Compact(users)
+}
+
+// askBindings asks for the bindings that gatherBindings takes.
+func (a *acceptance) askBindings(s *share) error {
+	if len(s.conns) == 0 || !a.db.postgres() {
+		return nil
+	}
+	users := a.people(s)
 	for _, conn := range s.conns {
 		if err := a.db.askBindings(a.tx, conn, users); err != nil {
 			return err
 		}
 	}
-	if err := a.tx.flush(); err != nil {
-		return err
+	return nil
+}
+
+func (a *acceptance) gatherBindings(s *share) error {
+	if len(s.conns) == 0 {
+		return nil
 	}
+	users := a.people(s)
 	for _, conn := range s.conns {
 		for _, user := range users {
 			b, ok, err := a.db.binding(a.tx, conn, user)
@@ -320,7 +343,7 @@ func (d *DB) askBindings(t *tx, conn int64, users []string) error {
 		if _, hit := d.hot.bindings[key]; hit {
 			continue
 		}
-		err := t.later(query, []any{conn, user}, func(r row) error {
+		err := t.ask(query, []any{conn, user}, func(r row) error {
 			d.hot.bindings[key] = boundUser{bindingOf(r), r.text(0) != ""}
 			return nil
 		})

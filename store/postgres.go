@@ -47,8 +47,9 @@ type postgresSession struct {
 	conn       *pgconn.PgConn
 	statements map[string]*pgconn.StatementDescription
 	batch      *pgconn.Batch
-	waiting    []putOff // in the batch, in order
-	failed     error    // of a statement of this transaction
+	waiting    []putOff  // in the batch, in order
+	spreads    []*spread // to come after them
+	failed     error     // of a statement of this transaction
 	dest       []driver.Value
 	values     [][]byte
 	numbers    []byte // the memory of values that are numbers
@@ -58,6 +59,7 @@ type postgresSession struct {
 type putOff struct {
 	statement *pgconn.StatementDescription
 	each      func(r row) error
+	spread    []func(r row) error // in its stead: one for each place that rows begin with
 	refusal   error
 }
 
@@ -92,7 +94,7 @@ func (s *postgresSession) drop() {
 // discard forgets what was put off.
 func (s *postgresSession) discard() {
 	s.batch = &pgconn.Batch{}
-	s.waiting = s.waiting[:0]
+	s.waiting, s.spreads = s.waiting[:0], s.spreads[:0]
 }
 
 // refusedCode is what PostgreSQL says of a division by zero.
@@ -158,8 +160,8 @@ func (s *postgresSession) lock(r reach) error {
 		[]any{lockConnSpace, numberSet(conns)}, nil)
 }
 
-// prepare gives the prepared statement of a query.
-func (s *postgresSession) prepare(query string) (*pgconn.StatementDescription, error) {
+// prepare gives the prepared statement of a query, whose text for the database is given.
+func (s *postgresSession) prepare(query string, text func(query string) string) (*pgconn.StatementDescription, error) {
 	if st := s.statements[query]; st != nil {
 		return st, nil
 	}
@@ -167,7 +169,7 @@ func (s *postgresSession) prepare(query string) (*pgconn.StatementDescription, e
 		return nil, pgconn.ErrConnClosed
 	}
 	s.deadline()
-	st, err := s.conn.Prepare(unending{}, "s"+strconv.Itoa(len(s.statements)), postgresText(query), nil)
+	st, err := s.conn.Prepare(unending{}, "s"+strconv.Itoa(len(s.statements)), text(query), nil)
 	if err != nil {
 		return nil, s.spoil(fmt.Errorf("prepare %q: %w", query, err))
 	}
@@ -199,8 +201,11 @@ func (s *postgresSession) later(query string, args []any, each func(r row) error
 			return err
 		}
 	}
-	st, err := s.prepare(query)
+	st, err := s.prepare(query, postgresText)
 	if err != nil {
+		return err
+	}
+	if err := s.seal(); err != nil {
 		return err
 	}
 	if len(args) != len(st.ParamOIDs) {
@@ -286,6 +291,9 @@ func (s *postgresSession) send() (tag pgconn.CommandTag, err error) {
 		s.discard()
 		return tag, s.failed
 	}
+	if err := s.seal(); err != nil {
+		return tag, err
+	}
 	if len(s.waiting) == 0 {
 		return tag, nil
 	}
@@ -315,7 +323,7 @@ func (s *postgresSession) send() (tag pgconn.CommandTag, err error) {
 func (s *postgresSession) result(r *pgconn.ResultReader, p *putOff) (pgconn.CommandTag, error) {
 	var own error
 	for r.NextRow() {
-		if p.each == nil || own != nil {
+		if p.each == nil && p.spread == nil || own != nil {
 			continue
 		}
 		values := r.Values()
@@ -327,8 +335,13 @@ func (s *postgresSession) result(r *pgconn.ResultReader, p *putOff) (pgconn.Comm
 			}
 			s.dest = append(s.dest, d)
 		}
-		if own == nil {
+		if own != nil {
+			continue
+		}
+		if p.spread == nil {
 			own = p.each(row(s.dest))
+		} else if each := p.spread[row(s.dest).num(0)-1]; each != nil {
+			own = each(row(s.dest[1:]))
 		}
 	}
 	tag, err := r.Close()

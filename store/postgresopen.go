@@ -32,7 +32,8 @@ func postgresSettings() map[string]string {
 	}
 }
 
-// The writer finds all rows by keys. Plans that were made for tables that were small would read them whole when they have grown.
+// The writer finds all rows by keys, in the order of an index. Plans that were made for tables that were small would read them whole when
+// they have grown: with a bitmap scan, all that waits at a connection for the one row that is due first.
 func writerSettings() map[string]string {
 	return map[string]string{
 		"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off",
@@ -105,6 +106,7 @@ func (d *DB) openPostgres(ctx context.Context) error {
 	s := newPostgresSession(with(c, writerSettings()), d.fresh.number.Load)
 	d.writer = newWriter(s, d.cfg.Now)
 	d.writer.committed = d.cfg.Committed
+	d.writer.wide = true
 	d.writer.behind = func() error { return d.catchUp(s) }
 	// What is read from now on is not older than this.
 	var number int64

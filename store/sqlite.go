@@ -101,6 +101,12 @@ func (s *sqliteSession) later(query string, args []any, each func(r row) error) 
 	return s.rows(query, args, each)
 }
 
+func (s *sqliteSession) spread(query string, args []any, each func(r row) error) error {
+	return s.later(query, args, each)
+}
+
+func (s *sqliteSession) seal() error { return nil }
+
 func (s *sqliteSession) flush() error { return nil }
 
 // spoilt implements session: in SQLite a failed statement leaves the others of its transaction as they are.

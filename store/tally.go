@@ -54,7 +54,7 @@ func (t *tally) store(x *tx, conn, now int64) error {
 	at := now - now%TallySpan.Milliseconds()
 	for _, e := range *t {
 		w := e.within
-		if err := x.run(query, conn, at, e.what, e.count, w[0], w[1], w[2], w[3], w[4], w[5]); err != nil {
+		if err := x.spread(query, conn, at, e.what, e.count, w[0], w[1], w[2], w[3], w[4], w[5]); err != nil {
 			return err
 		}
 	}

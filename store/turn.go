@@ -13,11 +13,11 @@ import (
 // Turn implements connector.Ledger.
 func (d *DB) Turn(ctx context.Context, turn connector.Turn) (connector.Turned, error) {
 	var out connector.Turned
-	write := d.writer.within
-	if len(turn.Changes) > 0 {
-		write = d.writer.calmly
+	o := &operation{
+		reach: func() reach { return reach{conns: []int64{turn.Conn}} },
+		conn:  turn.Conn, calm: len(turn.Changes) > 0, turn: make(chan bool, 1),
 	}
-	err := write(ctx, "settle and claim", func() reach { return reach{conns: []int64{turn.Conn}} }, func(t *tx) error {
+	o.do = func(t *tx) error {
 		m := turning{db: d, tx: t, turn: turn, now: millis(turn.Now)}
 		if err := m.run(); err != nil {
 			return err
@@ -28,7 +28,8 @@ func (d *DB) Turn(ctx context.Context, turn connector.Turn) (connector.Turned, e
 		})
 		t.doubted(m.doubted)
 		return nil
-	})
+	}
+	err := d.writer.run(ctx, "settle and claim", o)
 	return out, err
 }
 
@@ -87,6 +88,8 @@ type turning struct {
 	tally   tally
 	landed  []int64 // settled: no longer on their way after the commit
 	flown   []flown // claimed: on their way after the commit
+
+	released []releasedLane
 }
 
 type flown struct {
@@ -98,6 +101,9 @@ func (m *turning) run() error {
 	if err := m.db.fenced(m.tx, "settle and claim", m.turn.Conn, m.turn.Fence); err != nil {
 		return err
 	}
+	if err := m.tx.seal(); err != nil {
+		return err
+	}
 	for _, n := range m.db.hot.orphans[m.turn.Conn] {
 		if err := m.unclaim(n); err != nil {
 			return err
@@ -107,6 +113,9 @@ func (m *turning) run() error {
 		if err := m.settle(&m.turn.Changes[i]); err != nil {
 			return fmt.Errorf("settle delivery %d: %w", m.turn.Changes[i].N, err)
 		}
+	}
+	if err := m.release(); err != nil {
+		return fmt.Errorf("let lanes go on: %w", err)
 	}
 	if err := m.mend(); err != nil {
 		return fmt.Errorf("bring due times forward: %w", err)
@@ -123,7 +132,10 @@ func (m *turning) run() error {
 		}
 	}
 	const next = `SELECT due_ms FROM deliveries d WHERE conn = +? AND due_ms >= 0 AND NOT ` + sends + ` ORDER BY due_ms LIMIT 1`
-	return m.tx.later(next, []any{m.turn.Conn}, func(r row) error {
+	if err := m.tx.seal(); err != nil {
+		return err
+	}
+	return m.tx.ask(next, []any{m.turn.Conn}, func(r row) error {
 		m.out.Next = dueTime(r.num(0))
 		return nil
 	})
@@ -153,7 +165,7 @@ func (m *turning) settle(c *connector.Change) error {
 		m.landed = append(m.landed, c.N)
 		return nil
 	}
-	if err := m.tx.run(`DELETE FROM sending WHERE n = ?`, c.N); err != nil {
+	if err := m.tx.spread(deleteSending, c.N); err != nil {
 		return err
 	}
 	m.landed = append(m.landed, c.N)
@@ -171,7 +183,7 @@ func (m *turning) settle(c *connector.Change) error {
 	const query = `UPDATE deliveries SET state = ?, class = ?, code = ?, message = ?, due_ms = ?, tries = ?,
 		first_try_ms = COALESCE(?, first_try_ms), account = ?, remote_id = ?, revision = ?, sent_twice = ?, unanswered = ?,
 		attempts = ?, updated_ms = ? WHERE n = ?`
-	err = m.tx.run(query, string(to), string(class), c.Code, message, dueOf(to, due), c.Tries, millisOrNull(c.FirstTry),
+	err = m.tx.spread(query, string(to), string(class), c.Code, message, dueOf(to, due), c.Tries, millisOrNull(c.FirstTry),
 		c.Account, c.RemoteID, c.Revision, c.SentTwice, c.Unanswered, f.attempts+int64(len(c.Attempts)), m.now, c.N)
 	if err != nil {
 		return err
@@ -189,25 +201,57 @@ func (m *turning) settle(c *connector.Change) error {
 			return err
 		}
 	}
-	if c.SkipFollows != "" && !f.alone {
-		if err := m.skipFollowing(&f, c.SkipFollows); err != nil {
-			return err
+	if to.Final() {
+		m.tally.add(string(to), m.now-f.created)
+		if f.resent {
+			if err := m.tx.spread(`DELETE FROM resent WHERE n = ?`, c.N); err != nil {
+				return err
+			}
 		}
 	}
-	if !to.Final() {
-		return nil
+	if !f.alone && (to.Final() || c.SkipFollows != "") {
+		m.released = append(m.released, releasedLane{f, c.SkipFollows, to.Final()})
 	}
-	m.tally.add(string(to), m.now-f.created)
-	if f.resent {
-		if err := m.tx.run(`DELETE FROM resent WHERE n = ?`, c.N); err != nil {
-			return err
-		}
-	}
-	if f.alone {
-		return nil
-	}
-	return m.tx.headLane(f.key, f.lane, m.now)
+	return nil
 }
+
+// A releasedLane is a lane in which a delivery has just been settled while others may wait.
+type releasedLane struct {
+	flight flight
+	skip   retry.Class // not empty: the next step of the same event ends with this reason
+	final  bool        // the next may go
+}
+
+// release lets lanes go on after all outcomes are stored.
+func (m *turning) release() error {
+	if err := m.tx.seal(); err != nil {
+		return err
+	}
+	for i := range m.released {
+		l := &m.released[i]
+		if l.skip == "" {
+			continue
+		}
+		if err := m.skipFollowing(&l.flight, l.skip); err != nil {
+			return err
+		}
+	}
+	if err := m.tx.seal(); err != nil {
+		return err
+	}
+	for i := range m.released {
+		l := &m.released[i]
+		if !l.final {
+			continue
+		}
+		if err := m.tx.headLane(l.flight.key, l.flight.lane, m.now); err != nil {
+			return err
+		}
+	}
+	return m.tx.seal()
+}
+
+const deleteSending = `DELETE FROM sending WHERE n = ?`
 
 // bound reports whether all receivers of a delivery have an account now.
 func (m *turning) bound(n int64) (bool, error) {
@@ -251,6 +295,18 @@ func (m *turning) flight(n int64) (f flight, ok bool, err error) {
 
 // skipFollowing ends the next step of the same event in the lane.
 func (m *turning) skipFollowing(f *flight, why retry.Class) error {
+	if m.db.postgres() {
+		// In one way to the database for all that a turn skips. Nothing that waits is in memory.
+		const skip = `UPDATE deliveries SET state = 'skipped', class = ?, message = '', due_ms = NULL, updated_ms = ?
+			WHERE conn = ? AND todo = ? AND kind = ? AND lane = ? AND ` + waits + ` AND event_n = ? AND step = ?
+			AND NOT EXISTS (SELECT 1 FROM sending s WHERE s.n = deliveries.n) RETURNING n`
+		args := []any{string(why), m.now, f.key.Conn, f.key.ID, string(f.key.Kind), f.lane, f.event, f.step + 1}
+		m.tx.wrote = true
+		return m.tx.ask(skip, args, func(r row) error {
+			m.changed = append(m.changed, r.num(0))
+			return nil
+		})
+	}
 	const find = `SELECT n FROM deliveries d WHERE conn = +? AND todo = +? AND kind = +? AND lane = +? AND ` + waits + ` AND NOT ` + sends + `
 		AND event_n = +? AND step = +?`
 	var next int64
@@ -282,10 +338,13 @@ func (m *turning) claim() error {
 	}
 	var numbers []int64
 	const query = `SELECT n FROM deliveries d WHERE conn = +? AND due_ms BETWEEN 0 AND +? AND NOT ` + sends + ` ORDER BY due_ms, n LIMIT +?`
-	err := m.tx.read(query, []any{m.turn.Conn, until, want}, func(r row) error {
+	err := m.tx.ask(query, []any{m.turn.Conn, until, want}, func(r row) error {
 		numbers = append(numbers, r.num(0))
 		return nil
 	})
+	if err == nil {
+		err = m.tx.flush()
+	}
 	if err != nil || len(numbers) == 0 {
 		return err
 	}
@@ -377,7 +436,7 @@ func (m *turning) read(n int64, w *connector.Work, sender *string) error {
 func (m *turning) ask(n int64, w *connector.Work, sender *string) error {
 	const query = `SELECT ` + deliveryColumns + `, e.stream_seq, e.tenant, e.action, e.event_ms, e.received_ms, e.trace, e.sender, e.payload
 		FROM deliveries d JOIN events e ON e.n = d.event_n WHERE d.n = +?`
-	return m.tx.later(query, []any{n}, func(r row) error {
+	return m.tx.ask(query, []any{n}, func(r row) error {
 		d, err := deliveryOf(r)
 		if err != nil {
 			return err
@@ -429,7 +488,7 @@ func (t *tx) insertAttempt(delivery, number int64, a *connector.Attempt) error {
 	}
 	const query = `INSERT INTO attempts (at, number, started_ms, duration_ms, method, address, request_headers, request_body, status,
 		response_headers, response_body, class, code, message, revision, worker, scene) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	return t.run(query, attemptKey(delivery, place), number, millis(a.Started), a.Duration.Milliseconds(), a.Request.Method,
+	return t.spread(query, attemptKey(delivery, place), number, millis(a.Started), a.Duration.Milliseconds(), a.Request.Method,
 		a.Request.Address, headersJSON(a.Request.Headers), a.Request.Body, a.Response.Status, headersJSON(a.Response.Headers), a.Response.Body, string(a.Class), a.Code,
 		a.Message, a.Revision, a.Worker, string(a.Scene))
 }

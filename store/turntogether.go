@@ -16,13 +16,13 @@ func (m *turning) claimTogether(numbers []int64) error {
 	}
 	all := make([]claimed, len(numbers))
 	for i, n := range numbers {
-		if err := m.tx.run(`INSERT INTO sending (n, conn, since_ms) VALUES (?, ?, ?)`, n, m.turn.Conn, m.now); err != nil {
+		if err := m.tx.spread(`INSERT INTO sending (n, conn, since_ms) VALUES (?, ?, ?)`, n, m.turn.Conn, m.now); err != nil {
 			return err
 		}
 		if err := m.ask(n, &m.out.Work[i], &all[i].sender); err != nil {
 			return err
 		}
-		err := m.tx.later(resent, []any{n}, func(r row) error {
+		err := m.tx.ask(resent, []any{n}, func(r row) error {
 			all[i].resent, all[i].asBefore = true, r.flag(0)
 			return nil
 		})
@@ -43,7 +43,7 @@ func (m *turning) claimTogether(numbers []int64) error {
 			}
 		}
 		w.LaneNow = connector.Lane{Receiver: w.Lane}
-		err := m.tx.later(selectLane, []any{w.Conn, string(w.Kind), w.Todo, w.Lane}, func(r row) (err error) {
+		err := m.tx.ask(selectLane, []any{w.Conn, string(w.Kind), w.Todo, w.Lane}, func(r row) (err error) {
 			w.LaneNow, err = laneOf(r)
 			return err
 		})

@@ -14,6 +14,10 @@ type session interface {
 	rows(query string, args []any, each func(r row) error) error
 	// later runs a statement now or with the next rows, flush or commit, in order. Its error may be theirs; each may be nil.
 	later(query string, args []any, each func(r row) error) error
+	// spread is later for a statement that is asked for with many values. Those of one statement run together, where the first of them
+	// stands; each set of values is another row's. seal ends that: what comes later comes after all that came before. So does later.
+	spread(query string, args []any, each func(r row) error) error
+	seal() error
 	// flush runs what was put off.
 	flush() error
 	// commit ends the transaction; with an error it did not take place, but for one that is errDoubt.
@@ -98,6 +102,11 @@ type tx struct {
 	after   []func() // run after the commit, before the operation's caller goes on
 	doubt   []func() // run in its stead where nobody knows whether the transaction was committed
 	pragmas []string
+
+	// While the operation runs abreast with others.
+	wait func(rows bool) error // waits until all that was put off is sealed, or has been answered
+	own  error                 // what the operation said of a row
+	cry  any                   // its panic over a row
 }
 
 // run runs a statement whose rows are of no interest, now or with a later one; its error may be that one's.
@@ -109,22 +118,68 @@ func (t *tx) run(query string, args ...any) error {
 // change runs a statement that writes and returns rows.
 func (t *tx) change(query string, args []any, each func(r row) error) error {
 	t.wrote = true
-	return t.session.rows(query, args, each)
+	return t.read(query, args, each)
 }
 
 // read runs a statement that only reads.
 func (t *tx) read(query string, args []any, each func(r row) error) error {
-	return t.session.rows(query, args, each)
+	if t.wait == nil {
+		return t.session.rows(query, args, each)
+	}
+	if err := t.later(query, args, each); err != nil {
+		return err
+	}
+	return t.flush()
 }
 
 // later is read for rows that are not needed at once: each is called before the next read or flush returns. Where the database is
 // reached over a network, what is asked for later is asked for together.
 func (t *tx) later(query string, args []any, each func(r row) error) error {
-	return t.session.later(query, args, each)
+	return t.session.later(query, args, t.kept(each))
+}
+
+// spread is run for a statement that writes another row with each call. Calls with the same statement are made one where the database is
+// reached over a network: nothing between them, up to the next seal, may depend on their order. Any other call seals.
+func (t *tx) spread(query string, args ...any) error {
+	t.wrote = true
+	return t.session.spread(query, args, nil)
+}
+
+// ask is later for a statement that is asked for with many values, as spread is run. It may write, too.
+func (t *tx) ask(query string, args []any, each func(r row) error) error {
+	return t.session.spread(query, args, t.kept(each))
+}
+
+// seal has all that follows come after all that was put off.
+func (t *tx) seal() error {
+	if t.wait != nil {
+		return t.wait(false)
+	}
+	return t.session.seal()
+}
+
+// kept keeps an error of an operation's own from the others that run abreast with it.
+func (t *tx) kept(each func(r row) error) func(r row) error {
+	if t.wait == nil || each == nil {
+		return each
+	}
+	return func(r row) error {
+		if t.own != nil || t.cry != nil {
+			return nil
+		}
+		defer func() { t.cry = recover() }()
+		t.own = each(r)
+		return nil
+	}
 }
 
 // flush sees to it that all that was put off is done.
-func (t *tx) flush() error { return t.session.flush() }
+func (t *tx) flush() error {
+	if t.wait != nil {
+		return t.wait(true)
+	}
+	return t.session.flush()
+}
 
 // outside has a pragma run after the commit: it can't be within a transaction.
 func (t *tx) outside(pragma string) { t.pragmas = append(t.pragmas, pragma) }

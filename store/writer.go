@@ -39,6 +39,8 @@ type writer struct {
 	committed func(took time.Duration, operations int) // optional, see Config
 	behind    func() error                             // catches up with what other processes have changed; nil where there are none
 
+	wide bool // operations of several connections run abreast; where each statement is a way to the database and back
+
 	joined chan struct{} // holds a token when an operation was queued
 
 	// Used by the leader alone.
@@ -58,6 +60,7 @@ type operation struct {
 	panic any
 	turn  chan bool // true: lead; false: it is done
 	calm  bool      // it may wait for others
+	conn  int64     // not 0: all that it reaches is one connection
 }
 
 func newWriter(s session, now func() time.Time) *writer {
@@ -284,28 +287,32 @@ func (w *writer) transact(batch []*operation) (begun int, err error) {
 		return 0, err
 	}
 	started := w.now()
-	t := &tx{session: s, rebound: new(bool), minted: new(bool)}
-	for _, o := range batch {
-		begun++
-		o.err, o.after, o.doubt, o.panic = nil, nil, nil, nil
-		t.wrote, t.after, t.doubt = false, nil, nil
-		o.err = o.guarded(t)
-		if o.err != nil || o.panic != nil {
-			if t.wrote || away(o.err) || s.spoilt() {
-				err := o.err
-				if o.panic != nil {
-					err = fmt.Errorf("panic: %v", o.panic)
-				}
-				s.rollback()
-				return begun, err
-			}
-			if err := s.flush(); err != nil { // what it asked for is nobody's any more
-				s.rollback()
-				return begun, err
-			}
-			continue
+	rebound, minted := new(bool), new(bool)
+	var pragmas []string
+	for begun < len(batch) {
+		group := batch[begun : begun+w.abreast(batch[begun:])]
+		begun += len(group)
+		txs := make([]*tx, len(group))
+		for i, o := range group {
+			o.err, o.after, o.doubt, o.panic = nil, nil, nil, nil
+			txs[i] = &tx{session: s, rebound: rebound, minted: minted}
 		}
-		o.after, o.doubt = t.after, t.doubt
+		if len(group) == 1 {
+			group[0].err = group[0].guarded(txs[0])
+		} else {
+			runAbreast(s, group, txs)
+		}
+		for i, o := range group {
+			if err := o.ended(s, txs[i]); err != nil {
+				s.rollback()
+				return begun, err
+			}
+			pragmas = append(pragmas, txs[i].pragmas...)
+		}
+		if err := s.seal(); err != nil {
+			s.rollback()
+			return begun, err
+		}
 		if w.now().Sub(started) > longest {
 			break
 		}
@@ -325,7 +332,7 @@ func (w *writer) transact(batch []*operation) (begun int, err error) {
 	if w.committed != nil {
 		w.committed(w.now().Sub(started), begun)
 	}
-	for _, p := range t.pragmas {
+	for _, p := range pragmas {
 		if err := s.rows(p, nil, nil); err != nil {
 			return begun, err
 		}
@@ -336,6 +343,20 @@ func (w *writer) transact(batch []*operation) (begun int, err error) {
 		}
 	}
 	return begun, nil
+}
+
+// ended takes what an operation leaves. An error of it is one of the transaction, which can only be rolled back.
+func (o *operation) ended(s session, t *tx) error {
+	switch {
+	case o.panic != nil && (t.wrote || s.spoilt()):
+		return fmt.Errorf("panic: %v", o.panic)
+	case o.err != nil && (t.wrote || away(o.err) || s.spoilt()):
+		return o.err
+	case o.err != nil || o.panic != nil:
+		return s.flush() // what it asked for is nobody's any more
+	}
+	o.after, o.doubt = t.after, t.doubt
+	return nil
 }
 
 // guarded runs the operation and catches its panic, which belongs to its caller and not to whoever leads.

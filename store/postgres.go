@@ -22,6 +22,10 @@ const (
 	connectTime = 5 * time.Second
 	// putOffMost is how many statements are put off at most before they are sent.
 	putOffMost = 4000
+	// Plans are kept, and those that were made while a table was small take the first index that begins well. So they are made anew, at
+	// first after a moment, then every minute.
+	replanFirst = 50 * time.Millisecond
+	replanMost  = time.Minute
 )
 
 // Advisory locks of a database: one for all, one for who accepts, one for each connection. Two keys of 32 bits each.
@@ -53,6 +57,8 @@ type postgresSession struct {
 	dest       []driver.Value
 	values     [][]byte
 	numbers    []byte // the memory of values that are numbers
+	planned    time.Time
+	replan     time.Duration // how long plans are good for
 }
 
 // A putOff is a statement in the batch.
@@ -64,7 +70,10 @@ type putOff struct {
 }
 
 func newPostgresSession(config *pgx.ConnConfig, changes func() int64) *postgresSession {
-	return &postgresSession{config: config, changes: changes, statements: map[string]*pgconn.StatementDescription{}, batch: &pgconn.Batch{}}
+	return &postgresSession{
+		config: config, changes: changes, statements: map[string]*pgconn.StatementDescription{}, batch: &pgconn.Batch{},
+		planned: time.Now(), replan: replanFirst,
+	}
 }
 
 // connected sees to a connection.
@@ -131,6 +140,12 @@ func (s *postgresSession) open(r reach) error {
 	// Each statement must see what was committed while the one before it waited for a lock, whatever the database's default is.
 	if err := s.later(`BEGIN ISOLATION LEVEL READ COMMITTED`, nil, nil); err != nil {
 		return err
+	}
+	if time.Since(s.planned) > s.replan {
+		s.planned, s.replan = time.Now(), min(2*s.replan, replanMost)
+		if err := s.later(`DISCARD PLANS`, nil, nil); err != nil {
+			return err
+		}
 	}
 	return s.lock(r)
 }

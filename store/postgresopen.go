@@ -36,7 +36,7 @@ func postgresSettings() map[string]string {
 // they have grown: with a bitmap scan, all that waits at a connection for the one row that is due first.
 func writerSettings() map[string]string {
 	return map[string]string{
-		"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off",
+		"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "enable_bitmapscan": "off", "enable_sort": "off",
 		"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_material": "off",
 	}
 }

@@ -22,6 +22,10 @@ const (
 	// maxAckPending leaves room for the queue and for what the client library holds, so that a store that is away does not stop the
 	// consumer before the queue is full.
 	maxAckPending = 8 * queueMessages
+	// heartbeat is how often JetStream must show that it still knows of our request; after twice as long without one the consumer is made
+	// anew. A request that a server took with it when it went, or gave up leading the consumer, is found out by nothing else.
+	heartbeat  = 3 * time.Second
+	pullExpiry = 5 * heartbeat
 )
 
 // A session is one life of the consumer: from the position of the store until something is not as it should be.
@@ -51,6 +55,7 @@ func (r *Reader) session(ctx context.Context) error {
 	}
 	consuming, err := consumer.Consume(s.queue.put,
 		jetstream.PullMaxMessagesWithBytesLimit(queueMessages, queueBytes+int(r.cfg.Conn.MaxPayload())+64<<10),
+		jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(heartbeat),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { s.fail(err) }))
 	if err != nil {
 		return fmt.Errorf("start reading: %w", err)

@@ -18,8 +18,12 @@ type spread struct {
 	base    *pgconn.StatementDescription // the statement for one set of values
 	columns [][]byte                     // of each value an array in binary form, without its head
 	nulls   []bool
+	size    int                 // of all values, in bytes
 	each    []func(r row) error // for the rows of each set of values
 }
+
+// spreadMost is how many bytes of values one statement takes: PostgreSQL's own limit is 1 GB.
+const spreadMost = 16 << 20
 
 // arrayTypes are the types of values that spreads know.
 func arrayTypes() map[uint32]string {
@@ -41,6 +45,12 @@ func (s *postgresSession) spread(query string, args []any, each func(r row) erro
 		if have.query == query {
 			p = have
 		}
+	}
+	if p != nil && p.size > spreadMost {
+		if err := s.seal(); err != nil {
+			return err
+		}
+		p = nil
 	}
 	if p == nil {
 		st, err := s.prepare(query, postgresText)
@@ -67,6 +77,7 @@ func (s *postgresSession) spread(query string, args []any, each func(r row) erro
 			p.columns[i] = binary.BigEndian.AppendUint32(p.columns[i], 1<<32-1)
 			continue
 		}
+		p.size += len(v)
 		p.columns[i] = append(binary.BigEndian.AppendUint32(p.columns[i], uint32(len(v))), v...) //nolint:gosec // far below 1 GB
 	}
 	p.each = append(p.each, each)

@@ -75,6 +75,11 @@ func (d *DB) StartJob(ctx context.Context, r connector.JobRequest) (connector.Jo
 	}
 	var out connector.Job
 	err := d.writer.write(ctx, op, func(t *tx) error {
+		if r.Kind == connector.JobBackfill {
+			if err := t.oneBackfill(op, r.Key); err != nil {
+				return err
+			}
+		}
 		n, err := t.numbers("jobs", 1)
 		if err != nil {
 			return err

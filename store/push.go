@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -231,6 +233,28 @@ func (p *pushing) tellEvent(n int64) error {
 func (d *DB) checkBackfill(op string, key connector.ConnectionKey) error {
 	_, err := d.connection(op, key)
 	return err
+}
+
+// oneBackfill refuses a backfill of a connection while another is under way: each would push every todo.
+func (t *tx) oneBackfill(op string, key connector.ConnectionKey) error {
+	var running string
+	var wrong error
+	err := t.read(`SELECT id, request FROM jobs WHERE kind = ? AND state IN ('collecting', 'running')`, []any{string(connector.JobBackfill)}, func(r row) error {
+		var q jobRequest
+		if err := json.Unmarshal(r.blob(1), &q); err != nil {
+			wrong = err
+		} else if q.Key == key {
+			running = r.text(0)
+		}
+		return nil
+	})
+	if err = errors.Join(err, wrong); err != nil || running == "" {
+		return err
+	}
+	return &connector.Error{
+		Kind: connector.Conflict, Op: op, Msg: fmt.Sprintf("the connection %s is being backfilled by the job %s", key, running),
+		Hint: "wait until it has ended, or stop it: todosync jobs stop " + running,
+	}
 }
 
 // todosSince finds the next todos of a backfill, by their ids: those whose newest event came since the date that it begins with.

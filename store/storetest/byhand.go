@@ -291,6 +291,8 @@ func testBackfill(t *testing.T, e Engine) {
 		return j
 	}
 	j := job(connector.JobRequest{Key: connector.ConnectionKey{Tenant: "T", Name: "new"}})
+	_, err := p.db.StartJob(ctx, connector.JobRequest{Kind: connector.JobBackfill, Who: "me", Key: j.Key, Tenants: []string{"T"}})
+	wantKind(t, err, connector.Conflict) // each would push every todo
 	sent := p.carryOut(2)
 	if len(sent) != 1 || sent[0].Scene != connector.SceneCreate || sent[0].Todo != "open" || sent[0].Title != "newest" || sent[0].Lane != "a" {
 		t.Errorf("backfilled %v", scenes(sent))

@@ -115,7 +115,7 @@ func (s *postgresSession) seal() error {
 func spreadText(query string, types []uint32) string {
 	var from strings.Builder
 	from.WriteString(`unnest(`)
-	names := ``
+	var names strings.Builder
 	known := arrayTypes()
 	for i, t := range types {
 		number := strconv.Itoa(i + 1)
@@ -123,9 +123,9 @@ func spreadText(query string, types []uint32) string {
 			from.WriteString(`, `)
 		}
 		from.WriteString(`$` + number + `::` + known[t])
-		names += `a` + number + `, `
+		names.WriteString(`a` + number + `, `)
 	}
-	from.WriteString(`) WITH ORDINALITY AS x (` + names + `o)`)
+	from.WriteString(`) WITH ORDINALITY AS x (` + names.String() + `o)`)
 	table := from.String()
 	one := regexp.MustCompile(`\$(\d+)`).ReplaceAllString(postgresText(query), `x.a$1`)
 	switch {

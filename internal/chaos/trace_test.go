@@ -38,6 +38,8 @@ type call struct {
 type trace struct {
 	root  string
 	calls []call
+	// last are writes that the kill interrupted: nobody was told whether they took place.
+	last []call
 }
 
 // readTrace reads strace's file. A call that another thread interrupted stands on two lines.
@@ -90,6 +92,9 @@ func readTrace(file, root string) (*trace, error) {
 		}
 		name, args, _ := strings.Cut(strings.TrimSuffix(strings.TrimRight(text[:at], " "), ")"), "(")
 		c := call{begin: begin, end: resumed, name: name}
+		if m[1] == "?" {
+			t.interrupted(name, args)
+		}
 		if c.ret, err = strconv.ParseInt(m[1], 0, 64); err != nil || c.ret < 0 {
 			continue // it failed, or the process ended in it
 		}
@@ -100,7 +105,41 @@ func readTrace(file, root string) (*trace, error) {
 		c.args = strings.Split(args, ", ")
 		t.calls = append(t.calls, c)
 	}
+	for _, text := range open {
+		name, args, _ := strings.Cut(text, "(")
+		t.interrupted(name, args)
+	}
 	return t, nil
+}
+
+// interrupted notes a write in which the process ended.
+func (t *trace) interrupted(name, args string) {
+	c := call{name: name, args: strings.Split(strings.TrimRight(args, " )"), ", ")}
+	if (name == "write" || name == "pwrite64") && len(c.args) > 2 {
+		c.ret = c.number(2)
+		t.last = append(t.last, c)
+	}
+}
+
+// faults compares the whole trace with the real files. A write that the kill interrupted may have taken place or not.
+func (t *trace) faults() (whole *disk, bad []string) {
+	whole = t.cut(time.Now(), survivesAll, nil)
+	without := whole.differs()
+	if len(without) == 0 || len(t.last) == 0 {
+		return whole, without
+	}
+	more := &trace{root: t.root, calls: slices.Clone(t.calls)}
+	for _, c := range t.last {
+		c.begin, c.end = time.Now(), time.Now()
+		more.calls = append(more.calls, c)
+	}
+	file := func(fault string) string { path, _, _ := strings.Cut(fault, ": "); return path }
+	for _, fault := range more.cut(time.Now(), survivesAll, nil).differs() {
+		if slices.ContainsFunc(without, func(other string) bool { return file(other) == file(fault) }) {
+			bad = append(bad, fault)
+		}
+	}
+	return whole, bad
 }
 
 // path decodes the path of a string argument, relative to the folder that stands before it.

@@ -29,7 +29,7 @@ run: build ## build, then run the demo: worker, embedded NATS, simulated OAs, sa
 demo: run ## the same as run
 
 test: ## all tests, with the race detector
-	$(GO) test -race -timeout 10m $(PACKAGES)
+	$(GO) test -race -timeout 20m $(PACKAGES)
 
 race: ## all tests with the race detector, in random order, uncached
 	$(GO) test -race -shuffle=on -count=1 -timeout 20m $(PACKAGES)

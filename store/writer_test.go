@@ -84,11 +84,11 @@ func TestWriterSharesCommits(t *testing.T) {
 	release := occupy(t, db)
 	var wg sync.WaitGroup
 	var transactions atomic.Int64
-	var last atomic.Pointer[tx]
+	var last atomic.Pointer[bool] // what operations of one transaction have in common
 	for i := range 50 {
 		wg.Go(func() {
 			err := db.writer.write(t.Context(), "put", func(x *tx) error {
-				if last.Swap(x) != x {
+				if last.Swap(x.rebound) != x.rebound {
 					transactions.Add(1)
 				}
 				return putFact(fmt.Sprintf("f%d", i), "v")(x)

@@ -188,7 +188,7 @@ func (g *laneGame) next() connector.Turn {
 	return turn
 }
 
-func (g *laneGame) turned(turn *connector.Turn, got connector.Turned, err error) {
+func (g *laneGame) turned(_ *connector.Turn, got connector.Turned, err error) {
 	g.must(err)
 	if len(got.Lost) > 0 {
 		g.t.Fatalf("lost %v after %v", got.Lost, g.did)

@@ -45,13 +45,7 @@ func (s *share) await(ctx context.Context, seat Seat, h *hold) context.Context {
 			h.cancel = cancel
 			return held
 		}
-		changed := s.changed
-		w.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-		}
-		w.mu.Lock()
+		s.wait(ctx)
 	}
 	return nil
 }
@@ -70,6 +64,5 @@ func (s *share) unhold(seat Seat) {
 		s.leaving[seat] = false
 		poke(s.look)
 	}
-	close(s.changed)
-	s.changed = make(chan struct{})
+	s.tell()
 }

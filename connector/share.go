@@ -346,8 +346,7 @@ func (s *share) take(ctx context.Context) error {
 	if s.span.Load() == span {
 		s.proven = true
 	}
-	close(s.changed)
-	s.changed = make(chan struct{})
+	s.tell()
 	return nil
 }
 
@@ -417,16 +416,26 @@ func (s *share) end(ctx context.Context) {
 	for _, h := range s.holds {
 		h.end()
 	}
-	close(s.changed)
-	s.changed = make(chan struct{})
+	s.tell()
 	for len(s.holds) > 0 && ctx.Err() == nil {
-		changed := s.changed
-		w.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-		}
-		w.mu.Lock()
+		s.wait(ctx)
 	}
 	w.mu.Unlock()
+}
+
+// tell lets those go on who wait for a change of the seats. The caller has the lock.
+func (s *share) tell() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// wait gives the caller's lock away until seats have changed or ctx is done.
+func (s *share) wait(ctx context.Context) {
+	changed := s.changed
+	s.worker.mu.Unlock()
+	select {
+	case <-changed:
+	case <-ctx.Done():
+	}
+	s.worker.mu.Lock()
 }

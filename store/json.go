@@ -51,13 +51,18 @@ func recipientsJSON(who []connector.Recipient) string {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendJSON(append(b, `{"id":`...), r.ID)
-		if r.Name != "" {
-			b = appendJSON(append(b, `,"name":`...), r.Name)
-		}
-		b = append(b, '}')
+		b = append(appendPerson(b, r.ID, r.Name), '}')
 	}
 	return string(append(b, ']'))
+}
+
+// appendPerson appends an object of a person that is still open at its end.
+func appendPerson(b []byte, id, name string) []byte {
+	b = appendJSON(append(b, `{"id":`...), id)
+	if name != "" {
+		b = appendJSON(append(b, `,"name":`...), name)
+	}
+	return b
 }
 
 // todoReceiversJSON is the JSON of a todo's receivers.
@@ -68,10 +73,7 @@ func todoReceiversJSON(who []connector.TodoReceiver) string {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendJSON(append(b, `{"id":`...), r.ID)
-		if r.Name != "" {
-			b = appendJSON(append(b, `,"name":`...), r.Name)
-		}
+		b = appendPerson(b, r.ID, r.Name)
 		if r.Finished {
 			b = append(b, `,"finished":true`...)
 		}

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"todosync/internal/freeport"
 )
 
 // A process is a `todosync serve` of its own, which a test may kill.
@@ -36,16 +35,11 @@ func newProcess(t *testing.T) *process {
 // freeAddress is an address of this machine that nothing listens on now.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	// From below those that the system gives to whoever asks for any: between this choice and the server's start many do.
-	for range 100 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)))
-		if err == nil {
-			defer func() { _ = l.Close() }()
-			return l.Addr().String()
-		}
+	address, err := freeport.Address()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free")
-	return ""
+	return address
 }
 
 // start runs serve and returns when it is ready.

@@ -37,10 +37,11 @@ func table() []row {
 		}},
 		{"internal/metrics", []string{"connector", "retry"}, []string{"github.com/prometheus/client_golang"}},
 		{"internal/natstest", nil, []string{"github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go"}},
-		{"internal/pgtest", nil, []string{"github.com/jackc/pgx/v5"}},
+		{"internal/pgtest", []string{"internal/freeport"}, []string{"github.com/jackc/pgx/v5"}},
+		{"internal/freeport", nil, nil},
 		{"internal/oasim", nil, nil},
 		{"internal/chaos", nil, []string{"github.com/nats-io/nats.go"}},
-		{"internal/bench", []string{"internal/natsserver", "mapping"}, []string{
+		{"internal/bench", []string{"internal/freeport", "internal/natsserver", "mapping"}, []string{
 			"github.com/jackc/pgx/v5", "github.com/mattn/go-sqlite3", "github.com/nats-io/nats.go", "golang.org/x/sys",
 		}},
 		{"internal/arch", nil, nil},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"todosync/internal/freeport"
 )
 
 // crowdMeasures are those with very many connections, waiting events or records.
@@ -121,7 +122,7 @@ func (b *bench) crowdDrain(ctx context.Context) (r result, err error) {
 // pileUp fills the store with records, has very many events come while no OA answers, and leaves the folder for bigStart.
 func (b *bench) pileUp(ctx context.Context) (r result, err error) {
 	dir := b.folder("big")
-	nobody, err := freeAddress(ctx)
+	nobody, err := freeport.Address()
 	if err != nil {
 		return r, err
 	}
@@ -174,15 +175,6 @@ func (b *bench) pileUp(ctx context.Context) (r result, err error) {
 	r.set("memoryMiB", now)
 	r.set("mostMiB", most)
 	return r, nil
-}
-
-// freeAddress is an address of this machine that nothing listens on.
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // bigStart starts todosync on what pileUp has left, and searches.

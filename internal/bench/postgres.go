@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"todosync/internal/freeport"
 )
 
 // pgOwner is the superuser of the server's one life.
@@ -41,11 +43,11 @@ func runPostgres(ctx context.Context, plan postgresPlan, say func(any) error) (e
 	if out, err := setup.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	address, err := freeAddress(ctx)
+	number, err := freeport.Choose()
 	if err != nil {
 		return err
 	}
-	port := address[len("127.0.0.1:"):]
+	port := strconv.Itoa(number)
 	server := exec.CommandContext(ctx, filepath.Join(bin, "postgres"), "-D", data, "-h", "127.0.0.1", "-p", port, "-k", "", //nolint:gosec // as above
 		"-c", "dynamic_shared_memory_type=mmap", "-c", "max_wal_size=4GB")
 	server.Cancel = func() error { return server.Process.Signal(syscall.SIGINT) } // fast shutdown
@@ -55,7 +57,7 @@ func runPostgres(ctx context.Context, plan postgresPlan, say func(any) error) (e
 	if err := server.Start(); err != nil {
 		return err
 	}
-	dsn := "postgres://" + pgOwner + "@" + address + "/postgres?sslmode=disable"
+	dsn := "postgres://" + pgOwner + "@127.0.0.1:" + port + "/postgres?sslmode=disable"
 	for start := time.Now(); ; {
 		conn, err := pgx.Connect(ctx, dsn)
 		if err == nil {

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"todosync/internal/freeport"
 )
 
 // A node is one worker: the program's own process, which a test may kill.
@@ -63,16 +63,11 @@ func newNode(t testing.TB, name, dir string, flags ...string) *node {
 // freeAddress is an address of this machine that nothing listens on now.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	// From below those that the system gives to whoever asks for any: between this choice and the server's start many do.
-	for range 100 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)))
-		if err == nil {
-			defer func() { _ = l.Close() }()
-			return l.Addr().String()
-		}
+	address, err := freeport.Address()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free")
-	return ""
+	return address
 }
 
 // launch starts the process and does not wait for anything.

@@ -74,7 +74,9 @@ func readTrace(file, root string) (*trace, error) {
 			continue
 		}
 		if before, ok := strings.CutSuffix(text, " <unfinished ...>"); ok {
-			open[pid], openAt[pid] = before, begin
+			if !strings.HasPrefix(before, "<... ") {
+				open[pid], openAt[pid] = before, begin
+			}
 			continue
 		}
 		resumed := time.Time{}
@@ -83,9 +85,15 @@ func readTrace(file, root string) (*trace, error) {
 			text, resumed, begin = open[pid]+rest, begin, openAt[pid]
 			delete(open, pid)
 		}
+		if _, ok := open[pid]; ok {
+			return nil, fmt.Errorf("line %d: thread %s goes on after a call that has no result", n, pid)
+		}
 		at := strings.LastIndex(text, " = ")
 		if at < 0 {
-			return nil, fmt.Errorf("line %d is not understood: %.200s", n, text)
+			// Killed between the call and its result. strace ends such a line with "<detached ...>", or with nothing where the thread
+			// went while another's line was written. A thread that goes on nevertheless is caught above.
+			open[pid], openAt[pid] = strings.TrimSuffix(text, " <detached ...>"), begin
+			continue
 		}
 		if m = result.FindStringSubmatch(text[at+3:]); m == nil {
 			return nil, fmt.Errorf("the result of line %d is not understood: %.200s", n, text[at:])

@@ -180,9 +180,6 @@ func (c *Cluster) URLs() string {
 	return strings.Join(out, ",")
 }
 
-// URL is the address of one server.
-func (c *Cluster) URL(i int) string { return fmt.Sprintf("nats://127.0.0.1:%d", c.port[i]) }
-
 // Connect gives a connection to the cluster that lives as long as the test and goes to another server when its own ends.
 func (c *Cluster) Connect(t testing.TB, more ...nats.Option) *nats.Conn {
 	t.Helper()
@@ -268,14 +265,6 @@ func (c *Cluster) StreamLeader(t testing.TB, stream string) int {
 		t.Fatal(err)
 	}
 	return leader
-}
-
-// ConsumerLeader is the server that leads a consumer, -1 while none does.
-func (c *Cluster) ConsumerLeader(stream, consumer string) int {
-	return slices.IndexFunc([]int{0, 1, 2}, func(i int) bool {
-		s := c.Node(i)
-		return s != nil && s.JetStreamIsConsumerLeader(server.DEFAULT_GLOBAL_ACCOUNT, stream, consumer)
-	})
 }
 
 // MoveStreamLeader has another server lead a stream, as happens when an operator moves it or its server gets slow, and waits until

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -19,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"todosync/internal/freeport"
 )
 
 // owner is the database's superuser; patience is how long a server may take to start or to end.
@@ -129,7 +130,7 @@ func (s *Server) begin(bin string, who *syscall.Credential, o Options) error {
 		return err
 	}
 	for attempt := 1; ; attempt++ {
-		port, err := freePort()
+		port, err := freeport.Choose()
 		if err != nil {
 			return err
 		}
@@ -351,13 +352,4 @@ func command(who *syscall.Credential, name string, args ...string) *exec.Cmd {
 	c.Env = []string{"PATH=" + os.Getenv("PATH") + ":/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"}
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: who}
 	return c
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it takes no time
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

@@ -1,0 +1,24 @@
+package freeport_test
+
+import (
+	"net"
+	"testing"
+
+	"todosync/internal/freeport"
+)
+
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	address, err := freeport.Address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if port := l.Addr().(*net.TCPAddr).Port; port < 20_000 || port >= 32_768 {
+		t.Errorf("port %d is one that the system gives to whoever asks for any", port)
+	}
+}

@@ -186,8 +186,12 @@ func testJobs(t *testing.T, e Engine) {
 
 	// A job that is stopped does no more; what it has let go goes on.
 	j = start(connector.JobRequest{Kind: connector.JobRetry, Filter: connector.RecordFilter{States: []string{"succeeded"}}, Options: connector.ResendOptions{Confirmed: true}})
-	for range 2 {
-		if _, err := p.db.StepJob(ctx, connector.JobStep{ID: j.ID, Room: func(int64, connector.Load) int { return 3 }}); err != nil {
+	// The first step counts what there is; each takes up less where time is short.
+	for got.Done = 0; got.Done < 3; {
+		if _, err := p.db.StepJob(ctx, connector.JobStep{ID: j.ID, Room: func(_ int64, l connector.Load) int { return 3 - l.Resent }}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err = p.db.Job(ctx, j.ID); err != nil {
 			t.Fatal(err)
 		}
 	}

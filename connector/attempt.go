@@ -215,7 +215,7 @@ func (a *attempter) call(ctx context.Context, sp *sceneProgram, r *rendering, s 
 		t.place(&sent, token)
 		kept, v := a.once(ctx, sp, &sent, m, account)
 		attempts = append(attempts, kept)
-		if !t.stale(kept.Response.Status, v.code) {
+		if !t.stale(kept.Response.Status, &v) {
 			return attempts, v
 		}
 		now := a.worker.cfg.Now()
@@ -276,6 +276,9 @@ func (a *attempter) once(ctx context.Context, sp *sceneProgram, r *rendering, m 
 	v := judge(sp.answer, &receipt, err, account)
 	v.released = errors.Is(err, retry.ErrWithheld)
 	v.code, v.message, v.remoteID = cut(m.mask(v.code), maxKeptCode), cut(m.mask(v.message), maxKeptMessage), m.mask(v.remoteID)
+	for code, value := range v.remembered {
+		v.remembered[code] = m.mask(value)
+	}
 	if v.excerpt != "" {
 		shown := []rune(m.mask(v.excerpt))
 		v.message += ": " + string(shown[:min(len(shown), mapping.ExcerptLength)])

@@ -44,6 +44,9 @@ func Compile(conn, revision int64, c *Connection, t *Tenant, o CompileOptions) (
 			password: k.template("basic.password", c.Basic.Password, mapping.HeaderValue, "", mapping.Each),
 		}
 	}
+	for _, code := range c.remembered() {
+		k.template("result.remember", "#"+code, mapping.Body, "", mapping.Each) // as with freeze
+	}
 	for _, code := range c.Freeze {
 		k.template("freeze", "#"+code, mapping.Body, "", mapping.Each) // a code that there is not is a mistake
 	}
@@ -208,6 +211,7 @@ func rulesOf(r *Result, p Protocol) mapping.ResultRules {
 		DuplicateCodes: r.Duplicate.Codes.Strings(), DuplicateMessages: r.Duplicate.Messages.Strings(),
 		GoneCodes: r.Gone.Codes.Strings(), GoneMessages: r.Gone.Messages.Strings(),
 		PartialCodes: r.Partial.Codes.Strings(), PartialAccounts: r.Partial.Accounts,
+		Remember:   r.Remember,
 		WebService: p == WebService,
 	}
 }

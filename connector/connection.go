@@ -1,6 +1,9 @@
 package connector
 
 import (
+	"maps"
+	"slices"
+
 	"todosync/mapping"
 	"todosync/retry"
 )
@@ -117,6 +120,26 @@ type Result struct {
 	Duplicate    AnswerMatch  `json:"duplicate"`
 	Gone         AnswerMatch  `json:"gone"`
 	Partial      PartialMatch `json:"partial"`
+
+	// Remember names own codes, each with the path of a value in the answer that later requests of the same todo need, beside the id
+	// at DataName. They keep the value of the last accepted create or edit; an answer without it empties them.
+	Remember map[string]string `json:"remember,omitempty"`
+}
+
+// remembered are the codes that any of the connection's answer rules keeps a value under.
+func (c *Connection) remembered() []string {
+	codes := map[string]bool{}
+	for code := range c.Result.Remember {
+		codes[code] = true
+	}
+	for _, s := range c.Scenes {
+		if s != nil && s.Result != nil {
+			for code := range s.Result.Remember {
+				codes[code] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(codes))
 }
 
 // An AnswerMatch recognises answers by their code or by a part of their message.

@@ -31,6 +31,9 @@ type TokenSend struct {
 type RefreshOn struct {
 	Status []int `json:"status,omitempty"`
 	Codes  Texts `json:"codes,omitempty"`
+
+	// Messages are parts of messages, for an OA whose successes have no code.
+	Messages Texts `json:"messages,omitempty"`
 }
 
 // BasicSettings are the user and password of HTTP Basic authentication.

@@ -49,7 +49,7 @@ func (p *Program) Preview(e *Event, scene Scene, bindings map[string]Binding, no
 	var out []Preview
 	for _, group := range groups {
 		d := &Delivery{ID: "preview", Todo: e.Object.ID, Scene: scene, Recipients: group, External: 1}
-		s := p.scope(d, scene, stored, e.Doc, &Lane{}, bindings)
+		s := p.scope(d, scene, stored, e.Doc, p.sampleLane(scene), bindings)
 		s.TryTime = now
 		s.Secret = func(string) (string, error) { return "", nil }
 		s.UUID = func() string { return "00000000-0000-0000-0000-000000000000" }
@@ -61,6 +61,18 @@ func (p *Program) Preview(e *Event, scene Scene, bindings map[string]Binding, no
 		out = append(out, one)
 	}
 	return out, nil
+}
+
+// sampleLane stands for what the OA would have answered to the create: calls after it may need that.
+func (p *Program) sampleLane(scene Scene) *Lane {
+	if scene == SceneCreate || scene == SceneRemind || scene == SceneMessage {
+		return &Lane{}
+	}
+	lane := &Lane{RemoteID: "OA-ID"}
+	for _, code := range p.Settings.remembered() {
+		lane.remember(map[string]string{code: "OA-" + code})
+	}
+	return lane
 }
 
 // preview renders the kept form alone: secrets need not be known for it.

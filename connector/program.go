@@ -167,8 +167,11 @@ func (p *Program) scope(d *Delivery, scene Scene, e *StoredEvent, doc *mapping.D
 		EventID: e.ID, EventTime: e.Time, DeliveryID: d.ID, RemoteID: lane.RemoteID,
 		ExternalID: ExternalID(d.Todo, d.External), Tries: d.Tries,
 	}
-	if !p.thaws(scene) {
+	switch {
+	case !p.thaws(scene):
 		s.Frozen = lane.Frozen
+	case scene == SceneEdit:
+		s.Frozen = p.remembered(lane.Frozen)
 	}
 	if e.Kind == KindReminder {
 		s.ExternalID = "r-" + e.ID
@@ -187,6 +190,17 @@ func (p *Program) scope(d *Delivery, scene Scene, e *StoredEvent, doc *mapping.D
 		}
 	}
 	return s
+}
+
+// remembered are those of a todo's kept values that come from the OA's answers: an edit that says anew what is frozen still needs them.
+func (p *Program) remembered(kept map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, code := range p.Settings.remembered() {
+		if v, ok := kept[code]; ok {
+			out[code] = v
+		}
+	}
+	return out
 }
 
 // thaws reports whether a scene's request takes the frozen fields from its event: what it says is kept from then on.

@@ -28,6 +28,7 @@ type tokenProgram struct {
 	ttl     time.Duration
 	status  []int
 	codes   []string
+	words   []string // parts of messages
 }
 
 func (k *compiler) token(t *TokenSettings) *tokenProgram {
@@ -35,6 +36,7 @@ func (k *compiler) token(t *TokenSettings) *tokenProgram {
 		request: k.request("token.request", t.Request, mapping.Each),
 		value:   t.Value, refuse: t.Refuse.Strings(), send: t.Send, ttl: time.Duration(t.TTL),
 		status: t.RefreshOn.Status, codes: t.RefreshOn.Codes.Strings(),
+		words: t.RefreshOn.Messages.Strings(),
 	}
 }
 
@@ -51,8 +53,11 @@ func (t *tokenProgram) place(r *rendering, token string) {
 }
 
 // stale reports whether an answer says that the token is no longer good.
-func (t *tokenProgram) stale(status int, code string) bool {
-	return slices.Contains(t.status, status) || code != "" && slices.Contains(t.codes, code)
+func (t *tokenProgram) stale(status int, v *verdict) bool {
+	if slices.Contains(t.status, status) || v.code != "" && slices.Contains(t.codes, v.code) {
+		return true
+	}
+	return v.class != retry.OK && slices.ContainsFunc(t.words, func(w string) bool { return w != "" && strings.Contains(v.message, w) })
 }
 
 // A tokenError says that no token could be had, with the exchange that shows it.

@@ -18,10 +18,11 @@ type verdict struct {
 	message    string
 	excerpt    string // of an answer that was not understood; it is cut only after secrets are out of it
 	remoteID   string
-	duplicate  bool // it was there already
-	gone       bool // it was not there
-	unanswered bool // the OA may have it all the same
-	left       bool // a request left, or may have
+	remembered map[string]string // further values of a success that later requests need, by own code
+	duplicate  bool              // it was there already
+	gone       bool              // it was not there
+	unanswered bool              // the OA may have it all the same
+	left       bool              // a request left, or may have
 	hint       time.Duration
 	released   bool // not to be counted as a try: we stopped, or the OA was known to be down
 }
@@ -43,16 +44,13 @@ func judge(rules *mapping.Result, receipt *retry.Receipt, err error, account str
 			class: e.Class, message: e.Error(), unanswered: e.Unanswered, hint: e.RetryAfter,
 			left: e.Unanswered || e.Status != 0,
 		}
-		// A SOAP fault is the web service's own word, whatever the HTTP status.
 		if e.Status != 0 {
-			if a := rules.Read(contentType, receipt.Body); a.Fault {
-				v = verdict{class: retry.Business, code: a.Code, message: a.Message, left: true}
-			}
+			v.refused(rules.Refusal(contentType, receipt.Body), e.Status)
 		}
 		return v.worded()
 	}
 	a := rules.Read(contentType, receipt.Body)
-	v := verdict{code: a.Code, message: a.Message, remoteID: a.Data, left: true}
+	v := verdict{code: a.Code, message: a.Message, remoteID: a.Data, remembered: a.Remembered, left: true}
 	switch {
 	case a.Fault:
 		v.class = retry.Business
@@ -73,6 +71,24 @@ func judge(rules *mapping.Result, receipt *retry.Receipt, err error, account str
 		v.class = retry.Business
 	}
 	return v.worded()
+}
+
+// refused adds the OA's own words to an answer whose HTTP status is no success. The class stays the status's, save for two: a SOAP
+// fault is the web service's word whatever the status, and so is a 4xx answer that the connection's rules name as "already there" or
+// "not there": REST services say it with 404 and 409.
+func (v *verdict) refused(a mapping.Answer, status int) {
+	switch {
+	case a.Fault:
+		*v = verdict{class: retry.Business, code: a.Code, message: a.Message, left: true}
+		return
+	case v.class == retry.HTTP4xx && status != 401 && status != 403 && (a.Duplicate || a.Gone):
+		*v = verdict{code: a.Code, message: a.Message, duplicate: a.Duplicate, gone: a.Gone, left: true}
+		return
+	}
+	v.code = a.Code
+	if a.Message != "" {
+		v.message += ": " + a.Message
+	}
 }
 
 // worded gives a refusal without a message one.
@@ -229,6 +245,9 @@ func (x *exchange) lane() Lane {
 			if v.remoteID != "" {
 				lane.RemoteID = v.remoteID
 			}
+			if !v.duplicate {
+				lane.remember(v.remembered)
+			}
 		case v.unanswered && lane.Presence == Absent:
 			lane.Presence, lane.Has, lane.Account = Maybe, w.External, x.account
 		}
@@ -242,6 +261,7 @@ func (x *exchange) lane() Lane {
 			if x.frozen != nil {
 				lane.Frozen = maps.Clone(x.frozen)
 			}
+			lane.remember(v.remembered)
 		}
 	case SceneDelete:
 		if took && (lane.Has == 0 || lane.Has == w.External) {
@@ -303,4 +323,23 @@ func (d *Delivery) LastClass() retry.Class {
 		return d.Class
 	}
 	return retry.Timeout
+}
+
+// remember keeps values of an accepted answer under their own codes, beside those that are frozen: later requests have them in
+// place of what the codes stand for.
+func (l *Lane) remember(values map[string]string) {
+	if len(values) == 0 {
+		return
+	}
+	l.Frozen = maps.Clone(l.Frozen)
+	if l.Frozen == nil {
+		l.Frozen = make(map[string]string, len(values))
+	}
+	for code, value := range values {
+		if value == "" {
+			delete(l.Frozen, code) // what the field itself says holds again
+			continue
+		}
+		l.Frozen[code] = value
+	}
 }

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -15,6 +16,9 @@ func TestJudge(t *testing.T) {
 		GoneMessages: []string{"】不存在"}, PartialCodes: []string{"501"}, PartialAccounts: "failed",
 	}
 	soap := mapping.ResultRules{CodeName: "operResult", MsgName: "message", Success: []string{"1"}, XMLJSONField: "out", WebService: true}
+	keeps := mapping.ResultRules{
+		MsgName: "msg", DataName: "id", GoneMessages: []string{"task not exist"}, Remember: map[string]string{"F301": "more.key", "F302": "none"},
+	}
 	const fault = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault><faultcode>s:Server</faultcode>` +
 		`<faultstring>库存不足</faultstring></s:Fault></s:Body></s:Envelope>`
 	tests := map[string]struct {
@@ -37,7 +41,14 @@ func TestJudge(t *testing.T) {
 		"a fault with 502":   {soap, 502, fault, "a", verdict{class: retry.Business, code: "Server", message: "库存不足", left: true}},
 		"a fault with 200":   {soap, 200, fault, "a", verdict{class: retry.Business, code: "Server", message: "库存不足", left: true}},
 		"a page with 502":    {soap, 502, `<html>bad gateway</html>`, "a", verdict{class: retry.HTTP5xx, unanswered: true, left: true}},
-		"an error in JSON":   {rest, 400, `{"code":0,"message":"ok"}`, "a", verdict{class: retry.HTTP4xx, left: true}},
+		"an error in JSON":   {rest, 400, `{"code":0,"message":"ok"}`, "a", verdict{class: retry.HTTP4xx, code: "0", left: true}},
+		"a status and words": {rest, 400, `{"code":1390001,"message":"param is invalid"}`, "a", verdict{class: retry.HTTP4xx, code: "1390001", message: "http_4xx: : param is invalid", left: true}},
+		"busy, and words":    {rest, 503, `{"code":409,"message":"待办【x】不存在"}`, "a", verdict{class: retry.HTTP5xx, code: "409", message: "http_5xx: : 待办【x】不存在", left: true}},
+		"there, with 409":    {rest, 409, `{"code":409}`, "a", verdict{code: "409", duplicate: true, left: true}},
+		"not there, 404":     {rest, 404, `{"code":5,"message":"待办【x】不存在"}`, "a", verdict{code: "5", message: "待办【x】不存在", gone: true, left: true}},
+		"a token, with 401":  {rest, 401, `{"code":409,"message":"no"}`, "a", verdict{class: retry.HTTP4xx, code: "409", message: "http_4xx: : no", left: true}},
+		"values to remember": {keeps, 200, `{"id":"m1","more":{"key":"k1"}}`, "a", verdict{remoteID: "m1", remembered: map[string]string{"F301": "k1", "F302": ""}, left: true}},
+		"words without code": {keeps, 400, `{"code":"x","msg":"task not exist"}`, "a", verdict{message: "task not exist", gone: true, left: true}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +66,7 @@ func TestJudge(t *testing.T) {
 			if tt.want.message == "" {
 				got.message = "" // the words of package retry
 			}
-			if got != tt.want {
+			if !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("judge = %+v, want %+v", got, tt.want)
 			}
 		})

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -12,12 +13,13 @@ import (
 // ResultRules say how the answers of one OA are read. Paths are plain dotted paths.
 type ResultRules struct {
 	CodeName, MsgName, DataName       string
-	Success                           []string // codes, compared as text
-	XMLJSONField                      string   // the element of an XML answer that holds code and message; empty: out of a web service
-	DuplicateCodes, DuplicateMessages []string // "already there"; messages are parts of the answer's message
-	GoneCodes, GoneMessages           []string // "not there"
-	PartialCodes                      []string // some receivers failed
-	PartialAccounts                   string   // the path of their accounts
+	Success                           []string          // codes, compared as text
+	XMLJSONField                      string            // the element of an XML answer that holds code and message; empty: out of a web service
+	DuplicateCodes, DuplicateMessages []string          // "already there"; messages are parts of the answer's message
+	GoneCodes, GoneMessages           []string          // "not there"
+	PartialCodes                      []string          // some receivers failed
+	PartialAccounts                   string            // the path of their accounts
+	Remember                          map[string]string // own codes, each with the path of a value that later requests of the todo need
 	WebService                        bool
 }
 
@@ -34,9 +36,10 @@ type Answer struct {
 	Fault                             bool // a SOAP fault; Code and Message are the fault's
 	Success, Duplicate, Gone, Partial bool
 	Code, Message, Data               string
-	Accounts                          []string // those at PartialAccounts
-	Why                               string   // when not understood: what was expected, and what is wrong, without the answer's text
-	Excerpt                           string   // when not understood: the answer, uncut; mask, then cut to ExcerptLength. Empty for an empty answer
+	Accounts                          []string          // those at PartialAccounts
+	Remembered                        map[string]string // the values of ResultRules.Remember; one that the answer lacks is empty
+	Why                               string            // when not understood: what was expected, and what is wrong, without the answer's text
+	Excerpt                           string            // when not understood: the answer, uncut; mask, then cut to ExcerptLength. Empty for an empty answer
 }
 
 // ExcerptLength is how many characters of an answer that is not understood are worth showing. The caller cuts, since what
@@ -60,6 +63,11 @@ func CompileResult(r ResultRules) (*Result, error) {
 			errs = append(errs, &Error{Path: p.name, Err: err})
 		}
 	}
+	for _, code := range slices.Sorted(maps.Keys(r.Remember)) {
+		if err := ValidPath(r.Remember[code]); err != nil {
+			errs = append(errs, &Error{Path: "remember." + code, Err: err})
+		}
+	}
 	if r.CodeName != "" && len(r.Success) == 0 {
 		errs = append(errs, &Error{Path: "successCode", Err: mistake("is missing: which value of %s means success?", r.CodeName)})
 	}
@@ -75,6 +83,53 @@ func CompileResult(r ResultRules) (*Result, error) {
 
 // Read reads an answer. It is Understood where the code was found, or where the rules look for none.
 func (r *Result) Read(contentType string, body []byte) Answer {
+	a := r.read(contentType, body)
+	if len(r.r.Remember) == 0 || a.Fault || !a.Understood {
+		return a
+	}
+	a.Remembered = make(map[string]string, len(r.r.Remember))
+	for code, path := range r.r.Remember {
+		a.Remembered[code] = r.valueAt(contentType, body, path)
+	}
+	return a
+}
+
+// Refusal reads the body of an answer whose HTTP status is no success: what its code and message are, and whether the rules know
+// them as "already there" or "not there". It is never a success, whatever its code.
+func (r *Result) Refusal(contentType string, body []byte) Answer {
+	a := r.read(contentType, body)
+	if a.Fault {
+		return a
+	}
+	a.Success, a.Partial, a.Duplicate, a.Gone = false, false, false, false
+	if a.Code == "" && a.Message == "" {
+		return Answer{}
+	}
+	switch {
+	case matches(&a, r.r.DuplicateCodes, r.r.DuplicateMessages):
+		a.Duplicate = true
+	case matches(&a, r.r.GoneCodes, r.r.GoneMessages):
+		a.Gone = true
+	}
+	return a
+}
+
+// valueAt finds a value in an answer, also in the JSON that an element of a web service's answer holds.
+func (r *Result) valueAt(contentType string, body []byte, path string) string {
+	if v, ok := ReadValue(contentType, body, path); ok {
+		return v
+	}
+	if r.field == "" {
+		return ""
+	}
+	inner, _ := ReadValue(contentType, body, r.field)
+	if !isJSONObject(strings.TrimSpace(inner)) {
+		return ""
+	}
+	return textAt(inner, path)
+}
+
+func (r *Result) read(contentType string, body []byte) Answer {
 	text := strings.TrimSpace(string(Decode(contentType, body)))
 	if strings.HasPrefix(text, "<") {
 		return r.readXML(text)

@@ -2,6 +2,7 @@ package file
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -126,6 +127,9 @@ func (d *draft) checkResult(path string, r *connector.Result) {
 	} {
 		d.checkPath(path+"."+m.name, m.path)
 	}
+	for _, code := range slices.Sorted(maps.Keys(r.Remember)) {
+		d.checkPath(path+".remember."+code, r.Remember[code])
+	}
 	if r.CodeName != "" && len(r.SuccessCode) == 0 {
 		d.wrong(path+".successCode", say("is missing: with codeName set, say which code means success", "缺少：设置了 codeName 就要写明成功码"))
 	}
@@ -145,16 +149,41 @@ func (d *draft) checkPath(at, path string) {
 	}
 }
 
+// checkKnown checks that there is a field of that code.
+func (d *draft) checkKnown(at, code string, k *compiler) {
+	if k.codes[code] {
+		return
+	}
+	if near := nearest(code, k.known()); near != "" {
+		d.wrong(at, say("there is no field %q, perhaps %q is meant", "没有字段 %q，是否想写 %q"), excerpt(code), near)
+		return
+	}
+	d.wrong(at, say("there is no field %q; write a code such as F055", "没有字段 %q；应写编码，如 F055"), excerpt(code))
+}
+
+// checkRemembered checks the codes under which values of answers are kept: they are fields of the connection's own, since one of the
+// catalogue has its value from the event.
+func (d *draft) checkRemembered(path string, r *connector.Result, k *compiler) {
+	for _, code := range slices.Sorted(maps.Keys(r.Remember)) {
+		at := path + ".remember." + code
+		if d.r.builtin[code] {
+			d.wrong(at, say("#%s is a field of the catalogue; keep the value under an own code, F200 to F999",
+				"#%s 是内置字段；请用自定义编码（F200 到 F999）保存"), code)
+			continue
+		}
+		d.checkKnown(at, code, k)
+	}
+}
+
 // checkFlow checks what decides which events become which deliveries.
 func (d *draft) checkFlow(c *connector.Connection, k *compiler) {
 	for i, code := range c.Freeze {
-		at := d.item("freeze", i)
-		if !k.codes[code] {
-			if near := nearest(code, k.known()); near != "" {
-				d.wrong(at, say("there is no field %q, perhaps %q is meant", "没有字段 %q，是否想写 %q"), excerpt(code), near)
-			} else {
-				d.wrong(at, say("there is no field %q; write a code such as F055", "没有字段 %q；应写编码，如 F055"), excerpt(code))
-			}
+		d.checkKnown(d.item("freeze", i), code, k)
+	}
+	d.checkRemembered("result", &c.Result, k)
+	for _, s := range connector.Scenes() {
+		if settings := c.Scenes[s]; settings != nil && settings.Result != nil {
+			d.checkRemembered("scenes."+string(s)+".result", settings.Result, k)
 		}
 	}
 	d.checkReceivers("receivers", c.Receivers)

@@ -111,28 +111,18 @@ func (c *cli) confirm(question string) (bool, error) {
 
 // retryEach sends named records again, one by one.
 func (c *cli) retryEach(cmd *cobra.Command, a *client, ids []string, r *retrying) error {
-	var items []json.RawMessage
-	var failed error
-	for _, id := range ids {
+	return c.each(recordColumns[:], ids, func(id string) ([]json.RawMessage, error) {
 		raw, err := c.retryOne(cmd, a, id, r)
 		if err != nil {
-			failed = fmt.Errorf("%s: %w", id, err)
-			if len(ids) == 1 {
-				failed = err
-			}
-			break
+			return nil, err
 		}
-		items = append(items, raw)
 		var rec connector.Record
 		if err := json.Unmarshal(raw, &rec); err == nil && rec.State == connector.Superseded {
 			fmt.Fprintf(c.stderr, c.t("%s: nothing is sent: its todo has had a newer one sent, %s. To bring its newest state to the OA: todosync records push %s\n",
 				"%s：未发送：该待办已发送过更新的记录 %s。要把最新状态推送到 OA：todosync records push %s\n"), id, rec.SupersededBy, id)
 		}
-	}
-	if len(items) > 0 {
-		failed = errors.Join(c.list(recordColumns[:], items), failed)
-	}
-	return failed
+		return []json.RawMessage{raw}, nil
+	})
 }
 
 func (c *cli) retryOne(cmd *cobra.Command, a *client, id string, r *retrying) (raw json.RawMessage, err error) {
@@ -223,21 +213,14 @@ func (c *cli) recordsCancelCmd(s *server) *cobra.Command {
 		if len(args) == 0 {
 			return c.many(cmd, a, path("records", "cancel"), q, map[string]any{}, *yes, &m)
 		}
-		var items []json.RawMessage
-		for _, id := range args {
+		return c.each(recordColumns[:], args, func(id string) ([]json.RawMessage, error) {
 			var raw json.RawMessage
-			if err := a.do(cmd.Context(), call{method: http.MethodPost, path: path("records", id, "cancel")}, &raw); err != nil {
-				if len(args) > 1 {
-					err = fmt.Errorf("%s: %w", id, err)
-				}
-				if len(items) > 0 {
-					err = errors.Join(c.list(recordColumns[:], items), err)
-				}
-				return err
+			err := a.do(cmd.Context(), call{method: http.MethodPost, path: path("records", id, "cancel")}, &raw)
+			if err != nil {
+				return nil, err
 			}
-			items = append(items, raw)
-		}
-		return c.list(recordColumns[:], items)
+			return []json.RawMessage{raw}, nil
+		})
 	}
 	return cmd
 }
@@ -267,28 +250,24 @@ func (c *cli) recordsPushCmd(s *server) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		type place struct{ tenant, connection, todo string }
-		places := []place{{*tenant, *connection, *todo}}
-		if len(args) > 0 {
-			places = places[:0]
-			for _, id := range args {
-				var r connector.Record
-				if err := a.do(cmd.Context(), call{method: http.MethodGet, path: path("records", id)}, &r); err != nil {
-					return err
-				}
-				places = append(places, place{r.Tenant, r.Connection, r.Todo})
-			}
-		}
-		var items []json.RawMessage
-		for _, p := range places {
+		push := func(r connector.Record) ([]json.RawMessage, error) {
 			var page connector.Page[json.RawMessage]
-			at := api.Prefix + "/tenants/" + url.PathEscape(p.tenant) + "/connections/" + url.PathEscape(p.connection) + "/todos/" + url.PathEscape(p.todo) + "/push"
-			if err := a.do(cmd.Context(), call{method: http.MethodPost, path: at, body: map[string]any{"lost": *lost}}, &page); err != nil {
-				return err
-			}
-			items = append(items, page.Items...)
+			at := api.Prefix + "/tenants/" + url.PathEscape(r.Tenant) + "/connections/" + url.PathEscape(r.Connection) + "/todos/" + url.PathEscape(r.Todo) + "/push"
+			err := a.do(cmd.Context(), call{method: http.MethodPost, path: at, body: map[string]any{"lost": *lost}}, &page)
+			return page.Items, err
 		}
-		return c.list(recordColumns[:], items)
+		if len(args) == 0 {
+			return c.each(recordColumns[:], []string{*todo}, func(string) ([]json.RawMessage, error) {
+				return push(connector.Record{Tenant: *tenant, Connection: *connection, Todo: *todo})
+			})
+		}
+		return c.each(recordColumns[:], args, func(id string) ([]json.RawMessage, error) {
+			var r connector.Record
+			if err := a.do(cmd.Context(), call{method: http.MethodGet, path: path("records", id)}, &r); err != nil {
+				return nil, err
+			}
+			return push(r)
+		})
 	}
 	return cmd
 }

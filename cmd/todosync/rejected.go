@@ -84,13 +84,11 @@ func (c *cli) replay(cmd *cobra.Command, s *server, ids []string) error {
 	if err != nil {
 		return err
 	}
-	var items []json.RawMessage
-	for _, id := range ids {
+	return c.each(eventColumns[:], ids, func(id string) ([]json.RawMessage, error) {
 		var raw json.RawMessage
 		if err := a.do(cmd.Context(), call{method: http.MethodPost, path: path("rejected", id, "replay")}, &raw); err != nil {
-			return fmt.Errorf("%s: %w", id, err)
+			return nil, err
 		}
-		items = append(items, raw)
-	}
-	return c.list(eventColumns[:], items)
+		return []json.RawMessage{raw}, nil
+	})
 }

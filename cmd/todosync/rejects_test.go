@@ -72,6 +72,20 @@ func TestRejects(t *testing.T) {
 	if code, _, errs := p.try("rejected", "replay", list[0].ID); code != exitFailed || !strings.Contains(errs, "tenant") {
 		t.Errorf("replay of what still is no event exits with %d: %s", code, errs)
 	}
+	// One that is refused does not keep the others from being done.
+	records := func() (all []connector.Record) {
+		if err := json.Unmarshal([]byte(p.cli("records", "list", "-o", "json")), &all); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	code, out, errs := p.try("records", "retry", "--yes", "-o", "json", "no-such-record", records()[0].ID, "nor-this")
+	if code != exitFailed || !strings.Contains(errs, "no-such-record: ") || !strings.Contains(errs, "nor-this: ") || !strings.Contains(out, records()[0].ID) {
+		t.Errorf("retry of one that is there and two that are not exits with %d: %s, %s", code, out, errs)
+	}
+	if err := sim.Wait(ctx, 2); err != nil {
+		t.Errorf("the one that is there was not sent: %v", err)
+	}
 	if code := p.stop(); code != exitDone {
 		t.Errorf("exit code %d", code)
 	}

@@ -1,7 +1,5 @@
 package mapping
 
-import "errors"
-
 // MaxRendered is how many bytes one rendered text may have. What an OA takes is far smaller; a larger one comes of a long
 // value that is repeated per receiver, and would cost every worker its memory.
 const MaxRendered = 8 << 20
@@ -12,11 +10,13 @@ const maxFilled = 1 << 20
 // tooLarge says that a rendered text has, or would have, n bytes.
 func tooLarge(n int) error {
 	return &Error{Err: mistake("the rendered text is too large: %d bytes so far, and %d (8 MiB) are the most; cut long values with "+
-		"max on a field of your own, or let fewer receivers share a call: receivers: {as: list, max: 100}", n, MaxRendered)}
+		"max on a field of your own, or let fewer receivers share a call: receivers: {as: list, max: 100}",
+		"渲染结果过大：已有 %d 字节，最多 %d（8 MiB）；请用自定义字段的 max 截短长值，或减少一次调用的接收人：receivers: {as: list, max: 100}", n, MaxRendered)}
 }
 
 // errManyVariables says that a template's variables make it too large.
-var errManyVariables = errors.New("the variables make this text longer than 1 MiB: shorten them, or use them less often")
+var errManyVariables = mistake("the variables make this text longer than 1 MiB: shorten them, or use them less often",
+	"变量使文本超过 1 MiB：请缩短变量或减少使用")
 
 // room refuses a value that would not fit behind used bytes, before it is written: escaped many times over, as in JSON
 // inside JSON inside JSON, a long value may grow beyond all memory.

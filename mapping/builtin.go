@@ -13,7 +13,7 @@ func (r *run) builtin(v *value, b *builtin, receiver int) error {
 		v.event(r.object.walk(b.path))
 		if b.Time && !v.absent() {
 			if err := r.parse(v); err != nil {
-				return mistake("%s: %w", b.label(), err)
+				return mistake("%s: %s", "%s：%s", b.label(), err)
 			}
 		}
 	case readTenant:
@@ -71,7 +71,8 @@ func (r *run) receiver(v *value, b *builtin, receiver int) error {
 		v.set(p.oaName())
 	}
 	if b.read == readReceiverAccount && v.kind == missing {
-		return &Error{Placeholder: "#" + b.Code, Err: mistake("required (%s), and the receiver has none: bind the CRM user", b.label())}
+		return &Error{Placeholder: "#" + b.Code, Err: mistake("required (%s), and the receiver has none: bind the CRM user",
+			"必填（%s），而该接收人没有：请绑定该 CRM 用户", b.label())}
 	}
 	return nil
 }

@@ -149,19 +149,19 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 // mayDefine reports what speaks against an own definition of a code.
 func mayDefine(code string) error {
 	if !isCode(code) {
-		return mistake("%q is no code: want F and three digits, F200 to F999", code)
+		return mistake("%q is no code: want F and three digits, F200 to F999", "%q 不是编码：应为 F 加三位数字，F200 至 F999", code)
 	}
 	if b := builtinOf(code); b != nil {
-		return mistake("#%s is built in (%s): define your own under F200 to F999", code, b.label())
+		return mistake("#%s is built in (%s): define your own under F200 to F999", "#%s 是内置字段（%s）：自定义请用 F200 至 F999", code, b.label())
 	}
-	if n, _ := strconv.Atoi(code[1:]); n == 0 || n >= 100 && n < 200 {
-		return mistake("#%s is reserved: define your own under F200 to F999", code)
+	if n, _ := strconv.Atoi(code[1:]); n >= 100 && n < 200 {
+		return mistake("#%s is reserved: define your own under F200 to F999", "#%s 为系统保留：自定义请用 F200 至 F999", code)
 	}
 	return nil
 }
 
-// suggestion ends a message about an unknown code with the nearest one that is known: with the fewest other digits, and
-// of these the one whose number is nearest.
+// suggestion is the known code that is nearest to an unknown one: with the fewest other digits, and of these the one whose
+// number is nearest.
 func (f *Fields) suggestion(code string) string {
 	best, least := "", 0
 	n, _ := strconv.Atoi(code[1:])
@@ -177,13 +177,14 @@ func (f *Fields) suggestion(code string) string {
 	for known := range f.defs {
 		consider(known)
 	}
-	return "; do you mean #" + best + "?"
+	return best
 }
 
 // unknown says that a code stands for nothing here, and what to do.
 func (f *Fields) unknown(code string) error {
 	if n, _ := strconv.Atoi(code[1:]); n < 100 {
-		return mistake("no such field here: codes up to F099 are the CRM's own, define it under fields%s", f.suggestion(code))
+		return mistake("no such field here: codes up to F099 are the CRM's own, define it under fields; do you mean #%s?",
+			"此处没有该字段：F099 以内为 CRM 自有编码，请在 fields 中定义；是否想写 #%s", f.suggestion(code))
 	}
-	return mistake("no such field%s", f.suggestion(code))
+	return mistake("no such field; do you mean #%s?", "没有该字段，是否想写 #%s", f.suggestion(code))
 }

@@ -1,9 +1,6 @@
 package mapping
 
-import (
-	"fmt"
-	"math"
-)
+import "math"
 
 // MaxDepth is how deep objects and arrays of an event or an answer may be nested.
 const MaxDepth = 100
@@ -31,7 +28,7 @@ type node struct {
 // The document keeps raw, which must not be changed afterwards.
 func ParseDoc(raw []byte) (*Doc, error) {
 	if len(raw) > math.MaxInt32 {
-		return nil, &Error{Err: fmt.Errorf("not JSON that can be read: %d bytes are too many", len(raw))}
+		return nil, &Error{Err: mistake("not JSON that can be read: %d bytes are too many", "无法读取的 JSON：%d 字节过大", len(raw))}
 	}
 	d := &Doc{raw: raw, text: string(raw)}
 	p := parser{s: d.text, nodes: make([]node, 0, len(raw)/20+8), keep: true}

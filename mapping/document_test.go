@@ -245,13 +245,13 @@ func tree(v Value) any {
 
 func TestValidPath(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"code", "todo.ext.amount", "todo.receivers.0.id", "数据.编号", "a_b-c$", "ns:code", "0"} {
+	for _, path := range []string{"code", "todo.ext.amount", "todo.receivers.0.id", "数据.编号", "a_b-c$", "ns:code", "0", `data.a\.b.c`} {
 		if err := ValidPath(path); err != nil {
 			t.Errorf("%q: %v", path, err)
 		}
 	}
 	for _, path := range []string{
-		"", ".", "a.", ".a", "a..b", "@this", "a.@keys", "a.#", "#.id", "a|b", "a*", "a?", `a\.b`, "!x", "{a,b}", "[a]", "a b", `"a"`,
+		"", ".", "a.", ".a", "a..b", "@this", "a.@keys", "a.#", "#.id", "a|b", "a*", "a?", `a\b`, `a\`, `a\\.b`, "!x", "{a,b}", "[a]", "a b", `"a"`,
 		"a.#(x==1)", "..0", ":1", "a=b", "a<b", "a\n", "a\x00",
 	} {
 		if err := ValidPath(path); err == nil {

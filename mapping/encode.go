@@ -21,7 +21,8 @@ func Encode(contentType, kind string, body []byte) ([]byte, error) {
 	}
 	e, err := htmlindex.Get(name)
 	if err != nil {
-		return nil, &Error{Err: mistake("the charset %q of the Content-Type is not known; UTF-8, GBK and GB18030 are", name)}
+		return nil, &Error{Err: mistake("the charset %q of the Content-Type is not known; UTF-8, GBK and GB18030 are",
+			"Content-Type 的字符集 %q 无法识别；可用 UTF-8、GBK、GB18030", name)}
 	}
 	enc := &bodyEncoder{name: name, e: e.NewEncoder()}
 	if kind == "form" {
@@ -68,7 +69,8 @@ func (e *bodyEncoder) rune(r rune, reference func(rune) string) error {
 		return nil
 	}
 	if reference == nil {
-		return &Error{Err: mistake("the charset %s lacks the character %q, and there is no other way to write it here", e.name, r)}
+		return &Error{Err: mistake("the charset %s lacks the character %q, and there is no other way to write it here",
+			"字符集 %s 没有字符 %q，此处也没有其他写法", e.name, r)}
 	}
 	e.out = append(e.out, reference(r)...)
 	return nil

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -19,18 +18,20 @@ type Error struct {
 }
 
 // Error gives the place, the placeholder and the mistake.
-func (e *Error) Error() string {
+func (e *Error) Error() string { return e.in("en") }
+
+func (e *Error) in(lang string) string {
 	var b strings.Builder
 	switch {
 	case e.Path != "":
 		b.WriteString(e.Path + ": ")
 	case e.Line > 0:
-		fmt.Fprintf(&b, "line %d, column %d: ", e.Line, e.Column)
+		fmt.Fprintf(&b, pick(lang, "line %d, column %d: ", "第 %d 行第 %d 列："), e.Line, e.Column)
 	}
 	if e.Placeholder != "" {
-		b.WriteString(e.Placeholder + ": ")
+		b.WriteString(e.Placeholder + pick(lang, ": ", "："))
 	}
-	b.WriteString(e.Err.Error())
+	b.WriteString(Text(e.Err, lang))
 	return b.String()
 }
 
@@ -41,10 +42,12 @@ func (e *Error) Unwrap() error { return e.Err }
 type Errors []*Error
 
 // Error gives one mistake a line.
-func (e Errors) Error() string {
+func (e Errors) Error() string { return e.in("en") }
+
+func (e Errors) in(lang string) string {
 	lines := make([]string, len(e))
 	for i, one := range e {
-		lines[i] = one.Error()
+		lines[i] = one.in(lang)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -69,13 +72,6 @@ func errorAt(src string, offset int, err error) *Error {
 		Column: utf8.RuneCountInString(before[start:]) + 1,
 		Err:    err,
 	}
-}
-
-func mistake(format string, args ...any) error {
-	if len(args) == 0 {
-		return errors.New(format)
-	}
-	return fmt.Errorf(format, args...)
 }
 
 // nearest is the known name that differs least from a misspelt one, "" where they differ in more than half.

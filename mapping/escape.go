@@ -217,7 +217,7 @@ func escapeXML(context rune, c byte) string {
 
 // refused says that a place cannot hold a character.
 func refused(c byte) error {
-	return mistake("the value holds the control character U+%04X, which a header cannot", c)
+	return mistake("the value holds the control character U+%04X, which a header cannot", "取值含控制字符 U+%04X，请求头中不能有", c)
 }
 
 // appendEscaped appends a value, escaped by e. What is not UTF-8 becomes U+FFFD.

@@ -80,7 +80,7 @@ func (r *run) explain(e *Explained, s source) {
 			e.From = r.s.Object + "." + s.builtin.From
 		}
 	} else {
-		e.LabelZH, e.LabelEN, e.From = s.own.label, s.own.label, s.own.whence()
+		e.LabelZH, e.LabelEN, e.From = s.own.label, s.own.label, s.own.whence().en
 	}
 	if r.frozen(&value{}, s) {
 		e.From = "kept from the create (freeze)"

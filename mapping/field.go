@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -144,9 +143,10 @@ func (p *fieldParser) check(f *ownField) {
 	defer func() { f.checked = done }()
 	d := &f.def
 	if given := p.origins(d); len(given) != 1 {
-		err := errors.New("want one of path, from, value, join and first")
+		err := mistake("want one of path, from, value, join and first", "须填写 path、from、value、join、first 之一")
 		if len(given) > 1 {
-			err = mistake("want only one of path, from, value, join and first, not %s", strings.Join(given, " and "))
+			err = mistake("want only one of path, from, value, join and first, not %s", "path、from、value、join、first 只能填一个，而不是 %s",
+				words{strings.Join(given, " and "), strings.Join(given, "、")})
 		}
 		p.bad(f.code, "", err)
 	}
@@ -154,7 +154,7 @@ func (p *fieldParser) check(f *ownField) {
 		if err := ValidPath(d.Path); err != nil {
 			p.bad(f.code, "path", err)
 		}
-		f.path = strings.Split(d.Path, ".")
+		f.path = splitPath(d.Path)
 	}
 	if d.From != "" {
 		if s, ok := p.source(f, "from", d.From); ok {
@@ -175,10 +175,10 @@ func (p *fieldParser) check(f *ownField) {
 		}
 	}
 	if d.With != "" && d.Join == nil {
-		p.bad(f.code, "with", errors.New("stands only beside join"))
+		p.bad(f.code, "with", mistake("stands only beside join", "只能与 join 同用"))
 	}
 	if d.Max < 0 {
-		p.bad(f.code, "max", mistake("want a number of characters, not %d", d.Max))
+		p.bad(f.code, "max", mistake("want a number of characters, not %d", "应为字符数，而不是 %d", d.Max))
 	}
 	p.times(f)
 	p.weigh(f)
@@ -201,7 +201,8 @@ func (p *fieldParser) weigh(f *ownField) {
 	}
 	if f.weight > maxWeight && !f.heavy {
 		f.heavy = true
-		p.bad(f.code, "", mistake("it is made of more than %d values, since the fields that it reads read others in turn: join fewer", maxWeight))
+		p.bad(f.code, "", mistake("it is made of more than %d values, since the fields that it reads read others in turn: join fewer",
+			"由超过 %d 个值组成，因为所引用的字段又引用其他字段：请减少 join", maxWeight))
 	}
 }
 
@@ -228,7 +229,7 @@ func (p *fieldParser) times(f *ownField) {
 	if d.Format != "" {
 		format, err := CompileTimeFormat(d.Format)
 		if err == nil && !timed {
-			err = errors.New("only a time can have a format: want from with the code of a time, or path")
+			err = mistake("only a time can have a format: want from with the code of a time, or path", "只有时间可以有 format：应为时间字段的 from，或 path")
 		}
 		if err != nil {
 			p.bad(f.code, "format", err)
@@ -239,9 +240,10 @@ func (p *fieldParser) times(f *ownField) {
 		zone, err := time.LoadLocation(d.Zone)
 		switch {
 		case err != nil || d.Zone == "Local":
-			p.bad(f.code, "zone", mistake("%q is no time zone such as Asia/Shanghai", d.Zone))
+			p.bad(f.code, "zone", mistake("%q is no time zone such as Asia/Shanghai", "%q 不是时区，应如 Asia/Shanghai", d.Zone))
 		case !f.isTime:
-			p.bad(f.code, "zone", errors.New("only a time can have a zone: want from with the code of a time, or a format beside path"))
+			p.bad(f.code, "zone", mistake("only a time can have a zone: want from with the code of a time, or a format beside path",
+				"只有时间可以有 zone：应为时间字段的 from，或 path 加 format"))
 		}
 		f.zone = zone
 	}
@@ -254,7 +256,7 @@ func (p *fieldParser) times(f *ownField) {
 func (p *fieldParser) source(f *ownField, member, code string) (source, bool) {
 	code = strings.TrimPrefix(code, "#")
 	if !isCode(code) {
-		p.bad(f.code, member, mistake("%q is no code: want F and three digits, such as F055", code))
+		p.bad(f.code, member, mistake("%q is no code: want F and three digits, such as F055", "%q 不是编码：应为 F 加三位数字，如 F055", code))
 		return source{}, false
 	}
 	if b := builtinOf(code); b != nil {
@@ -263,12 +265,12 @@ func (p *fieldParser) source(f *ownField, member, code string) (source, bool) {
 	own := p.out.defs[code]
 	if own == nil {
 		if _, given := p.given[code]; !given {
-			p.bad(f.code, member, mistake("#%s: %w", code, p.out.unknown(code)))
+			p.bad(f.code, member, mistake("#%s: %s", "#%s：%s", code, p.out.unknown(code)))
 		}
 		return source{}, false
 	}
 	if own.checked == checking {
-		p.bad(f.code, member, mistake("#%s reads #%s, which reads it in turn: break the circle", f.code, code))
+		p.bad(f.code, member, mistake("#%s reads #%s, which reads it in turn: break the circle", "#%s 引用 #%s，后者又引用前者：请去掉循环引用", f.code, code))
 		return source{}, false
 	}
 	p.check(own)

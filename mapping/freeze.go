@@ -1,9 +1,6 @@
 package mapping
 
-import (
-	"errors"
-	"strings"
-)
+import "strings"
 
 // Freeze gives the value that a placeholder has in a scope, to be kept in Scope.Frozen. It is kept with its kind, so that
 // it is written later as it would be now: a text that looks like JSON stays a text. What is given is opaque. fields may be
@@ -17,7 +14,7 @@ func Freeze(fields *Fields, code string, s *Scope) (string, error) {
 	}
 	code = strings.TrimPrefix(code, "#")
 	if !isCode(code) {
-		return "", &Error{Err: mistake("%q is no code: want F and three digits, such as F055", code)}
+		return "", &Error{Err: mistake("%q is no code: want F and three digits, such as F055", "%q 不是编码：应为 F 加三位数字，如 F055", code)}
 	}
 	what, ok := fields.source(code)
 	if !ok {
@@ -28,7 +25,7 @@ func Freeze(fields *Fields, code string, s *Scope) (string, error) {
 	var v value
 	err := r.source(&v, what, 0)
 	if err == nil && len(v.text) > MaxRendered {
-		err = errors.New("the value is too large to be kept")
+		err = mistake("the value is too large to be kept", "取值过大，无法保留")
 	}
 	if err != nil {
 		return "", named(err, "#"+code)

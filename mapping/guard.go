@@ -34,17 +34,17 @@ func (g guard) check(v string) error {
 		ok = v != "" && isHostText(v)
 	case guardPort:
 		if !isPort(v) {
-			return mistake("%q stands where a URL has its port, and is none", shorten(v, 80))
+			return mistake("%q stands where a URL has its port, and is none", "%q 位于 URL 的端口处，但不是端口", shorten(v, 80))
 		}
 		return nil
 	case guardSegment:
 		if n := len(v) + g.dots; (n == 1 || n == 2) && strings.Trim(v, ".") == "" {
-			return mistake("%q would make a segment of the path . or .., which is refused", v)
+			return mistake("%q would make a segment of the path . or .., which is refused", "%q 会使路径段成为 . 或 ..，已拒绝", v)
 		}
 		return nil
 	}
 	if !ok {
-		return mistake("%q stands where a URL has its host, and is none", shorten(v, 80))
+		return mistake("%q stands where a URL has its host, and is none", "%q 位于 URL 的主机处，但不是主机", shorten(v, 80))
 	}
 	return nil
 }

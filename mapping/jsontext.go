@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"fmt"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -24,17 +23,17 @@ func parseJSONUnits(text []unit) *jsonText {
 	p.space()
 	p.value(0)
 	if p.space(); p.err == nil && p.i < len(p.u) {
-		p.want("the end of the JSON text")
+		p.want(words{"the end of the JSON text", "JSON 文本的结尾"})
 	}
 	return p
 }
 
 // fail keeps the first mistake; reading ends there.
-func (p *jsonText) fail(why string) {
+func (p *jsonText) fail(en, zh string, args ...any) {
 	if p.err != nil {
 		return
 	}
-	e := &textError{why: "not well-formed JSON: " + why}
+	e := &textError{why: mistake("not well-formed JSON: "+en, "JSON 格式不正确："+zh, args...)}
 	if p.i < len(p.u) {
 		e.at, e.hole = p.u[p.i].at, max(p.u[p.i].hole, 0)
 	} else if len(p.u) > 0 {
@@ -43,14 +42,15 @@ func (p *jsonText) fail(why string) {
 	p.err = e
 }
 
-func (p *jsonText) want(what string) {
+func (p *jsonText) want(what words) {
 	switch {
 	case p.i >= len(p.u):
-		p.fail("it ends where " + what + " is wanted")
+		p.fail("it ends where %s is wanted", "文本已结束，此处应有%s", what)
 	case p.u[p.i].hole > 0:
-		p.fail("a placeholder where " + what + " is wanted; a placeholder is a whole value or stands inside quotes")
+		p.fail("a placeholder where %s is wanted; a placeholder is a whole value or stands inside quotes",
+			"此处应有%s，而不是占位符；占位符应为整个值或位于引号内", what)
 	default:
-		p.fail(fmt.Sprintf("%q where %s is wanted", p.char(), what))
+		p.fail("%q where %s is wanted", "%q 处应有%s", p.char(), what)
 	}
 }
 
@@ -73,9 +73,9 @@ func (p *jsonText) next(c byte) bool { return p.i < len(p.u) && p.u[p.i].is(c) }
 func (p *jsonText) value(depth int) {
 	switch {
 	case depth > maxNesting:
-		p.fail(fmt.Sprintf("nested deeper than %d", maxNesting))
+		p.fail("nested deeper than %d", "嵌套超过 %d 层", maxNesting)
 	case p.i >= len(p.u):
-		p.want("a value")
+		p.want(words{"a value", "一个值"})
 	case p.u[p.i].hole > 0:
 		p.level.contexts = append(p.level.contexts, holeContext{p.u[p.i].hole, inJSON})
 		p.i++
@@ -101,18 +101,18 @@ func (p *jsonText) object(depth int) {
 			p.i++
 			return
 		case !p.next('"'):
-			p.want("a member's name in quotes")
+			p.want(words{"a member's name in quotes", "带引号的成员名"})
 			return
 		}
 		p.str()
 		if p.space(); p.err == nil && !p.next(':') {
-			p.want("a colon")
+			p.want(words{"a colon", "冒号"})
 			return
 		}
 		p.i++
 		p.space()
 		p.value(depth + 1)
-		if p.more('}', "a comma or }") {
+		if p.more('}', words{"a comma or }", "逗号或 }"}) {
 			return
 		}
 	}
@@ -131,14 +131,14 @@ func (p *jsonText) array(depth int) {
 		if p.err == nil {
 			p.level.spans = append(p.level.spans, span{at: p.u[start].at, end: p.u[p.i-1].end})
 		}
-		if p.more(']', "a comma or ]") {
+		if p.more(']', words{"a comma or ]", "逗号或 ]"}) {
 			return
 		}
 	}
 }
 
 // more reads a comma, or the end of an object or array, at which it reports true.
-func (p *jsonText) more(end byte, what string) bool {
+func (p *jsonText) more(end byte, what words) bool {
 	if p.space(); p.err != nil {
 		return true
 	}
@@ -163,11 +163,11 @@ func (p *jsonText) scalar() {
 	word := plain(p.u[start:p.i])
 	if word == "" || word[0] == '"' || word[0] == '{' || word[0] == '[' || !validJSON(word) {
 		p.i = start
-		p.want("a value")
+		p.want(words{"a value", "一个值"})
 		return
 	}
 	if p.i < len(p.u) && p.u[p.i].hole > 0 {
-		p.fail("a placeholder cannot be a part of a value; put the value in quotes")
+		p.fail("a placeholder cannot be a part of a value; put the value in quotes", "占位符不能是值的一部分；请给该值加引号")
 	}
 }
 
@@ -191,14 +191,15 @@ func (p *jsonText) str() {
 				return
 			}
 		case u.c < ' ':
-			p.fail(fmt.Sprintf("a bare control character U+%04X in a string; write \\n for a new line, \\t for a tab", u.c))
+			p.fail("a bare control character U+%04X in a string; write \\n for a new line, \\t for a tab",
+				"字符串中有控制字符 U+%04X；换行写 \\n，制表符写 \\t", u.c)
 			return
 		default:
 			text = append(text, u)
 			p.i++
 		}
 	}
-	p.want("a closing quote")
+	p.want(words{"a closing quote", "右引号"})
 }
 
 // escape resolves an escape of a string.
@@ -206,7 +207,7 @@ func (p *jsonText) escape(text []unit) []unit {
 	raw := plain(p.u[p.i:min(len(p.u), p.i+6)])
 	n := escapeLength(raw)
 	if n == 0 {
-		p.fail(`a backslash without one of "\/bfnrt or u and four hexadecimal digits after it`)
+		p.fail(`a backslash without one of "\/bfnrt or u and four hexadecimal digits after it`, `反斜杠后应为 "\/bfnrt 之一，或 u 加四位十六进制数字`)
 		return text
 	}
 	whole := unit{hole: min(p.u[p.i].hole, 0), at: p.u[p.i].at, end: p.u[p.i+n-1].end}

@@ -55,7 +55,7 @@ func (l *lexer) run() {
 		n := 0
 		switch {
 		case rest[0] == esc:
-			l.fail(i, "", mistake("the control character U+001B cannot stand in a template"))
+			l.fail(i, "", mistake("the control character U+001B cannot stand in a template", "模板中不能有控制字符 U+001B"))
 		case strings.HasPrefix(rest, "##F") && len(rest) >= 6 && isCode(rest[2:6]):
 			l.literal(start, i)
 			l.pieces = append(l.pieces, piece{pos: i, lit: rest[1:6], single: true})
@@ -110,7 +110,7 @@ func (l *lexer) placeholder(pos int, code string) {
 func (l *lexer) dollar(pos int) int {
 	inside, _, found := strings.Cut(l.src[pos+2:], "}")
 	if !found || strings.ContainsAny(inside, "\n\r") {
-		l.fail(pos, "${", mistake("} is missing; the text ${ is written $${"))
+		l.fail(pos, "${", mistake("} is missing; the text ${ is written $${", "缺少 }；文字 ${ 应写作 $${"))
 		l.literal(pos, pos+2)
 		return 2
 	}
@@ -135,7 +135,7 @@ func (l *lexer) filters(inside string) (what string, filters []string, err error
 		var f string
 		f, rest, found = strings.Cut(rest, "|")
 		if f = strings.TrimSpace(f); !knownFilter(f) {
-			return what, nil, mistake("no such filter: %q; want md5, sha256 or base64", f)
+			return what, nil, mistake("no such filter: %q; want md5, sha256 or base64", "没有过滤器 %q；可用 md5、sha256、base64", f)
 		}
 		filters = append(filters, f)
 	}
@@ -177,22 +177,23 @@ func (l *lexer) resolve(h *hole, what string, filters []string) error {
 
 func (l *lexer) unknown(name string) error {
 	known := append(slices.Sorted(maps.Keys(l.o.Variables)), "secret:NAME", "env:NAME", "now:PATTERN", "uuid")
-	advice := ": define"
 	if near := nearest(name, known); near != "" {
-		advice = "; do you mean ${" + near + "}? Else define"
+		return mistake("no such variable; do you mean ${%s}? Else define it under variables, or write $${ for the text ${",
+			"没有该变量，是否想写 ${%s}？否则请在 variables 中定义；文字 ${ 应写作 $${", near)
 	}
-	return mistake("no such variable%s it under variables, or write $${ for the text ${", advice)
+	return mistake("no such variable: define it under variables, or write $${ for the text ${",
+		"没有该变量：请在 variables 中定义；文字 ${ 应写作 $${")
 }
 
 // secret checks the name of a secret or of an environment variable.
 func (l *lexer) secret(kind, name string) (part, error) {
 	for _, c := range []byte(name) {
 		if !isLetter(c) && !isDigit(c) && strings.IndexByte("_.-", c) < 0 {
-			return part{}, mistake("%q is no name: want letters, digits, _ . and -", name)
+			return part{}, mistake("%q is no name: want letters, digits, _ . and -", "%q 不是名称：应为字母、数字、_ . 与 -", name)
 		}
 	}
 	if name == "" {
-		return part{}, mistake("the name is missing after %s:", kind)
+		return part{}, mistake("the name is missing after %s:", "%s: 之后缺少名称", kind)
 	}
 	if kind == "secret" {
 		return part{secret: name}, nil
@@ -202,7 +203,8 @@ func (l *lexer) secret(kind, name string) (part, error) {
 			return part{secret: envPrefix + name, env: v}, nil
 		}
 	}
-	return part{}, mistake("the environment variable %s cannot be had: start the server with it set and named in --env-allow", name)
+	return part{}, mistake("the environment variable %s cannot be had: start the server with it set and named in --env-allow",
+		"无法取得环境变量 %s：请设置后启动服务，并在 --env-allow 中列出", name)
 }
 
 // variable adds the pieces of a variable's text. Only secrets are looked for in it; all else is text.

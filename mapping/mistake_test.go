@@ -4,7 +4,22 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode"
 )
+
+// inChinese holds that each mistake is told in Chinese too, and whole: with all that it is told with in English.
+func inChinese(t *testing.T, err error) {
+	t.Helper()
+	text := Text(err, "zh-CN")
+	for line := range strings.Lines(text) {
+		if !strings.ContainsFunc(line, func(r rune) bool { return unicode.Is(unicode.Han, r) }) || strings.Contains(line, "%!") {
+			t.Errorf("in Chinese: %s", line)
+		}
+	}
+	if strings.Count(text, "\n") != strings.Count(err.Error(), "\n") {
+		t.Errorf("in Chinese: %s", text)
+	}
+}
 
 func TestCompileMistakes(t *testing.T) {
 	t.Parallel()
@@ -75,6 +90,7 @@ func TestCompileMistakes(t *testing.T) {
 			if got := err.Error(); got != tt.want {
 				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
 			}
+			inChinese(t, err)
 		})
 	}
 }
@@ -144,6 +160,8 @@ func TestAppendMistakes(t *testing.T) {
 				t.Errorf("got %v\nwant %s", err, tt.want)
 			case string(got) != "x":
 				t.Errorf("dst is %q after an error", got)
+			case name != "secret": // which is not this package's word
+				inChinese(t, err)
 			}
 			if e, ok := errors.AsType[*Error](err); err != nil && (!ok || e.Placeholder == "") {
 				t.Errorf("got %T without a placeholder", err)

@@ -13,7 +13,7 @@ func (r *run) own(v *value, f *ownField, receiver int) error {
 	}
 	if (f.format != nil || f.zone != nil) && !v.absent() {
 		if err := r.timed(v, f); err != nil {
-			return &Error{Placeholder: "#" + f.code, Err: mistake("%sa time is wanted: %w", f.said(), err)}
+			return &Error{Placeholder: "#" + f.code, Err: mistake("%sa time is wanted: %s", "%s应为时间：%s", f.said(), err)}
 		}
 	}
 	if f.def.Map != nil {
@@ -32,7 +32,7 @@ func (r *run) own(v *value, f *ownField, receiver int) error {
 		}
 	}
 	if f.def.Required && v.absent() && !r.s.Sample {
-		return &Error{Placeholder: "#" + f.code, Err: mistake("%srequired, and there is no value: %s", f.said(), f.whence())}
+		return &Error{Placeholder: "#" + f.code, Err: mistake("%srequired, and there is no value: %s", "%s必填，但没有值：%s", f.said(), f.whence())}
 	}
 	return nil
 }
@@ -108,47 +108,46 @@ func (r *run) timed(v *value, f *ownField) error {
 }
 
 // said is the label in front of a message.
-func (f *ownField) said() string {
+func (f *ownField) said() words {
 	if f.label == "" {
-		return ""
+		return words{}
 	}
-	return f.label + ": "
+	return words{f.label + ": ", f.label + "："}
 }
 
 // whence says in words where the value comes from.
-func (f *ownField) whence() string {
+func (f *ownField) whence() words {
 	switch {
 	case f.path != nil:
-		return "the event's " + f.def.Path
+		return words{"the event's " + f.def.Path, "事件的 " + f.def.Path}
 	case f.from != nil:
-		return "from #" + f.from.code()
+		return words{"from #" + f.from.code(), "来自 #" + f.from.code()}
 	case f.def.Value != nil:
-		return "a constant"
-	case f.def.First != nil:
-		return "#" + strings.Join(f.def.First, ", else #")
+		return words{"a constant", "常量"}
+	case f.first != nil:
+		return words{strings.Join(codesOf(f.first), ", else "), strings.Join(codesOf(f.first), "，否则 ")}
 	}
-	return "#" + strings.Join(f.def.Join, " and #")
+	return words{strings.Join(codesOf(f.join), " and "), strings.Join(codesOf(f.join), " 与 ")}
 }
 
-// cut keeps the first n characters of a text, fewer where the cut would fall inside of what is seen as one.
-func cut(s string, n int) string {
-	hard := len(s)
-	for i := range s {
-		if n == 0 {
-			hard = i
-			break
-		}
-		n--
+// codesOf are the codes of sources as they stand in templates.
+func codesOf(sources []source) []string {
+	out := make([]string, len(sources))
+	for i, s := range sources {
+		out[i] = "#" + s.code()
 	}
-	if hard == len(s) {
+	return out
+}
+
+// cut keeps the first n characters of a text, as people see them: a letter with its accents is one, a family of emoji too.
+func cut(s string, n int) string {
+	if len(s) <= n {
 		return s
 	}
-	end := 0
-	for seen := graphemes.FromString(s); seen.Next() && seen.End() <= hard; {
-		end = seen.End()
+	for seen := graphemes.FromString(s); seen.Next(); n-- {
+		if n == 0 {
+			return s[:seen.Start()]
+		}
 	}
-	if end == 0 {
-		end = hard // one that is longer than n
-	}
-	return s[:end]
+	return s
 }

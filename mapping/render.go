@@ -13,7 +13,7 @@ func (t *Template) Append(dst []byte, s *Scope, m Mode) ([]byte, error) {
 	r := run{t: t, s: s, mode: m, object: s.Event.root().child(s.Object), base: len(dst)}
 	out, err := r.ops(slices.Grow(dst, t.size+len(t.ops)*32), span{end: int32(len(t.ops))}, outside)
 	if err == nil && t.addressed && !isAddress(out[len(dst):]) {
-		err = &Error{Placeholder: t.holes[0].name, Err: errors.New("the address does not begin with http:// or https://")}
+		err = &Error{Placeholder: t.holes[0].name, Err: mistake("the address does not begin with http:// or https://", "地址不以 http:// 或 https:// 开头")}
 	}
 	if err != nil {
 		return dst, err
@@ -57,7 +57,7 @@ func (r *run) ops(dst []byte, s span, receiver int) (_ []byte, err error) {
 			}
 		case o.end > 0:
 			if len(r.s.Receivers) == 0 {
-				return dst, &Error{Err: errors.New("the delivery has no receiver to write the list for")}
+				return dst, &Error{Err: mistake("the delivery has no receiver to write the list for", "该推送没有接收人，无法写出列表")}
 			}
 			for n := range r.s.Receivers {
 				if n > 0 {
@@ -109,7 +109,7 @@ func (r *run) hole(dst []byte, h *hole, receiver int) ([]byte, error) {
 		v = value{kind: timed, time: r.s.TryTime.In(r.t.zone), format: h.format}
 	case uuidHole:
 		if r.s.UUID == nil {
-			return dst, errors.New("no UUID can be had here")
+			return dst, mistake("no UUID can be had here", "此处无法生成 UUID")
 		}
 		v = value{kind: textual, text: r.s.UUID()}
 	}
@@ -156,7 +156,7 @@ func (r *run) secret(dst []byte, h *hole) ([]byte, error) {
 		return dst, err
 	}
 	if h.place.guard.kind != 0 && h.place.guard.check(v) != nil {
-		return dst, errors.New("the value cannot stand in this part of a URL")
+		return dst, mistake("the value cannot stand in this part of a URL", "该值不能位于 URL 的这一部分")
 	}
 	return h.place.appendConfigured(dst, v)
 }

@@ -69,7 +69,7 @@ func CompileResult(r ResultRules) (*Result, error) {
 		}
 	}
 	if r.CodeName != "" && len(r.Success) == 0 {
-		errs = append(errs, &Error{Path: "successCode", Err: mistake("is missing: which value of %s means success?", r.CodeName)})
+		errs = append(errs, &Error{Path: "successCode", Err: mistake("is missing: which value of %s means success?", "缺少：%s 的哪个值表示成功", r.CodeName)})
 	}
 	if len(errs) > 0 {
 		return nil, errs

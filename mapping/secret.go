@@ -42,7 +42,7 @@ func (c *composed) value(secret func(string) (string, error), told func(string))
 			continue
 		case p.env != "":
 		case secret == nil:
-			return "", mistake("no secrets can be had here")
+			return "", mistake("no secrets can be had here", "此处无法取得密钥")
 		default:
 			var err error
 			if v, err = secret(p.secret); err != nil {
@@ -143,7 +143,7 @@ func Fill(stored string, secret func(name string) (string, error), told func(val
 	return eachMark(stored, func(inside string) (string, error) {
 		chain, c, ok := parseMark(inside)
 		if !ok {
-			return "", mistake("the stored request is damaged: the mark of a secret cannot be read")
+			return "", mistake("the stored request is damaged: the mark of a secret cannot be read", "保存的请求已损坏：密钥标记无法读取")
 		}
 		v, err := c.value(secret, told)
 		if err != nil {

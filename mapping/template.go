@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -51,7 +50,7 @@ func Compile(src string, o Options) (*Template, error) {
 		o.Fields = fields
 	}
 	if !utf8.ValidString(src) {
-		return nil, Errors{errorAt(src, firstInvalid(src), mistake("a byte that is not UTF-8"))}
+		return nil, Errors{errorAt(src, firstInvalid(src), mistake("a byte that is not UTF-8", "此处不是 UTF-8"))}
 	}
 	l := lexer{src: src, o: &o, fields: o.Fields}
 	l.run()
@@ -116,7 +115,7 @@ func (a *analysis) body(contentType string) string {
 	}
 	if empty := len(trim(a.fill(a.flat, nil))) == 0; !empty && (wrong != nil || xml) && a.meant(declared, json, xml) {
 		if wrong == nil {
-			wrong = &textError{why: "the Content-Type says XML, and the body does not begin with <"}
+			wrong = &textError{why: mistake("the Content-Type says XML, and the body does not begin with <", "Content-Type 为 XML，而请求体不以 < 开头")}
 		}
 		a.errs = append(a.errs, wrong)
 		return "text"
@@ -262,7 +261,7 @@ func (b *builder) hole(src string, h *hole) {
 	}
 	out, err := h.place.append(b.lit, &value{kind: configured, text: clean(h.text)})
 	if err != nil {
-		e := errorAt(src, h.pos, fmt.Errorf("the variable's text: %w", err))
+		e := errorAt(src, h.pos, mistake("the variable's text: %s", "变量的内容：%s", err))
 		e.Placeholder = h.name
 		b.errs = append(b.errs, e)
 	}

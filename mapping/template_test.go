@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func testScope(tb testing.TB) *Scope {
 		Sender: Person{ID: "1001", Name: "李雷"}, Receivers: []Person{{ID: "1002", Name: "韩梅梅", Account: "hmm"}, {ID: "1003", Name: "Jim", Account: "j,m", AccountName: "JIM"}},
 		Secret: func(name string) (string, error) {
 			if name == "unset" {
-				return "", mistake("secret %s is not set", name)
+				return "", fmt.Errorf("secret %s is not set", name)
 			}
 			return `p"<` + name, nil
 		},

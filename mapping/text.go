@@ -45,10 +45,12 @@ type span struct {
 type textError struct {
 	at   int32
 	hole int32 // index + 1 of the hole that is wrong here
-	why  string
+	why  error
 }
 
-func (e *textError) Error() string { return e.why }
+func (e *textError) Error() string { return e.why.Error() }
+
+func (e *textError) in(lang string) string { return Text(e.why, lang) }
 
 // An analysis finds out what the texts of a template are and where its holes stand.
 type analysis struct {
@@ -85,7 +87,7 @@ func (a *analysis) add(c byte, hole int32, pos int) {
 }
 
 // fail records a mistake at a unit.
-func (a *analysis) fail(u unit, why string) {
+func (a *analysis) fail(u unit, why error) {
 	a.errs = append(a.errs, &textError{at: u.at, hole: max(u.hole, -u.hole), why: why})
 }
 

@@ -1,8 +1,6 @@
 package mapping
 
 import (
-	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +37,8 @@ func CompileTimeFormat(pattern string) (TimeFormat, error) {
 	f := TimeFormat{pattern: pattern}
 	switch pattern {
 	case "":
-		return f, errors.New("the time pattern is empty: want one such as yyyy-MM-dd HH:mm:ss, or epochMillis, epochSeconds, rfc3339")
+		return f, mistake("the time pattern is empty: want one such as yyyy-MM-dd HH:mm:ss, or epochMillis, epochSeconds, rfc3339",
+			"时间格式为空：应如 yyyy-MM-dd HH:mm:ss，或 epochMillis、epochSeconds、rfc3339")
 	case "epochMillis":
 		f.steps = []timeStep{{letter: stepMillis}}
 		return f, nil
@@ -98,7 +97,7 @@ func quotedText(s string) (lit string, n int, err error) {
 			return b.String(), i + 1, nil
 		}
 	}
-	return "", 0, fmt.Errorf("the time pattern has a quote that is not closed: %s", s)
+	return "", 0, mistake("the time pattern has a quote that is not closed: %s", "时间格式的引号没有闭合：%s", s)
 }
 
 func checkLetter(pattern string, c byte, width int) error {
@@ -106,12 +105,13 @@ func checkLetter(pattern string, c byte, width int) error {
 	hint := map[byte]string{'Y': "yyyy", 'D': "dd", 'k': "HH", 'K': "hh", 'A': "a"}[c]
 	switch {
 	case limit == 0 && hint != "":
-		return fmt.Errorf("the time pattern %q holds the letter %c: do you mean %s?", pattern, c, hint)
+		return mistake("the time pattern %q holds the letter %c: do you mean %s?", "时间格式 %q 含字母 %c：是否想写 %s", pattern, c, hint)
 	case limit == 0:
-		return fmt.Errorf("the time pattern %q holds the letter %c: want y M d H h m s S a X Z, epochMillis, epochSeconds or "+
-			"rfc3339; put other text in single quotes", pattern, c)
+		return mistake("the time pattern %q holds the letter %c: want y M d H h m s S a X Z, epochMillis, epochSeconds or "+
+			"rfc3339; put other text in single quotes", "时间格式 %q 含字母 %c：可用 y M d H h m s S a X Z、epochMillis、epochSeconds、rfc3339；"+
+			"其他文字请放在单引号内", pattern, c)
 	case width > limit || c == 'y' && width == 3 || c == 'X' && width == 2:
-		return fmt.Errorf("the time pattern %q holds %s, which is not known", pattern, strings.Repeat(string(c), width))
+		return mistake("the time pattern %q holds %s, which is not known", "时间格式 %q 含 %s，无法识别", pattern, shorten(strings.Repeat(string(c), width), 20))
 	}
 	return nil
 }
@@ -229,7 +229,7 @@ func parseTime(s string) (time.Time, error) {
 			return t.Add(time.Second), err
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is not an RFC 3339 time such as 2024-11-05T09:30:00+08:00", shorten(s, 40))
+	return time.Time{}, mistake("%q is not an RFC 3339 time such as 2024-11-05T09:30:00+08:00", "%q 不是 RFC 3339 时间，应如 2024-11-05T09:30:00+08:00", shorten(s, 40))
 }
 
 // parseOwnTime reads a time of an own field, which other systems write in other ways too: RFC 3339, yyyy-MM-dd HH:mm:ss in
@@ -249,8 +249,8 @@ func parseOwnTime(s string, zone *time.Location) (time.Time, error) {
 			return time.UnixMilli(int64(n)), nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is not a time such as 2024-11-05T09:30:00+08:00, 2024-11-05 09:30:00, or seconds or milliseconds since 1970",
-		shorten(s, 40))
+	return time.Time{}, mistake("%q is not a time such as 2024-11-05T09:30:00+08:00, 2024-11-05 09:30:00, or seconds or milliseconds since 1970",
+		"%q 不是时间，应如 2024-11-05T09:30:00+08:00、2024-11-05 09:30:00，或自 1970 年起的秒数、毫秒数", shorten(s, 40))
 }
 
 // shorten cuts a text that is shown in a message at n characters.

@@ -114,16 +114,16 @@ func (a *analysis) address(text []unit) {
 	filled := a.fill(text, nil)
 	switch {
 	case len(filled) == 0:
-		a.errs = append(a.errs, &textError{why: "the address is empty: want one that begins with http:// or https://"})
+		a.errs = append(a.errs, &textError{why: mistake("the address is empty: want one that begins with http:// or https://", "地址为空：应以 http:// 或 https:// 开头")})
 		return
 	case filled[0].hole > 0: // a placeholder or a secret is the address itself
 	case filled[0].is('/') || !isURL(filled):
-		a.fail(text[0], "an address begins with http:// or https://")
+		a.fail(text[0], mistake("an address begins with http:// or https://", "地址应以 http:// 或 https:// 开头"))
 		return
 	}
 	for _, u := range filled {
 		if u.hole <= 0 && u.c < ' ' {
-			a.fail(u, "a line break or another control character in an address")
+			a.fail(u, mistake("a line break or another control character in an address", "地址中有换行或其他控制字符"))
 			return
 		}
 	}
@@ -135,7 +135,7 @@ func (a *analysis) header(text []unit) {
 	text = trim(text)
 	for _, u := range text {
 		if u.hole <= 0 && (u.c < ' ' && u.c != '\t' || u.c == 0x7f) {
-			a.fail(u, "a line break or another control character in a header; write it on one line")
+			a.fail(u, mistake("a line break or another control character in a header; write it on one line", "请求头中有换行或其他控制字符；请写在一行"))
 			return
 		}
 	}

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -68,7 +67,7 @@ func (v Value) Text() string {
 func (v Value) Get(path string) Value {
 	for path != "" {
 		var name string
-		name, path, _ = strings.Cut(path, ".")
+		name, path, _ = cutPath(path)
 		if v = v.child(name); v.d == nil {
 			break
 		}

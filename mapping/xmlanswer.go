@@ -181,14 +181,14 @@ func (x *xmlAnswer) at(path string) *etree.Element {
 	if path == "" {
 		return nil
 	}
-	first, rest, deeper := strings.Cut(path, ".")
+	first, rest, deeper := cutPath(path)
 	e := childNamed(x.root, first)
 	if e == nil {
 		e = firstNamed(x.root, first)
 	}
 	for e != nil && deeper {
 		var name string
-		name, rest, deeper = strings.Cut(rest, ".")
+		name, rest, deeper = cutPath(rest)
 		e = childNamed(e, name)
 	}
 	return e

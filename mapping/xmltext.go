@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +28,7 @@ type openElement struct {
 func parseXMLUnits(text []unit) *xmlText {
 	p := &xmlText{u: text, level: &level{}}
 	if p.i = slices.IndexFunc(text, func(u unit) bool { return u.hole <= 0 && u.c < ' ' && !u.isSpace() }); p.i >= 0 {
-		p.fail(fmt.Sprintf("the control character U+%04X, which XML forbids", text[p.i].c))
+		p.fail("the control character U+%04X, which XML forbids", "XML 不允许控制字符 U+%04X", text[p.i].c)
 		return p
 	}
 	if p.i = 0; p.has("<?xml ") {
@@ -45,18 +44,18 @@ func parseXMLUnits(text []unit) *xmlText {
 	switch {
 	case p.err != nil:
 	case len(p.open) > 0:
-		p.fail("element <" + p.open[len(p.open)-1].name + "> is not closed")
+		p.fail("element <%s> is not closed", "元素 <%s> 没有闭合", shorten(p.open[len(p.open)-1].name, 80))
 	case !p.root:
-		p.fail("it holds no element")
+		p.fail("it holds no element", "没有任何元素")
 	}
 	return p
 }
 
-func (p *xmlText) fail(why string) {
+func (p *xmlText) fail(en, zh string, args ...any) {
 	if p.err != nil {
 		return
 	}
-	e := &textError{why: "not well-formed XML: " + why}
+	e := &textError{why: mistake("not well-formed XML: "+en, "XML 格式不正确："+zh, args...)}
 	if p.i < len(p.u) {
 		e.at, e.hole = p.u[p.i].at, max(p.u[p.i].hole, 0)
 	} else if len(p.u) > 0 {
@@ -89,7 +88,7 @@ func (p *xmlText) markup() {
 	case p.has("<![CDATA["):
 		p.cdata()
 	case p.has("<!"):
-		p.fail("a DOCTYPE or other declaration cannot stand in a body")
+		p.fail("a DOCTYPE or other declaration cannot stand in a body", "请求体中不能有 DOCTYPE 或其他声明")
 	case p.has("<?"):
 		p.instruction()
 	case p.has("</"):
@@ -104,18 +103,18 @@ func (p *xmlText) char() {
 	u := p.u[p.i]
 	switch {
 	case len(p.open) == 0 && u.hole > 0:
-		p.fail("a placeholder outside of the root element")
+		p.fail("a placeholder outside of the root element", "占位符位于根元素之外")
 	case len(p.open) == 0:
 		if !u.isSpace() {
-			p.fail(fmt.Sprintf("%q outside of the root element", u.c))
+			p.fail("%q outside of the root element", "%q 位于根元素之外", u.c)
 		}
 		p.i++
 	case u.hole > 0:
 		p.hole(inXML, inXMLBefore)
 	case p.closesCDATA():
-		p.fail("]]> in text; write ]]&gt;")
+		p.fail("]]> in text; write ]]&gt;", "文本中有 ]]>；应写作 ]]&gt;")
 	case p.has("\uFFFE"), p.has("\uFFFF"):
-		p.fail("a character that XML forbids")
+		p.fail("a character that XML forbids", "XML 不允许的字符")
 	default:
 		p.text = p.reference(p.text)
 	}
@@ -161,7 +160,7 @@ func (p *xmlText) reference(text []unit) []unit {
 	name, _, found := strings.Cut(plain(p.u[p.i+1:min(len(p.u), p.i+12)]), ";")
 	r, ok := entity(name)
 	if !found || !ok {
-		p.fail("& begins no reference that XML knows; write &amp; for the character &")
+		p.fail("& begins no reference that XML knows; write &amp; for the character &", "& 不是 XML 认识的引用；字符 & 应写作 &amp;")
 		return text
 	}
 	whole := unit{hole: min(u.hole, 0), at: u.at, end: p.u[p.i+len(name)+1].end}
@@ -217,23 +216,23 @@ func (p *xmlText) comment() {
 			p.i += len("-->")
 			return
 		case p.has("--"):
-			p.fail("-- inside a comment")
+			p.fail("-- inside a comment", "注释中有 --")
 			return
 		case u.hole > 0:
 			if p.i > start && p.hasAt(p.i-1, "-") && p.hasAt(p.i+1, "-") {
-				p.fail("a placeholder between two - in a comment")
+				p.fail("a placeholder between two - in a comment", "注释中占位符位于两个 - 之间")
 				return
 			}
 			p.level.contexts = append(p.level.contexts, holeContext{u.hole, inComment})
 		}
 		p.i++
 	}
-	p.fail("a comment is not closed")
+	p.fail("a comment is not closed", "注释没有闭合")
 }
 
 func (p *xmlText) cdata() {
 	if len(p.open) == 0 {
-		p.fail("a CDATA section outside of the root element")
+		p.fail("a CDATA section outside of the root element", "CDATA 位于根元素之外")
 		return
 	}
 	p.i += len("<![CDATA[")
@@ -245,22 +244,22 @@ func (p *xmlText) cdata() {
 		case u.hole > 0:
 			p.hole(inCDATA, inCDATAEnd)
 		case p.has("\uFFFE"), p.has("\uFFFF"):
-			p.fail("a character that XML forbids")
+			p.fail("a character that XML forbids", "XML 不允许的字符")
 			return
 		case p.closesCDATA():
-			p.fail("a placeholder between ]] and >; write the > as ]]>&gt;<![CDATA[")
+			p.fail("a placeholder between ]] and >; write the > as ]]>&gt;<![CDATA[", "占位符位于 ]] 与 > 之间；> 请写作 ]]>&gt;<![CDATA[")
 			return
 		default:
 			p.text = append(p.text, u)
 			p.i++
 		}
 	}
-	p.fail("a CDATA section is not closed")
+	p.fail("a CDATA section is not closed", "CDATA 没有闭合")
 }
 
 func (p *xmlText) instruction() {
 	if p.has("<?xml ") && p.i > 0 {
-		p.fail("<?xml stands only at the very beginning")
+		p.fail("<?xml stands only at the very beginning", "<?xml 只能位于最开头")
 		return
 	}
 	for ; p.i < len(p.u); p.i++ {
@@ -269,9 +268,9 @@ func (p *xmlText) instruction() {
 			p.i += len("?>")
 			return
 		case p.u[p.i].hole > 0:
-			p.fail("a placeholder cannot stand between <? and ?>")
+			p.fail("a placeholder cannot stand between <? and ?>", "占位符不能位于 <? 与 ?> 之间")
 			return
 		}
 	}
-	p.fail("?> is missing")
+	p.fail("?> is missing", "缺少 ?>")
 }

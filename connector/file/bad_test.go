@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -54,6 +55,28 @@ func TestBadFiles(t *testing.T) {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestProblemsInChinese holds that nothing is told in English to who reads Chinese.
+func TestProblemsInChinese(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("testdata/bad/*.want")
+	if err != nil || len(paths) < 10 {
+		t.Fatalf("files: %v, %v", paths, err)
+	}
+	for _, path := range paths {
+		path = strings.TrimSuffix(path, ".want")
+		src, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, problems := Parse(filepath.Base(path), src, Options{Lang: "zh", CheckPublicURL: true, Env: func(string) (string, bool) { return "", false }})
+		for _, p := range problems {
+			if !strings.ContainsFunc(p.Message, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
+				t.Error(p)
+			}
+		}
 	}
 }
 

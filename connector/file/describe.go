@@ -121,7 +121,7 @@ func descriptions() map[string]string {
 		"ignoreCase": "true: accounts that differ in case only are the same.",
 
 		"When.receivers":      "Receivers that are this connection's.",
-		"Field.path":          "A path in the event, such as todo.ext.amount.",
+		"Field.path":          "A path in the event, such as todo.ext.amount or todo.ext.list.0; a dot inside a name is written \\.",
 		"Field.from":          "Another code, such as F009.",
 		"Field.value":         "A constant, with ${variables}.",
 		"Field.join":          "Codes whose values are joined.",

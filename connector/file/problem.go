@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+
+	"todosync/mapping"
 )
 
 // A Problem is one mistake in a settings file, or one thing that will hardly be meant (Warning). Line and Column count
@@ -91,7 +93,7 @@ type phrase struct {
 
 func say(en, zh string) phrase { return phrase{en: en, zh: zh} }
 
-// in writes the phrase in a language; anything but zh is English.
+// in writes the phrase in a language; anything but zh is English. Errors among the arguments speak it too.
 func (p phrase) in(lang string, args ...any) string {
 	text := p.en
 	if strings.HasPrefix(lang, "zh") {
@@ -100,5 +102,12 @@ func (p phrase) in(lang string, args ...any) string {
 	if len(args) == 0 {
 		return text
 	}
-	return fmt.Sprintf(text, args...)
+	said := make([]any, len(args))
+	for i, a := range args {
+		said[i] = a
+		if err, ok := a.(error); ok {
+			said[i] = mapping.Text(err, lang)
+		}
+	}
+	return fmt.Sprintf(text, said...)
 }

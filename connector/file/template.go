@@ -147,7 +147,7 @@ func (d *draft) checkFields(c *connector.Connection, all map[string]mapping.Fiel
 		if path == "" {
 			path = "fields"
 		}
-		d.wrong(path, say("%s", "%s"), reason(e))
+		d.wrong(path, say("%s", "%s"), reason(e, d.lang))
 	}
 	// What templates say about the codes is checked all the same, with definitions that are right.
 	plain := map[string]mapping.Field{}
@@ -165,7 +165,7 @@ func (d *draft) checkCode(code string) bool {
 	number, err := strconv.Atoi(strings.TrimPrefix(code, "F"))
 	_, at := d.lookup(path)
 	switch {
-	case len(code) != 4 || code[0] != 'F' || err != nil || number < 1:
+	case len(code) != 4 || code[0] != 'F' || err != nil || number < 0:
 		d.problem(at, path, say("want F and three digits, such as F201", "应为 F 加三位数字，如 F201"))
 	case d.r.builtin[code]:
 		d.problem(at, path, say("%s is built in and can't be defined again; take one from F200 to F999", "%s 是内置字段，不能重新定义；请用 F200 至 F999"), code)
@@ -231,7 +231,7 @@ func (k *compiler) env(name string) (string, bool) {
 // tell shows a template's mistake at its line and column in the file; where the file writes the text otherwise, at the text's
 // beginning, and says where in the text.
 func (k *compiler) tell(n *node, at place, path string, e *mapping.Error) {
-	message := reason(e)
+	message := reason(e, k.d.lang)
 	if n != nil && n.at.given() {
 		if spot, ok := n.spot(e.Line, e.Column); ok {
 			at = spot
@@ -274,10 +274,10 @@ func mistakesOf(err error) []*mapping.Error {
 }
 
 // reason is a mistake without its place, which is the file's here.
-func reason(e *mapping.Error) string {
+func reason(e *mapping.Error, lang string) string {
 	text := "?"
 	if e.Err != nil {
-		text = e.Err.Error()
+		text = mapping.Text(e.Err, lang)
 	}
 	if e.Placeholder != "" && !strings.Contains(text, e.Placeholder) {
 		return e.Placeholder + ": " + text

@@ -97,6 +97,9 @@ func (c *cli) prepare(cmd *cobra.Command, _ []string) error {
 	case "", "table", "json", "yaml", "csv":
 		return nil
 	}
+	if cmd.Name() == "new" && strings.ContainsAny(c.output, "./-") {
+		return nil // the name of the file that is to be written
+	}
 	return &usageError{fmt.Sprintf(c.t("--output %s: want table, json, yaml or csv", "--output %s：只能是 table、json、yaml 或 csv"), c.output), ""}
 }
 

@@ -176,3 +176,25 @@ func (n *node) displaced() {
 		v.displaced()
 	}
 }
+
+// PresetVariables are the names of all variables that a preset's own settings have, in order: those that it asks for and further
+// ones with a default.
+func PresetVariables(name string) ([]string, error) {
+	p, err := newReader(Options{}).preset(name)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	if n := p.tree.value("variables"); n != nil {
+		for _, m := range n.members {
+			out = append(out, m.name)
+		}
+	}
+	for variable := range p.variants {
+		if !slices.Contains(out, variable) {
+			out = append(out, variable)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}

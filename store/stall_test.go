@@ -210,6 +210,9 @@ func multiply(t *testing.T, place string, times int) {
 		}, "(n & ((1 << 34) - 1)) < 100000"),
 	}
 	for k := range times {
+		if k%100 == 99 {
+			t.Logf("%d of %d", k+1, times)
+		}
 		tx := db.MustBegin()
 		for _, q := range statements {
 			if _, err := tx.NamedExec(q, map[string]any{"k": k + 1}); err != nil {
@@ -226,10 +229,10 @@ func multiply(t *testing.T, place string, times int) {
 	}
 }
 
-// direct opens the database beside the store, without its care for power cuts.
+// direct opens the database beside the store, without its care for power cuts, and with room in memory for the indexes that grow.
 func direct(t *testing.T, place string) *sqlx.DB {
 	t.Helper()
-	db, err := sqlx.Open("sqlite3", "file:"+place+"?_journal_mode=WAL&_synchronous=OFF&_busy_timeout=60000")
+	db, err := sqlx.Open("sqlite3", "file:"+place+"?_journal_mode=WAL&_synchronous=OFF&_busy_timeout=60000&_cache_size=-1500000")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,7 @@ func table() []row {
 			"github.com/goccy/go-yaml", "golang.org/x/text",
 		}},
 		{"connector/preset", nil, nil},
+		{"notify", []string{"connector"}, nil},
 		{"connector", []string{"mapping", "retry"}, []string{"github.com/google/uuid", "golang.org/x/time"}},
 		{"mapping", nil, []string{
 			"github.com/beevik/etree", "github.com/clipperhouse/uax29/v2", "github.com/tidwall/gjson", "golang.org/x/text",

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -61,6 +62,26 @@ func (e Errors) Unwrap() []error {
 	return out
 }
 
+// located puts mistakes in the order of their offsets and gives them their lines and columns in a text of UTF-8, in one pass:
+// there may be many.
+func (e Errors) located(src string) Errors {
+	slices.SortStableFunc(e, func(x, y *Error) int { return x.Offset - y.Offset })
+	e = e[:min(len(e), maxMistakes)]
+	at, line, column := 0, 1, 1
+	for _, one := range e {
+		for ; at < one.Offset && at < len(src); at++ {
+			switch {
+			case src[at] == '\n':
+				line, column = line+1, 1
+			case utf8.RuneStart(src[at]):
+				column++
+			}
+		}
+		one.Line, one.Column = line, column
+	}
+	return e
+}
+
 // errorAt makes an Error that stands at a byte of src.
 func errorAt(src string, offset int, err error) *Error {
 	offset = min(max(offset, 0), len(src))
@@ -74,10 +95,19 @@ func errorAt(src string, offset int, err error) *Error {
 	}
 }
 
+// maxName is the length of names from which on nobody meant another one.
+const maxName = 64
+
 // nearest is the known name that differs least from a misspelt one, "" where they differ in more than half.
 func nearest(name string, known []string) string {
 	best, distance := "", max(2, len(name)/2)+1
+	if len(name) > maxName {
+		return ""
+	}
 	for _, k := range known {
+		if len(k) > maxName {
+			continue
+		}
 		if d := editDistance(strings.ToLower(name), strings.ToLower(k)); d < distance || d == distance && best != "" && k < best {
 			best, distance = k, d
 		}

@@ -38,6 +38,9 @@ type piece struct {
 	hole   *hole
 }
 
+// maxMistakes is how many mistakes of one text are told; one with more is not the text that was meant.
+const maxMistakes = 1000
+
 // A lexer cuts a source into pieces. It goes on after a mistake, so that all are found.
 type lexer struct {
 	src    string
@@ -45,12 +48,13 @@ type lexer struct {
 	fields *Fields
 	pieces []piece
 	errs   Errors
-	filled int // bytes of variables
+	filled int              // bytes of variables
+	near   map[string]error // what is said of a code that is not known; it may stand in a text very often
 }
 
 func (l *lexer) run() {
 	start := 0
-	for i := 0; i < len(l.src); {
+	for i := 0; i < len(l.src) && len(l.errs) < maxMistakes; {
 		rest := l.src[i:]
 		n := 0
 		switch {
@@ -83,9 +87,7 @@ func (l *lexer) run() {
 }
 
 func (l *lexer) fail(pos int, name string, err error) {
-	e := errorAt(l.src, pos, err)
-	e.Placeholder = name
-	l.errs = append(l.errs, e)
+	l.errs = append(l.errs, &Error{Offset: pos, Placeholder: name, Err: err})
 }
 
 func (l *lexer) literal(from, to int) {
@@ -100,10 +102,23 @@ func (l *lexer) placeholder(pos int, code string) {
 	h := &hole{kind: placeholderHole, name: "#" + code, pos: pos}
 	s, ok := l.fields.source(code)
 	if !ok {
-		l.fail(pos, h.name, l.fields.unknown(code))
+		l.fail(pos, h.name, l.noSuch(code))
 	}
 	h.source = s
 	l.hole(h)
+}
+
+// noSuch says that a code is not known.
+func (l *lexer) noSuch(code string) error {
+	err := l.near[code]
+	if err == nil {
+		if l.near == nil {
+			l.near = map[string]error{}
+		}
+		err = l.fields.unknown(code)
+		l.near[code] = err
+	}
+	return err
 }
 
 // dollar reads ${...} and gives its length.

@@ -1,6 +1,9 @@
 package mapping
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // A region is the part of a template that a list writes once per receiver.
 type region struct {
@@ -14,6 +17,7 @@ type region struct {
 // nothing can be repeated, there is no region, and the values are joined.
 func (a *analysis) regions() []region {
 	chosen := map[int][]string{} // index of a span: the codes in it
+	smallest := a.smallest()
 	for i, u := range a.flat {
 		if u.hole <= 0 {
 			continue
@@ -22,7 +26,7 @@ func (a *analysis) regions() []region {
 		if h.kind != placeholderHole || !h.source.receiver() {
 			continue
 		}
-		if best := a.smallest(int32(i)); best >= 0 {
+		if best := smallest(int32(i)); best >= 0 {
 			chosen[best] = append(chosen[best], h.source.code())
 		}
 	}
@@ -57,15 +61,33 @@ func (a *analysis) regions() []region {
 	return outer
 }
 
-// smallest gives the index of the smallest span that holds a unit, -1 for none.
-func (a *analysis) smallest(at int32) int {
-	best := -1
-	for i, s := range a.spans {
-		if s.at <= at && at < s.end && (best < 0 || s.end-s.at < a.spans[best].end-a.spans[best].at) {
-			best = i
-		}
+// smallest gives a function from a unit to the index of the smallest span that holds it, -1 for none. It must be asked in the
+// order of the text: spans never cross, so those that are open make a stack.
+func (a *analysis) smallest() func(at int32) int {
+	order := make([]int, len(a.spans))
+	for i := range order {
+		order[i] = i
 	}
-	return best
+	slices.SortFunc(order, func(x, y int) int {
+		p, q := a.spans[x], a.spans[y]
+		return cmp.Or(cmp.Compare(p.at, q.at), cmp.Compare(q.end, p.end), cmp.Compare(y, x))
+	})
+	var open []int
+	return func(at int32) int {
+		for ; len(order) > 0 && a.spans[order[0]].at <= at; order = order[1:] {
+			for len(open) > 0 && a.spans[open[len(open)-1]].end <= a.spans[order[0]].at {
+				open = open[:len(open)-1]
+			}
+			open = append(open, order[0])
+		}
+		for len(open) > 0 && a.spans[open[len(open)-1]].end <= at {
+			open = open[:len(open)-1]
+		}
+		if len(open) == 0 {
+			return -1
+		}
+		return open[len(open)-1]
+	}
 }
 
 // common gives the smallest XML element that holds all chosen ones, where these are several with different codes; -1 if

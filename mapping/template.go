@@ -54,18 +54,19 @@ func Compile(src string, o Options) (*Template, error) {
 	}
 	l := lexer{src: src, o: &o, fields: o.Fields}
 	l.run()
+	if len(l.errs) >= maxMistakes {
+		return nil, l.errs.located(src)
+	}
 	a := newAnalysis(l.pieces)
 	t := &Template{receivers: o.Receivers, zone: o.Fields.zone, format: &o.Fields.format}
 	t.kind = a.read(o.Place, o.ContentType)
-	errs := l.errs
-	errs = append(errs, a.errors(src)...)
+	errs := append(l.errs, a.errors(len(src))...)
 	if len(errs) == 0 {
 		b := builder{a: a, t: t, escapers: map[string]*escaper{}}
-		errs = b.build(src, o.Place)
+		errs = b.build(o.Place)
 	}
 	if len(errs) > 0 {
-		slices.SortStableFunc(errs, func(x, y *Error) int { return x.Offset - y.Offset })
-		return nil, errs
+		return nil, errs.located(src)
 	}
 	return t, nil
 }
@@ -150,15 +151,14 @@ func isForm(contentType string) bool {
 	return strings.Contains(strings.ToLower(contentType), "application/x-www-form-urlencoded")
 }
 
-// errors gives the mistakes of the analysis their places in the source.
-func (a *analysis) errors(src string) Errors {
+// errors gives the mistakes of the analysis their places in the source, which has end bytes.
+func (a *analysis) errors(end int) Errors {
 	var out Errors
 	for _, e := range a.errs {
-		pos := len(src)
+		one := &Error{Offset: end, Err: e}
 		if int(e.at) < len(a.pos) {
-			pos = a.pos[e.at]
+			one.Offset = a.pos[e.at]
 		}
-		one := errorAt(src, pos, e)
 		if e.hole > 0 {
 			one.Placeholder = a.holes[e.hole-1].name
 		}
@@ -177,7 +177,7 @@ type builder struct {
 	errs     Errors
 }
 
-func (b *builder) build(src string, p Place) Errors {
+func (b *builder) build(p Place) Errors {
 	text := b.a.flat
 	if b.t.kind == "url" || b.t.kind == "header" || b.t.kind == "form" {
 		text = trim(text)
@@ -199,7 +199,7 @@ func (b *builder) build(src string, p Place) Errors {
 			b.literal(u.c)
 			continue
 		}
-		b.hole(src, b.a.holes[u.hole-1])
+		b.hole(b.a.holes[u.hole-1])
 	}
 	if len(open) > 0 {
 		b.closeRegion(&open, &regions)
@@ -249,7 +249,7 @@ func (b *builder) literal(c byte) {
 }
 
 // hole adds a hole: the text of a variable at once, all else as an op.
-func (b *builder) hole(src string, h *hole) {
+func (b *builder) hole(h *hole) {
 	b.t.holes = append(b.t.holes, h)
 	h.place.set(string(h.chain), b.escapers)
 	if h.secret != nil {
@@ -261,9 +261,7 @@ func (b *builder) hole(src string, h *hole) {
 	}
 	out, err := h.place.append(b.lit, &value{kind: configured, text: clean(h.text)})
 	if err != nil {
-		e := errorAt(src, h.pos, mistake("the variable's text: %s", "变量的内容：%s", err))
-		e.Placeholder = h.name
-		b.errs = append(b.errs, e)
+		b.errs = append(b.errs, &Error{Offset: h.pos, Placeholder: h.name, Err: mistake("the variable's text: %s", "变量的内容：%s", err)})
 	}
 	b.lit = out
 }

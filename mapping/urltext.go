@@ -14,8 +14,13 @@ func (a *analysis) url(text []unit, address bool) {
 		kept = inAddress
 	}
 	text = trim(text)
+	seen, begun := 0, true
 	text = a.fill(text, func(sofar []unit) bool {
-		return !slices.ContainsFunc(sofar, func(u unit) bool { return u.hole > 0 }) && !strings.Contains(plain(sofar), "//")
+		for ; begun && seen < len(sofar); seen++ {
+			slashes := seen > 0 && sofar[seen].c == '/' && sofar[seen-1].c == '/'
+			begun = sofar[seen].hole <= 0 && !slashes
+		}
+		return begun
 	})
 	for i, u := range text {
 		if u.hole < 0 && (i == 0 || text[i-1].hole != u.hole) {

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -57,7 +56,7 @@ func (p *xmlText) startTag() {
 	}
 	p.root = true
 	p.open = append(p.open, e)
-	var seen []string
+	seen := map[string]bool{}
 	for p.err == nil {
 		spaced := p.space()
 		switch {
@@ -74,10 +73,10 @@ func (p *xmlText) startTag() {
 			p.fail("a blank, > or /> is wanted", "此处应有空格、> 或 />")
 		default:
 			attribute := p.attribute()
-			if p.err == nil && slices.Contains(seen, attribute) {
+			if p.err == nil && seen[attribute] {
 				p.fail("attribute %s stands twice in <%s>", "属性 %s 在 <%s> 中出现两次", shorten(attribute, 80), shorten(name, 80))
 			}
-			seen = append(seen, attribute)
+			seen[attribute] = true
 		}
 	}
 }

@@ -10,13 +10,14 @@ import (
 // An xmlText reads the literal text of a template as one XML element, in which a hole may stand in text, attribute
 // values, CDATA sections and comments.
 type xmlText struct {
-	u     []unit
-	i     int
-	level *level
-	open  []openElement
-	root  bool   // the root element has been seen
-	text  []unit // character data since the last tag
-	err   *textError
+	u       []unit
+	i       int
+	level   *level
+	open    []openElement
+	root    bool   // the root element has been seen
+	literal int    // behind the holes that were looked past last
+	text    []unit // character data since the last tag
+	err     *textError
 }
 
 type openElement struct {
@@ -125,11 +126,10 @@ func (p *xmlText) char() {
 func (p *xmlText) hole(context, before byte) {
 	u := p.u[p.i]
 	p.i++
-	next := p.i
-	for next < len(p.u) && p.u[next].hole > 0 {
-		next++
+	for p.literal = max(p.literal, p.i); p.literal < len(p.u) && p.u[p.literal].hole > 0; {
+		p.literal++
 	}
-	if p.hasAt(next, ">") || p.hasAt(next, "]>") {
+	if p.hasAt(p.literal, ">") || p.hasAt(p.literal, "]>") {
 		context = before
 	}
 	p.level.contexts = append(p.level.contexts, holeContext{u.hole, context})

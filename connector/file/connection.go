@@ -22,7 +22,7 @@ const (
 )
 
 // connection checks what a connection means. The settings that it gives are whole only where d has not failed.
-func (d *draft) connection(doc *Document, tenants map[string]map[string]mapping.Field) *connector.Connection {
+func (d *draft) connection(doc *Document) *connector.Connection {
 	asked := d.overPreset()
 	tree := d.merged
 	d.completeScenes(tree)
@@ -36,7 +36,7 @@ func (d *draft) connection(doc *Document, tenants map[string]map[string]mapping.
 		d.wrong("name", say("%q: want 1 to 63 of a-z 0-9 -", "%q：应为 1 至 63 个 a-z 0-9 - 字符"), excerpt(c.Name))
 	}
 	d.shown("title", c.Title)
-	k := d.compiler(&c, tenants, asked)
+	k := d.compiler(&c, asked)
 	d.checkResult("result", &c.Result)
 	k.headers("headers", c.Headers, request{receivers: c.Receivers.As})
 	k.token()

@@ -2,14 +2,16 @@ package file
 
 import (
 	"cmp"
-	"errors"
-	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"todosync/connector"
 	"todosync/mapping"
@@ -57,18 +59,21 @@ type Document struct {
 	draft *draft // for the places of its members
 }
 
-// A reader reads files for one caller. What costs time to make is made once.
+// A reader reads files for one caller. What costs time to make is made once. Files are read and checked side by side, each by one
+// goroutine; what they share is never changed, or guarded.
 type reader struct {
 	o          Options
 	connection *shape
 	tenant     *shape
-	presets    map[string]presetTree
 	builtin    map[string]bool
 	sample     samples
 
-	drafts   []*draft
-	problems Problems // of files as a whole
-	told     int
+	mu      sync.Mutex // guards presets
+	presets map[string]presetTree
+
+	files  []*oneFile
+	read   map[string]map[string]mapping.Field // the own codes of the tenant files that are read now
+	stored map[string]map[string]mapping.Field // those of the other tenants
 }
 
 func newReader(o Options) *reader {
@@ -78,6 +83,7 @@ func newReader(o Options) *reader {
 		tenant:     shapeOf(reflect.TypeFor[connector.Tenant]()),
 		presets:    map[string]presetTree{},
 		builtin:    catalogue(),
+		sample:     newSamples(),
 	}
 }
 
@@ -85,7 +91,8 @@ func newReader(o Options) *reader {
 // returned are those without a mistake; whoever must apply all or nothing looks at the problems' Err first.
 func Parse(name string, src []byte, o Options) ([]Document, Problems) {
 	r := newReader(o)
-	r.load(name, src)
+	f := r.file(name)
+	f.load(src)
 	return r.finish()
 }
 
@@ -100,8 +107,9 @@ type Source struct {
 func ParseAll(sources []Source, o Options) ([]Document, Problems) {
 	r := newReader(o)
 	for _, s := range sources {
-		r.load(s.Name, []byte(s.Text))
+		r.file(s.Name)
 	}
+	abreast(len(sources), func(i int) { r.files[i].load([]byte(sources[i].Text)) })
 	return r.finish()
 }
 
@@ -110,15 +118,24 @@ func ParseAll(sources []Source, o Options) ([]Document, Problems) {
 func ReadFiles(paths []string, o Options) ([]Document, Problems) {
 	r := newReader(o)
 	seen := map[string]bool{}
+	var found []*oneFile
 	for _, path := range paths {
 		for _, name := range r.expand(path) {
 			if clean := filepath.Clean(name); !seen[clean] {
 				seen[clean] = true
-				r.open(name)
+				found = append(found, r.file(name))
 			}
 		}
 	}
+	abreast(len(found), func(i int) { found[i].open() })
 	return r.finish()
+}
+
+// file begins a file.
+func (r *reader) file(name string) *oneFile {
+	f := &oneFile{r: r, name: name}
+	r.files = append(r.files, f)
+	return f
 }
 
 // expand gives the files of a path.
@@ -157,124 +174,24 @@ func (r *reader) expand(path string) []string {
 		r.unreadable(path, err)
 	}
 	if len(out) == 0 && err == nil {
-		r.whole(path, r.o.EmptyFolders, say("the folder holds no *.yaml, *.yml or *.json file", "文件夹中没有 *.yaml、*.yml 或 *.json 文件"))
+		r.file(path).whole(r.o.EmptyFolders, say("the folder holds no *.yaml, *.yml or *.json file", "文件夹中没有 *.yaml、*.yml 或 *.json 文件"))
 	}
 	slices.Sort(out)
 	return out
 }
 
-func (r *reader) open(name string) {
-	f, err := os.Open(name)
-	if err != nil {
-		r.unreadable(name, err)
-		return
-	}
-	defer f.Close()
-	src, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		r.unreadable(name, err)
-		return
-	}
-	r.load(name, src)
-}
-
-func (r *reader) unreadable(path string, err error) {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		err = pe.Err
-	}
-	r.whole(path, false, say("cannot be read: %s", "无法读取：%s"), err)
-}
-
-// whole tells of a file as such.
-func (r *reader) whole(name string, warning bool, text phrase, args ...any) {
-	r.problems = append(r.problems, Problem{File: name, Message: text.in(r.o.Lang, args...), Warning: warning})
-}
-
-// load reads the trees of one file and checks each against its shape.
-func (r *reader) load(name string, src []byte) {
-	text, fault := decode(src)
-	if fault != nil {
-		r.unread(name, 0, fault)
-		return
-	}
-	before := len(r.drafts) + len(r.problems)
-	if isJSON(name, text) {
-		nodes, fault := readJSON([]byte(text))
-		for _, n := range nodes {
-			r.begin(name, 0, n)
-		}
-		if fault != nil {
-			r.unread(name, 0, fault)
-		}
-	} else {
-		for _, doc := range documents(text) {
-			if r.told > maxProblems {
-				break
-			}
-			if len(doc.text) > maxDocument {
-				r.unread(name, doc.offset, broken(place{1, 1}, say("the document is larger than %d MiB: too large to be settings",
-					"文档超过 %d MiB，不像配置"), maxDocument>>20))
-				continue
-			}
-			n, fault := readYAML(doc.text)
-			switch {
-			case fault != nil:
-				r.unread(name, doc.offset, fault)
-			case n != nil:
-				r.begin(name, doc.offset, n)
-			}
-		}
-	}
-	if len(r.drafts)+len(r.problems) == before {
-		r.whole(name, true, say("holds no document", "文件中没有文档"))
-	}
-}
-
-// unread tells of a document that could not be read.
-func (r *reader) unread(name string, offset int, fault *syntaxError) {
-	d := &draft{r: r, lang: r.o.Lang, file: name, offset: offset, failed: true}
-	d.problem(fault.at, "", fault.text, fault.args...)
-	r.drafts = append(r.drafts, d)
-	r.told++
-}
-
-// begin checks one tree against its shape.
-func (r *reader) begin(name string, offset int, root *node) {
-	d := &draft{r: r, lang: r.o.Lang, file: name, offset: offset, root: root}
-	r.drafts = append(r.drafts, d)
-	switch {
-	case root.kind != mappingKind:
-		d.wrongKind(root, "", say("a document with apiVersion, kind and tenant", "含 apiVersion、kind、tenant 的文档"))
-	case d.header():
-		d.check(root, d.shape, "")
-		d.source = appendJSON(nil, root, d.shape)
-	}
-	r.told += len(d.problems)
-}
+func (r *reader) unreadable(path string, err error) { r.file(path).unreadable(err) }
 
 // finish checks what the documents mean, all of them known, and gives the right ones.
 func (r *reader) finish() ([]Document, Problems) {
 	r.clashes()
-	fields := r.tenantFields()
+	r.tenantFields()
+	abreast(len(r.files), func(i int) { r.files[i].finish() })
 	var docs []Document
-	out := slices.Clone(r.problems)
-	for _, d := range r.drafts {
-		doc := Document{File: d.file}
-		if d.shape != nil && r.told <= maxProblems {
-			before := len(d.problems)
-			doc.Line = d.top().line + d.offset
-			if d.shape == r.tenant {
-				doc.Kind, doc.Tenant = kindTenant, d.tenant(&doc)
-			} else {
-				doc.Kind, doc.Connection = kindConnection, d.connection(&doc, fields)
-			}
-			r.told += len(d.problems) - before
-		}
-		if !d.failed {
-			doc.Source, doc.draft = d.source, d
-			docs = append(docs, doc)
-		}
-		out = append(out, d.problems.sorted()...)
+	var out Problems
+	for _, f := range r.files {
+		docs = append(docs, f.docs...)
+		out = append(out, f.problems...)
 	}
 	slices.SortStableFunc(out, func(a, b Problem) int { return cmp.Compare(a.File, b.File) })
 	if len(out) > maxProblems {
@@ -286,24 +203,48 @@ func (r *reader) finish() ([]Document, Problems) {
 	return docs, out
 }
 
-// tenantFields gathers the own codes of the tenant files that are read now.
-func (r *reader) tenantFields() map[string]map[string]mapping.Field {
-	out := map[string]map[string]mapping.Field{}
-	for _, d := range r.drafts {
-		if d.shape == r.tenant {
-			out[d.root.string("tenant")] = fieldsOf(d.root.value("fields"), r.tenant.of("fields"))
+// drafts gives the documents of all files whose kind is known.
+func (r *reader) drafts(yield func(*draft) bool) {
+	for _, f := range r.files {
+		for _, d := range f.drafts {
+			if d.shape != nil && !yield(d) {
+				return
+			}
 		}
 	}
-	return out
+}
+
+// tenantFields gathers the own codes of all tenants that are named: those of the tenant files that are read now, else the stored ones,
+// for which the caller is asked once each and by one goroutine.
+func (r *reader) tenantFields() {
+	r.read, r.stored = map[string]map[string]mapping.Field{}, map[string]map[string]mapping.Field{}
+	for d := range r.drafts {
+		if d.shape == r.tenant {
+			r.read[d.root.string("tenant")] = fieldsOf(d.root.value("fields"), r.tenant.of("fields"))
+		}
+	}
+	for d := range r.drafts {
+		tenant := d.root.string("tenant")
+		_, read := r.read[tenant]
+		_, asked := r.stored[tenant]
+		if r.o.TenantFields != nil && d.shape == r.connection && !read && !asked {
+			r.stored[tenant] = r.o.TenantFields(tenant)
+		}
+	}
+}
+
+// fieldsOf gives the codes of a tenant.
+func (r *reader) fieldsOf(tenant string) map[string]mapping.Field {
+	if fields, ok := r.read[tenant]; ok {
+		return maps.Clone(fields)
+	}
+	return maps.Clone(r.stored[tenant])
 }
 
 // clashes tells of two documents for one thing.
 func (r *reader) clashes() {
 	first := map[[3]string]*draft{}
-	for _, d := range r.drafts {
-		if d.shape == nil {
-			continue
-		}
+	for d := range r.drafts {
 		key := [3]string{d.root.string("kind"), d.root.string("tenant"), d.root.string("name")}
 		if key[1] == "" || d.shape == r.connection && key[2] == "" {
 			continue
@@ -319,5 +260,35 @@ func (r *reader) clashes() {
 		}
 		d.wrong(member, say("the same %s stands in %s, line %d, too", "%s 重复：%s 第 %d 行也有"),
 			strings.ToLower(key[0])+" "+strings.TrimSuffix(key[1]+"/"+key[2], "/"), other.file, other.top().line+other.offset)
+	}
+}
+
+// abreast calls f with 0 to n-1, on as many goroutines as there are processors. A panic in f is the caller's.
+func abreast(n int, f func(i int)) {
+	workers := min(n, runtime.GOMAXPROCS(0))
+	if workers < 2 {
+		for i := range n {
+			f(i)
+		}
+		return
+	}
+	var next atomic.Int64
+	var broke atomic.Pointer[any]
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					broke.Store(&p)
+				}
+			}()
+			for i := next.Add(1) - 1; i < int64(n) && broke.Load() == nil; i = next.Add(1) - 1 {
+				f(int(i))
+			}
+		})
+	}
+	all.Wait()
+	if p := broke.Load(); p != nil {
+		panic(*p)
 	}
 }

@@ -125,6 +125,8 @@ type presetTree struct {
 
 // preset reads a preset once.
 func (r *reader) preset(name string) (presetTree, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if p, ok := r.presets[name]; ok {
 		return p, nil
 	}

@@ -25,29 +25,24 @@ const (
 		`"to":["https://vk.com/id1"],"sender":{"id":"1001","name":"李雷"},"receivers":[{"id":"1002","name":"韩梅梅"}]}`
 )
 
-// samples make the scopes in which templates are tried. The zero value is ready.
+// samples make the scopes in which templates are tried. They are never changed.
 type samples struct {
-	docs map[string]*mapping.Doc
+	docs map[connector.Kind]*mapping.Doc
 }
 
-// doc gives the sample event of a kind.
-func (s *samples) doc(object string) *mapping.Doc {
-	if d, ok := s.docs[object]; ok {
-		return d
+// newSamples reads the sample event of each kind.
+func newSamples() samples {
+	docs := map[connector.Kind]*mapping.Doc{}
+	for object, inner := range map[connector.Kind]string{
+		connector.KindTodo: sampleObject, connector.KindReminder: sampleObject, connector.KindMessage: sampleMessage,
+	} {
+		d, err := mapping.ParseDoc([]byte(`{"id":"01JBXA7Q3M8Z","time":"2024-11-05T09:30:00+08:00","` + string(object) + `":` + inner + `}`))
+		if err != nil {
+			panic("the sample event is not an event: " + err.Error()) // a constant of this file, held by a test
+		}
+		docs[object] = d
 	}
-	inner := sampleObject
-	if object == string(connector.KindMessage) {
-		inner = sampleMessage
-	}
-	d, err := mapping.ParseDoc([]byte(`{"id":"01JBXA7Q3M8Z","time":"2024-11-05T09:30:00+08:00","` + object + `":` + inner + `}`))
-	if err != nil {
-		panic("the sample event is not an event: " + err.Error()) // a constant of this file, held by a test
-	}
-	if s.docs == nil {
-		s.docs = map[string]*mapping.Doc{}
-	}
-	s.docs[object] = d
-	return d
+	return samples{docs: docs}
 }
 
 // scope gives what the templates of a scene may ask for: one receiver, or two where they go together.
@@ -61,7 +56,7 @@ func (s *samples) scope(scene connector.Scene, c *connector.Connection, as mappi
 	default:
 	}
 	out := &mapping.Scope{
-		Event: s.doc(string(object)), Object: string(object), Tenant: c.Tenant, Connection: c.Name, Scene: string(scene),
+		Event: s.docs[object], Object: string(object), Tenant: c.Tenant, Connection: c.Name, Scene: string(scene),
 		EventID: "01JBXA7Q3M8Z", EventTime: sampleTime(), DeliveryID: "0192f8a0-0000-7000-8000-000000000001",
 		RemoteID: "oa-1", ExternalID: external, Tries: 1, TryTime: sampleTime().Add(time.Second),
 		SignOnPC:     "https://todo.example.com/oa/generic/714439/oa/todo/QuoteObj/6729aa",

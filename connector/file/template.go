@@ -31,7 +31,7 @@ type compiler struct {
 
 // compiler prepares variables and fields. A variable that the preset asks for and the file lacks is told already; a value in its
 // place lets the rest be checked.
-func (d *draft) compiler(c *connector.Connection, tenants map[string]map[string]mapping.Field, missing []preset.Variable) *compiler {
+func (d *draft) compiler(c *connector.Connection, missing []preset.Variable) *compiler {
 	k := &compiler{d: d, c: c, variables: map[string]string{}, codes: maps.Clone(d.r.builtin), used: map[string]bool{}}
 	for name, v := range c.Variables {
 		k.variables[name] = string(v)
@@ -49,12 +49,13 @@ func (d *draft) compiler(c *connector.Connection, tenants map[string]map[string]
 			}
 		}
 	}
-	k.own = d.r.o.fieldsOf(c.Tenant, tenants)
+	k.own = d.r.fieldsOf(c.Tenant)
 	for code := range k.own {
 		k.codes[code] = true
 	}
 	k.constants()
-	all := maps.Clone(k.own)
+	all := map[string]mapping.Field{}
+	maps.Copy(all, k.own)
 	maps.Copy(all, c.Fields)
 	k.fields = d.checkFields(c, all, k.codes)
 	for _, name := range slices.Sorted(maps.Keys(c.Variables)) {
@@ -106,17 +107,6 @@ func (k *compiler) constant(path, text string) string {
 		}
 		text = after
 	}
-}
-
-// fieldsOf gives the codes of a tenant: those of its file that is read now, else those that are stored.
-func (o Options) fieldsOf(tenant string, read map[string]map[string]mapping.Field) map[string]mapping.Field {
-	out := map[string]mapping.Field{}
-	if fields, ok := read[tenant]; ok {
-		maps.Copy(out, fields)
-	} else if o.TenantFields != nil {
-		maps.Copy(out, o.TenantFields(tenant))
-	}
-	return out
 }
 
 // checkFields checks a document's own codes and their definitions, together with the tenant's.

@@ -37,6 +37,9 @@ type yamlReader struct {
 	lines   []string // of the document, for the places inside of scalars
 	anchors map[string]*node
 	nodes   int
+
+	last   place // where from was asked last, and the bytes before that
+	offset int
 }
 
 // readYAML reads one document (no --- in it). A nil node without an error is an empty document.
@@ -307,15 +310,23 @@ func (y *yamlReader) inside(at place, text string, t token.Type) place {
 	if t == token.SingleQuoteType || t == token.DoubleQuoteType {
 		at.column++
 	}
-	source := y.lines[at.line-1]
-	for range at.column - 1 {
-		_, size := utf8.DecodeRuneInString(source)
-		source = source[size:]
-	}
-	if !strings.HasPrefix(source, text) {
+	if !strings.HasPrefix(y.from(at), text) {
 		return place{}
 	}
 	return at
+}
+
+// from gives what stands on a line from a column on. It goes on from where it was asked last: a line may hold very many values.
+func (y *yamlReader) from(at place) string {
+	source := y.lines[at.line-1]
+	if y.last.line != at.line || y.last.column > at.column {
+		y.last, y.offset = place{at.line, 1}, 0
+	}
+	for ; y.last.column < at.column && y.offset < len(source); y.last.column++ {
+		_, size := utf8.DecodeRuneInString(source[y.offset:])
+		y.offset += size
+	}
+	return source[y.offset:]
 }
 
 // placeOf gives where a syntax node begins. A collection begins with its first key or item.

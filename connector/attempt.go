@@ -199,6 +199,9 @@ func (a *attempter) frozen(scene Scene, s *mapping.Scope) map[string]string {
 func (a *attempter) call(ctx context.Context, sp *sceneProgram, r *rendering, s *mapping.Scope, m *masker, account string) ([]Attempt, verdict) {
 	t := a.program.token
 	if t == nil {
+		if err := a.signed(r, s, m); err != nil {
+			return nil, verdict{class: retry.Mapping, message: m.mask(err.Error())}
+		}
 		kept, v := a.once(ctx, sp, r, m, account)
 		return []Attempt{kept}, v
 	}
@@ -209,10 +212,13 @@ func (a *attempter) call(ctx context.Context, sp *sceneProgram, r *rendering, s 
 			return tokenFailure(attempts, terr, m)
 		}
 		m.addToken(token)
-		sent := rendering{wire: r.wire, stored: r.stored}
+		sent := rendering{wire: r.wire, stored: r.stored, text: r.text}
 		sent.wire.Headers = append([]retry.Header(nil), r.wire.Headers...)
 		sent.stored.Headers = append([]retry.Header(nil), r.stored.Headers...)
 		t.place(&sent, token)
+		if err := a.signed(&sent, s, m); err != nil {
+			return attempts, verdict{class: retry.Mapping, message: m.mask(err.Error())}
+		}
 		kept, v := a.once(ctx, sp, &sent, m, account)
 		attempts = append(attempts, kept)
 		if !t.stale(kept.Response.Status, &v) {
@@ -229,18 +235,26 @@ func (a *attempter) call(ctx context.Context, sp *sceneProgram, r *rendering, s 
 	}
 }
 
+// signed signs a request that is complete otherwise, where the connection wants that.
+func (a *attempter) signed(r *rendering, s *mapping.Scope, m *masker) error {
+	if a.program.sign == nil {
+		return nil
+	}
+	return a.program.sign.sign(r, s, m)
+}
+
 // token gives the connection's token, fetched by one attempt at a time.
 func (a *attempter) token(ctx context.Context, s *mapping.Scope) (string, *tokenError) {
 	now := a.worker.cfg.Now()
-	return a.memory.token.get(ctx, now, a.program.token.ttl, func() (string, *tokenError) {
-		value, terr := a.program.token.fetch(ctx, a.sender, s, a.may)
+	return a.memory.token.get(ctx, now, a.program.token.ttl, func() (fetchedToken, *tokenError) {
+		got, terr := a.program.token.fetch(ctx, a.sender, s, a.may)
 		if terr == nil && a.mark != "" {
-			kept := KeptToken{Value: value, Fetched: now, For: a.mark}
+			kept := KeptToken{Value: got.value, Fetched: now, Life: got.life, For: a.mark}
 			if err := a.worker.cfg.Registry.KeepToken(ctx, a.program.Conn, a.fence, kept); err != nil {
 				a.worker.cfg.Log.WarnContext(ctx, "the token cannot be kept: a restart fetches another", "connection", a.program.Key.String(), "error", err)
 			}
 		}
-		return value, terr
+		return got, terr
 	})
 }
 

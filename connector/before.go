@@ -57,7 +57,7 @@ func (a *attempter) refill(b *SentBefore, scene Scene, s *mapping.Scope, m *mask
 	}
 	fill := func(stored string) (string, error) { return mapping.Fill(stored, secret, m.add) }
 	stored := b.Request.withoutCredentials()
-	r := rendering{wire: retry.Request{Method: stored.Method}, stored: stored}
+	r := rendering{wire: retry.Request{Method: stored.Method}, stored: stored, text: bodyText{stored: stored.Body}}
 	var err error
 	if r.wire.Address, err = fill(stored.Address); err != nil {
 		return r, err
@@ -72,25 +72,23 @@ func (a *attempter) refill(b *SentBefore, scene Scene, s *mapping.Scope, m *mask
 	if stored.Body == "" {
 		return r, nil
 	}
-	body, err := fill(stored.Body)
-	if err != nil {
+	if r.text.wire, err = fill(stored.Body); err != nil {
 		return r, err
 	}
-	kind := ""
-	if t := a.program.scenes[scene].request.body; t != nil {
-		kind = t.Kind()
-	}
-	r.wire.Body, err = mapping.Encode(headerOf(r.wire.Headers, "Content-Type"), kind, []byte(body))
+	r.text.kind = a.program.scenes[scene].request.kind()
+	r.wire.Body, err = mapping.Encode(headerOf(r.wire.Headers, "Content-Type"), r.text.kind, []byte(r.text.wire))
 	return r, err
 }
 
-// withoutCredentials is a kept request without the token and the HTTP Basic credentials that were added to it: they are added anew,
-// today's.
+// withoutCredentials is a kept request without the token, the HTTP Basic credentials and the signature that were added to it: they are added
+// anew, today's.
 func (r SentRequest) withoutCredentials() SentRequest {
-	token, basic := mapping.Mark(tokenMark), "Basic "+mapping.Mark(basicMark)
+	token, basic, sign := mapping.Mark(tokenMark), "Basic "+mapping.Mark(basicMark), mapping.Mark(signMark)
 	r.Headers = slices.DeleteFunc(slices.Clone(r.Headers), func(h retry.Header) bool {
-		return h.Value == token || h.Value == "Bearer "+token || h.Value == basic
+		return h.Value == token || h.Value == "Bearer "+token || h.Value == basic || h.Value == sign
 	})
+	r.Body = strings.ReplaceAll(r.Body, sign, "") // the field is replaced
+	r.Address = strings.ReplaceAll(r.Address, mapping.MarkQuery(signMark), "")
 	mark := "=" + mapping.MarkQuery(tokenMark)
 	if i := strings.Index(r.Address, mark); i >= 0 {
 		if from := strings.LastIndexAny(r.Address[:i], "?&"); from >= 0 {

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -47,6 +48,15 @@ func Compile(conn, revision int64, c *Connection, t *Tenant, o CompileOptions) (
 	for _, code := range c.remembered() {
 		k.template("result.remember", "#"+code, mapping.Body, "", mapping.Each) // as with freeze
 	}
+	if c.OAuth2 != nil {
+		p.token = k.oauth2(c.OAuth2)
+		if c.Token != nil {
+			k.mistake("oauth2", errors.New("token is there too: a request bears one of the two"))
+		}
+	}
+	if c.Sign != nil {
+		p.sign = k.sign(c.Sign)
+	}
 	for _, code := range c.Freeze {
 		k.template("freeze", "#"+code, mapping.Body, "", mapping.Each) // a code that there is not is a mistake
 	}
@@ -67,6 +77,7 @@ type compiler struct {
 	c         *Connection
 	o         CompileOptions
 	fields    *mapping.Fields
+	zone      *time.Location
 	variables map[string]string
 	mistakes  []Detail
 	named     []string
@@ -89,6 +100,7 @@ func (k *compiler) prepare(t *Tenant) {
 		k.mistake("timeZone", fmt.Errorf("%q is no time zone such as Asia/Shanghai", k.c.TimeZone))
 		zone = time.UTC
 	}
+	k.zone = zone
 	own := map[string]mapping.Field{}
 	if t != nil {
 		maps.Copy(own, t.Fields)
@@ -196,8 +208,6 @@ func (k *compiler) unsupported() {
 			k.mistakes = append(k.mistakes, Detail{Path: path, Message: "this version does not carry out this setting; leave it out"})
 		}
 	}
-	refuse("oauth2", k.c.OAuth2 != nil)
-	refuse("sign", k.c.Sign != nil)
 	refuse("token.script", k.c.Token != nil && k.c.Token.Script != "")
 	for s, settings := range k.c.Scenes {
 		refuse("scenes."+string(s)+".script", settings != nil && settings.Script != "")

@@ -40,6 +40,8 @@ type Registry interface {
 type KeptToken struct {
 	Value   string    `json:"value"`
 	Fetched time.Time `json:"fetched"`
+	// Life is for how long its server said that it is good; zero: it did not say.
+	Life time.Duration `json:"life,omitempty"`
 	// For tells of which settings and secrets it is, as a hash: one that was fetched with others is of no use.
 	For string `json:"for"`
 }

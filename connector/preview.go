@@ -57,6 +57,11 @@ func (p *Program) Preview(e *Event, scene Scene, bindings map[string]Binding, no
 		if err != nil {
 			return nil, &Error{Kind: Invalid, Op: "render " + string(scene), Msg: err.Error()}
 		}
+		if p.sign != nil {
+			if one, err = p.sign.preview(one, sp.request.kind(), now); err != nil {
+				return nil, &Error{Kind: Invalid, Op: "render " + string(scene), Msg: err.Error()}
+			}
+		}
 		one.Scene, one.Receiver = scene, strings.Join(idsOf(group), ",")
 		out = append(out, one)
 	}

@@ -25,6 +25,7 @@ type Program struct {
 	scenes    map[Scene]*sceneProgram
 	token     *tokenProgram
 	basic     *basicProgram
+	sign      *signProgram
 	policy    retry.Policy
 	fields    *mapping.Fields
 	named     []string          // the secrets that its templates name
@@ -84,7 +85,7 @@ func (p *Program) secrets(ctx context.Context, from Registry) *masker {
 		s := p.scope(&Delivery{}, "", &StoredEvent{}, nothing(), &Lane{}, nil)
 		s.Secret = func(name string) (string, error) { return from.Secret(ctx, p.Key.Tenant, name) }
 		s.Told, s.UUID = m.add, func() string { return "" }
-		_, _ = p.token.request.render(s) // what it makes of them is a secret too: a hash, a composed credential
+		_, _ = p.token.ask(s) // what it makes of them is a secret too: a hash, a composed credential
 	}
 	return m
 }

@@ -57,6 +57,7 @@ func (p *Program) rerender(w *Work, now time.Time) (SentRequest, error) {
 	}
 	r := rendering{stored: SentRequest{Method: one.Method, Address: one.Address, Headers: one.Headers, Body: one.Body}}
 	r.wire.Headers = slices.Clone(one.Headers)
+	r.text = bodyText{kind: p.scenes[scene].request.kind(), wire: one.Body, stored: one.Body}
 	if p.basic != nil {
 		r.add("Authorization", "", "Basic "+mapping.Mark(basicMark))
 	}
@@ -66,6 +67,11 @@ func (p *Program) rerender(w *Work, now time.Time) (SentRequest, error) {
 	}
 	if p.token != nil {
 		p.token.place(&r, "")
+	}
+	if p.sign != nil {
+		if err := p.sign.show(&r, now); err != nil {
+			return SentRequest{}, err
+		}
 	}
 	return r.stored.masked(), nil
 }

@@ -26,11 +26,23 @@ func (r *requestProgram) templates() []*mapping.Template {
 	return out
 }
 
+// kind is what the body is; empty: there is none.
+func (r *requestProgram) kind() string {
+	if r.body == nil {
+		return ""
+	}
+	return r.body.Kind()
+}
+
 // A rendering is one request, as sent and as kept.
 type rendering struct {
 	wire   retry.Request
 	stored SentRequest
+	text   bodyText // its body before it has got its charset
 }
+
+// A bodyText is a body in both forms, as text, and its kind (of mapping.Template.Kind).
+type bodyText struct{ kind, wire, stored string }
 
 // render fills the request's templates. The kept form has marks in place of secrets.
 func (r *requestProgram) render(s *mapping.Scope) (rendering, error) {
@@ -47,16 +59,21 @@ func (r *requestProgram) render(s *mapping.Scope) (rendering, error) {
 		out.wire.Headers = append(out.wire.Headers, retry.Header{Name: h.name, Value: wire})
 		out.stored.Headers = append(out.stored.Headers, retry.Header{Name: h.name, Value: stored})
 	}
-	if r.body != nil {
-		wire, stored, err := both(r.body, s)
-		if err != nil {
-			return out, err
-		}
-		if out.wire.Body, out.stored.Body, err = encoded(headerOf(out.wire.Headers, "Content-Type"), r.body.Kind(), wire, stored); err != nil {
-			return out, err
-		}
+	if r.body == nil {
+		return out, nil
 	}
-	return out, nil
+	out.text.kind = r.body.Kind()
+	if out.text.wire, out.text.stored, err = both(r.body, s); err != nil {
+		return out, err
+	}
+	return out, out.encode()
+}
+
+// encode makes the body of its text.
+func (r *rendering) encode() error {
+	var err error
+	r.wire.Body, r.stored.Body, err = encoded(headerOf(r.wire.Headers, "Content-Type"), r.text.kind, r.text.wire, r.text.stored)
+	return err
 }
 
 // encoded gives a body the charset that its header names. What is kept is that read back, so that it shows what the charset

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,20 +22,27 @@ const (
 
 // A tokenProgram fetches and places a connection's token.
 type tokenProgram struct {
-	request requestProgram
-	value   string
-	refuse  []string
-	send    TokenSend
-	ttl     time.Duration
-	status  []int
-	codes   []string
-	words   []string // parts of messages
+	ask    func(*mapping.Scope) (rendering, error) // the request
+	value  string                                  // the token's path in the answer
+	life   string                                  // the path of the seconds that it is good for; empty: the answer does not say
+	refuse []string
+	send   TokenSend
+	ttl    time.Duration
+	status []int
+	codes  []string
+	words  []string // parts of messages
+}
+
+// A fetchedToken is a token as its server gave it.
+type fetchedToken struct {
+	value string
+	life  time.Duration // for which it is good; zero: the server did not say
 }
 
 func (k *compiler) token(t *TokenSettings) *tokenProgram {
+	request := k.request("token.request", t.Request, mapping.Each)
 	return &tokenProgram{
-		request: k.request("token.request", t.Request, mapping.Each),
-		value:   t.Value, refuse: t.Refuse.Strings(), send: t.Send, ttl: time.Duration(t.TTL),
+		ask: request.render, value: t.Value, refuse: t.Refuse.Strings(), send: t.Send, ttl: time.Duration(t.TTL),
 		status: t.RefreshOn.Status, codes: t.RefreshOn.Codes.Strings(),
 		words: t.RefreshOn.Messages.Strings(),
 	}
@@ -71,10 +79,10 @@ type tokenError struct {
 func (e *tokenError) Error() string { return e.msg }
 
 // fetch asks the token's address once. The answer's body is never kept: it may hold a token in any shape.
-func (t *tokenProgram) fetch(ctx context.Context, s Sender, scope *mapping.Scope, may func() error) (string, *tokenError) {
-	r, err := t.request.render(scope)
+func (t *tokenProgram) fetch(ctx context.Context, s Sender, scope *mapping.Scope, may func() error) (fetchedToken, *tokenError) {
+	r, err := t.ask(scope)
 	if err != nil {
-		return "", &tokenError{class: retry.Mapping, msg: "the token's request: " + err.Error()}
+		return fetchedToken{}, &tokenError{class: retry.Mapping, msg: "the token's request: " + err.Error()}
 	}
 	r.wire.May = may
 	receipt, err := s.Post(ctx, r.wire)
@@ -82,9 +90,9 @@ func (t *tokenProgram) fetch(ctx context.Context, s Sender, scope *mapping.Scope
 		Started: receipt.Started, Duration: receipt.Duration, Request: r.stored,
 		Response: ReceivedAnswer{Status: receipt.Status, Body: "***"},
 	}
-	fail := func(c retry.Class, msg string, hint time.Duration) (string, *tokenError) {
+	fail := func(c retry.Class, msg string, hint time.Duration) (fetchedToken, *tokenError) {
 		kept.Class, kept.Message = c, msg
-		return "", &tokenError{class: c, msg: msg, hint: hint, attempt: kept}
+		return fetchedToken{}, &tokenError{class: c, msg: msg, hint: hint, attempt: kept}
 	}
 	if err != nil {
 		e := retryError(err)
@@ -114,7 +122,21 @@ func (t *tokenProgram) fetch(ctx context.Context, s Sender, scope *mapping.Scope
 	case slices.Contains(t.refuse, value):
 		return fail(retry.TokenRefused, "the OA refuses a token: it answered "+value+"; look at the user and password of the token's request", 0)
 	}
-	return value, nil
+	return fetchedToken{value: value, life: t.lifeOf(contentType, receipt.Body)}, nil
+}
+
+// lifeOf reads for how long a token is good, less a tenth, a minute at most: it must not end on its way.
+func (t *tokenProgram) lifeOf(contentType string, body []byte) time.Duration {
+	if t.life == "" {
+		return 0
+	}
+	text, _ := mapping.ReadValue(contentType, body, t.life)
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil || seconds <= 0 || seconds > 10*365*24*60*60 {
+		return 0
+	}
+	life := time.Duration(seconds * float64(time.Second))
+	return life - min(life/10, time.Minute)
 }
 
 // usableToken reports whether a value can be a token: not a page, an object or a text that no header could bear.
@@ -135,6 +157,7 @@ type tokenCache struct {
 	mu      sync.Mutex // guards all below
 	value   string
 	fetched time.Time
+	life    time.Duration // as the server said; zero: it did not
 	flight  *tokenFlight
 	refused *tokenError // the OA said no; nobody asks again until clear
 	doubted time.Time   // until then a token that the OA does not take is not replaced: a fresh one was not taken either
@@ -147,10 +170,13 @@ type tokenFlight struct {
 	err   *tokenError
 }
 
-// get gives the token, fetching it where it is missing or older than ttl. Of many callers one fetches; all get its result.
+// get gives the token, fetching it where it is missing or older than the server said, else than ttl. Of many callers one fetches; all get its result.
 // A refusal is remembered: an account that is asked for once a delivery is soon a locked one.
-func (c *tokenCache) get(ctx context.Context, now time.Time, ttl time.Duration, fetch func() (string, *tokenError)) (string, *tokenError) {
+func (c *tokenCache) get(ctx context.Context, now time.Time, ttl time.Duration, fetch func() (fetchedToken, *tokenError)) (string, *tokenError) {
 	c.mu.Lock()
+	if c.life > 0 {
+		ttl = c.life
+	}
 	if age := now.Sub(c.fetched); c.value != "" && (ttl <= 0 || age < ttl && age > -ttl) { // the clock may have been put back
 		defer c.mu.Unlock()
 		return c.value, nil
@@ -172,12 +198,13 @@ func (c *tokenCache) get(ctx context.Context, now time.Time, ttl time.Duration, 
 	c.flight = f
 	c.mu.Unlock()
 
-	f.value, f.err = fetch()
+	got, err := fetch()
+	f.value, f.err = got.value, err
 
 	c.mu.Lock()
 	c.flight = nil
 	if f.err == nil {
-		c.value, c.fetched = f.value, now
+		c.value, c.fetched, c.life = got.value, now, got.life
 	} else if f.err.class == retry.TokenRefused {
 		c.refused = f.err
 	}
@@ -212,7 +239,7 @@ func (c *tokenCache) recall(t KeptToken) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.value == "" || c.fetched.Before(t.Fetched) {
-		c.value, c.fetched = t.Value, t.Fetched
+		c.value, c.fetched, c.life = t.Value, t.Fetched, t.Life
 	}
 }
 

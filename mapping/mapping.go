@@ -16,12 +16,15 @@ const (
 type Place uint8
 
 // The places of a template. A Body is JSON, XML or plain text, whichever its literal text is; a Form is a body in
-// application/x-www-form-urlencoded, and so is a Body that looks like one (a=#F012&b=#F055) and has no Content-Type.
+// application/x-www-form-urlencoded, and so is a Body that looks like one (a=#F012&b=#F055) and has no Content-Type. A
+// Plain text is taken as it is, whatever it looks like, and so are its values: it is for texts that go nowhere themselves, such as one
+// that is signed.
 const (
 	Body Place = iota + 1
 	Form
 	Address
 	HeaderValue
+	Plain
 )
 
 // A Mode says for whom a template is rendered.

@@ -74,6 +74,9 @@ func Compile(src string, o Options) (*Template, error) {
 // read finds out what the whole text is and gives its kind.
 func (a *analysis) read(p Place, contentType string) string {
 	switch {
+	case p == Plain:
+		a.pushAll(a.flat, inText)
+		return "text"
 	case p == Address:
 		a.address(a.flat)
 		return "url"

@@ -115,6 +115,9 @@ func completeDefaults(c *connector.Connection, d *draft) {
 			c.SignOn.Skew.Future = skew.Future
 		}
 	}
+	if c.Sign != nil && !d.given("sign.join") {
+		c.Sign.Join = "&"
+	}
 	if o := c.OAuth2; o != nil && o.Send == "" {
 		o.Send = connector.CredentialsBody
 	}

@@ -1,6 +1,8 @@
 package file
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"todosync/connector"
@@ -92,11 +94,15 @@ func (k *compiler) credentials() {
 		}
 		d.required("oauth2.clientId", o.ClientID, say("the client's id", "客户端 ID"))
 		d.required("oauth2.clientSecret", o.ClientSecret, say("the client's secret, such as ${secret:oa-client}", "客户端密钥，如 ${secret:oa-client}"))
-		k.text("oauth2.clientId", o.ClientID)
-		k.text("oauth2.clientSecret", o.ClientSecret)
+		k.plain("oauth2.clientId", o.ClientID)
+		k.plain("oauth2.clientSecret", o.ClientSecret)
+		k.plain("oauth2.scope", o.Scope)
 		d.plainSecret("oauth2.clientSecret", o.ClientSecret)
-		for name, v := range o.Params {
-			k.text("oauth2.params."+name, string(v))
+		for _, name := range slices.Sorted(maps.Keys(o.Params)) {
+			k.plain("oauth2.params."+name, string(o.Params[name]))
+		}
+		if k.c.Token != nil {
+			d.wrong("oauth2", say("token is there too: a request bears one of the two", "同时设置了 token：请求只能携带其中一个"))
 		}
 	}
 	if t := k.c.Token; t != nil && (t.Send.Bearer || strings.EqualFold(t.Send.Header, "Authorization")) {
@@ -116,6 +122,11 @@ func (k *compiler) credentials() {
 // text compiles a value that is no JSON and no XML, whatever it looks like.
 func (k *compiler) text(path, src string) {
 	k.template(path, src, mapping.Options{Place: mapping.HeaderValue, Receivers: mapping.Each})
+}
+
+// plain compiles a text whose values are not escaped.
+func (k *compiler) plain(path, src string) {
+	k.template(path, src, mapping.Options{Place: mapping.Plain, Receivers: mapping.Each})
 }
 
 // plainSecret warns of a secret that stands in the file itself.
@@ -164,7 +175,7 @@ func (k *compiler) sign() {
 		{"sign.prefix", s.Prefix}, {"sign.suffix", s.Suffix}, {"sign.key", s.Key}, {"sign.template", s.Template},
 	} {
 		if text.src != "" {
-			k.text(text.path, text.src)
+			k.plain(text.path, text.src)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func descriptions() map[string]string {
 
 		"over":      "What is signed.",
 		"template":  "The text that is signed with over: template.",
-		"join":      "What stands between the fields.",
+		"join":      "What stands between the fields, & by default.",
 		"prefix":    "Put before the text that is signed.",
 		"suffix":    "Put behind it.",
 		"key":       "The key of an hmac hash.",

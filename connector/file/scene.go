@@ -67,6 +67,9 @@ func (k *compiler) request(r request) {
 		k.address(r.path+".address", r.address, o, r.scope)
 	}
 	if r.body == "" {
+		if strings.HasPrefix(r.path, "scenes.") && r.address != "" {
+			k.signable(r.path, "")
+		}
 		return
 	}
 	o.Place = mapping.Body
@@ -82,6 +85,9 @@ func (k *compiler) request(r request) {
 		k.d.wrong(path, say("a web service takes XML, and this is not one XML element", "webservice 的请求体应为 XML，而此处不是一个 XML 元素"))
 		return
 	}
+	if strings.HasPrefix(path, "scenes.") {
+		k.signable(path, t.Kind())
+	}
 	k.undeclared(path, t, r.contentType)
 	text, err := k.sample(t, r.scope)
 	if err == nil {
@@ -89,6 +95,17 @@ func (k *compiler) request(r request) {
 	}
 	if err != nil {
 		k.d.wrong(path, say("rendered with a sample event it is not right: %s", "用示例事件渲染后不正确：%s"), err)
+	}
+}
+
+// signable checks that what a signature adds to a body has a place there.
+func (k *compiler) signable(path, kind string) {
+	s := k.c.Sign
+	if s == nil || k.off || kind == "form" || kind == "json" {
+		return
+	}
+	if s.Into.Field != "" || s.Timestamp != nil && s.Timestamp.Field != "" {
+		k.d.wrong(path, say("sign adds a field, which only a form or a JSON object has room for", "sign 要添加字段，而只有表单或 JSON 对象才能容纳"))
 	}
 }
 

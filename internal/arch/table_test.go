@@ -28,7 +28,8 @@ func table() []row {
 		}},
 		{"connector/preset", nil, nil},
 		{"notify", []string{"connector"}, nil},
-		{"connector", []string{"mapping", "retry"}, []string{"github.com/google/uuid", "golang.org/x/time"}},
+		{"connector/hash", nil, []string{"github.com/emmansun/gmsm"}},
+		{"connector", []string{"connector/hash", "mapping", "retry"}, []string{"github.com/google/uuid", "golang.org/x/time"}},
 		{"mapping", nil, []string{
 			"github.com/beevik/etree", "github.com/clipperhouse/uax29/v2", "github.com/tidwall/gjson", "golang.org/x/text",
 		}},

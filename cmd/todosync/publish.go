@@ -15,8 +15,8 @@ import (
 	"todosync/connector"
 )
 
-// A draft is an event of a file before it is sent.
-type draft struct {
+// An outgoing is an event of a file before it is sent.
+type outgoing struct {
 	place string // FILE:LINE
 	id    string
 	body  []byte
@@ -45,14 +45,14 @@ fill in what is missing. All files are read and checked before the first event l
 	kind := f.String("kind", "", c.t("kind of events that name none: todo, reminder, message (default: the member that is there)", "事件未写明时的类别：todo、reminder、message（默认按内容判断）"))
 	action := f.String("action", "", c.t("action of events that name none: create, edit, delete", "事件未写明时的动作：create、edit、delete"))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var drafts []draft
+		var outgoings []outgoing
 		var wrong []string
 		for _, name := range args {
 			found, err := c.readEvents(name, members{*tenant, *kind, *action})
 			if err != nil {
 				wrong = append(wrong, err.Error())
 			}
-			drafts = append(drafts, found...)
+			outgoings = append(outgoings, found...)
 		}
 		if len(wrong) > 0 {
 			return &failure{msg: c.t("nothing was published:\n", "未发出任何事件：\n") + strings.Join(wrong, "\n")}
@@ -61,16 +61,16 @@ fill in what is missing. All files are read and checked before the first event l
 		if err != nil {
 			return err
 		}
-		return c.publish(cmd, a, drafts)
+		return c.publish(cmd, a, outgoings)
 	}
 	return cmd
 }
 
 // publish sends the events one after another: their order in the stream is their order in the files.
-func (c *cli) publish(cmd *cobra.Command, a *client, drafts []draft) error {
+func (c *cli) publish(cmd *cobra.Command, a *client, outgoings []outgoing) error {
 	var items []json.RawMessage
 	duplicates := 0
-	for i, d := range drafts {
+	for i, d := range outgoings {
 		var answer struct {
 			Place     string      `json:"place"`
 			ID        string      `json:"id"`
@@ -79,7 +79,7 @@ func (c *cli) publish(cmd *cobra.Command, a *client, drafts []draft) error {
 		}
 		r := call{method: http.MethodPost, path: path("events"), body: bytes.NewReader(d.body), media: "application/json"}
 		if err := a.do(cmd.Context(), r, &answer); err != nil {
-			fmt.Fprintf(c.stderr, c.t("Published before this one: %d of %d.\n", "此前已发出 %d/%d 个事件。\n"), i, len(drafts))
+			fmt.Fprintf(c.stderr, c.t("Published before this one: %d of %d.\n", "此前已发出 %d/%d 个事件。\n"), i, len(outgoings))
 			return fmt.Errorf("%s: %w", d.place, err)
 		}
 		answer.Place, answer.ID = d.place, d.id
@@ -92,14 +92,14 @@ func (c *cli) publish(cmd *cobra.Command, a *client, drafts []draft) error {
 		}
 		items = append(items, raw)
 		if terminal(c.stderr) && i%20 == 0 {
-			fmt.Fprintf(c.stderr, "\r%d/%d", i+1, len(drafts))
+			fmt.Fprintf(c.stderr, "\r%d/%d", i+1, len(outgoings))
 		}
 	}
 	if terminal(c.stderr) {
 		fmt.Fprint(c.stderr, "\r\x1b[K")
 	}
 	if c.output == "" {
-		n := len(drafts)
+		n := len(outgoings)
 		_, err := fmt.Fprintln(c.stdout, c.t(plural(n, "1 event", "%d events")+fmt.Sprintf(" published, %d of them known already", duplicates),
 			fmt.Sprintf("已发出 %d 个事件，其中 %d 个是重复的", n, duplicates)))
 		return err
@@ -111,13 +111,13 @@ func (c *cli) publish(cmd *cobra.Command, a *client, drafts []draft) error {
 type members struct{ tenant, kind, action string }
 
 // readEvents reads the events of one file and checks each as the server will.
-func (c *cli) readEvents(name string, fill members) ([]draft, error) {
+func (c *cli) readEvents(name string, fill members) ([]outgoing, error) {
 	src, err := c.readFile(name)
 	if err != nil {
 		return nil, err
 	}
 	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
-	var out []draft
+	var out []outgoing
 	var wrong []error
 	add := func(raw []byte, at int) {
 		d, err := prepareEvent(raw, fill)
@@ -177,10 +177,10 @@ func (c *cli) readEvents(name string, fill members) ([]draft, error) {
 }
 
 // prepareEvent completes an event and finds what the server would refuse.
-func prepareEvent(raw []byte, fill members) (draft, error) {
+func prepareEvent(raw []byte, fill members) (outgoing, error) {
 	var m map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &m); err != nil || m == nil {
-		return draft{}, errors.New("an event is a JSON object")
+		return outgoing{}, errors.New("an event is a JSON object")
 	}
 	text := func(name string) string {
 		var s string
@@ -202,15 +202,15 @@ func prepareEvent(raw []byte, fill members) (draft, error) {
 			continue
 		}
 		if value == "" {
-			return draft{}, fmt.Errorf("the event has no %q, and no --%s is given", name, name)
+			return outgoing{}, fmt.Errorf("the event has no %q, and no --%s is given", name, name)
 		}
 		b, err := json.Marshal(value)
 		if err != nil {
-			return draft{}, err
+			return outgoing{}, err
 		}
 		m[name], changed = b, true
 	}
-	d := draft{id: text("id"), body: raw}
+	d := outgoing{id: text("id"), body: raw}
 	if changed {
 		var err error
 		if d.body, err = json.Marshal(m); err != nil {

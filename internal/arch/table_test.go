@@ -26,6 +26,7 @@ func table() []row {
 		{"connector/file", []string{"connector", "connector/preset", "mapping", "retry"}, []string{
 			"github.com/goccy/go-yaml", "golang.org/x/text",
 		}},
+		{"connector/draft", []string{"mapping"}, nil},
 		{"connector/preset", nil, nil},
 		{"notify", []string{"connector"}, nil},
 		{"connector/hash", nil, []string{"github.com/emmansun/gmsm"}},

@@ -19,6 +19,7 @@ var folders embed.FS
 func Names() []string {
 	return []string{
 		"seeyon", "weaver", "weaver-soap", "landray", "landray-rest", "yunzhijia", "welink",
+		"feishu", "dingtalk", "wecom",
 		"rest", "webservice", "form",
 	}
 }

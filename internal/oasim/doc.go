@@ -1,5 +1,6 @@
 // Package oasim simulates the OA systems that todosync delivers to, in their own wire formats and with their own rules:
-// Seeyon, Weaver (REST and SOAP), Landray (REST and SOAP), Yunzhijia, WeLink, and a generic one that says yes to anything.
+// Seeyon, Weaver (REST and SOAP), Landray (REST and SOAP), Yunzhijia, WeLink, Feishu, DingTalk, WeCom, and a generic one that says
+// yes to anything.
 //
 // A Sim is an http.Handler. It keeps an inbox per account, hands out and takes back tokens, refuses in the vendor's words,
 // and writes every call to a ledger, so that a test can say "nothing missing, nothing twice, the order kept". It follows
@@ -16,6 +17,9 @@
 //	landray    web-service account and its plain password (SOAP carries its MD5, REST Basic carries it plain); (unused)
 //	yunzhijia  appId and its secret; further appIds
 //	welink     client_id and client_secret; (unused)
+//	feishu     app_id and app_secret; approval codes
+//	dingtalk   appKey and appSecret; (unused)
+//	wecom      corpid and corpsecret; agentids
 //
 // Another process may look and script while `todosync simulate` runs:
 //

@@ -20,6 +20,9 @@ const (
 	Landray   = "landray"
 	Yunzhijia = "yunzhijia"
 	WeLink    = "welink"
+	Feishu    = "feishu"
+	DingTalk  = "dingtalk"
+	WeCom     = "wecom"
 	Generic   = "generic"
 )
 
@@ -28,7 +31,7 @@ const maxBody = 8 << 20
 
 // Vendors names the vendors that New knows, in the order in which they are shown.
 func Vendors() []string {
-	return []string{Seeyon, Weaver, Landray, Yunzhijia, WeLink, Generic}
+	return []string{Seeyon, Weaver, Landray, Yunzhijia, WeLink, Generic, Feishu, DingTalk, WeCom}
 }
 
 // Config says what a simulated OA knows and how it behaves. The zero value is an OA that knows everybody, takes any
@@ -141,6 +144,12 @@ func New(vendor string, c Config) (*Sim, error) {
 		s.read, life = newYunzhijia(s).read, yunzhijiaTokenLife
 	case WeLink:
 		s.read, life = (&welink{sim: s}).read, welinkTokenLife
+	case Feishu:
+		s.read, life = (&feishu{sim: s, newest: map[string]int64{}, sent: map[string]bool{}}).read, feishuTokenLife
+	case DingTalk:
+		s.read, life = (&dingtalk{sim: s, sources: map[string]string{}}).read, dingtalkTokenLife
+	case WeCom:
+		s.read, life = newWecom(s).read, wecomTokenLife
 	case Generic:
 		s.read = (&generic{s}).read
 	default:

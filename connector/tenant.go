@@ -1,6 +1,10 @@
 package connector
 
-import "todosync/mapping"
+import (
+	"strconv"
+
+	"todosync/mapping"
+)
 
 // A Tenant is one CRM enterprise as its settings file describes it, with the defaults filled in.
 type Tenant struct {
@@ -52,13 +56,75 @@ type NotifySettings struct {
 }
 
 // A NotifyChannel is one way in which digests reach people. To names groups or mail addresses, Address is where a webhook or robot
-// listens, Secret signs what is sent there; both may hold ${secret:...}.
+// listens, Secret signs what is sent there; both may hold ${secret:...}. Digests that are milder than Severity are not sent there; the
+// empty one lets all through.
 type NotifyChannel struct {
-	Type    ChannelType `json:"type"`
-	To      Texts       `json:"to,omitempty"`
-	Address string      `json:"address,omitempty"`
-	Secret  string      `json:"secret,omitempty"`
-	Quiet   *QuietHours `json:"quiet,omitempty"`
+	Name     string      `json:"name,omitempty"` // unique in the tenant, where several have one type
+	Type     ChannelType `json:"type"`
+	To       Texts       `json:"to,omitempty"`
+	Address  string      `json:"address,omitempty"`
+	Secret   string      `json:"secret,omitempty"`
+	Severity Severity    `json:"severity,omitempty"`
+	Quiet    *QuietHours `json:"quiet,omitempty"`
+}
+
+// ChannelNames are the names of the channels, in their order: what each is called in records and commands. One without a name is called by
+// its type, a second of that type webhook-2. They do not depend on addresses, so a channel that is mended keeps what waits for it.
+func (n *NotifySettings) ChannelNames() []string {
+	names := make([]string, len(n.Channels))
+	used := map[string]bool{}
+	for i, c := range n.Channels {
+		names[i] = c.Name
+		used[c.Name] = true
+	}
+	for i, c := range n.Channels {
+		for k := 1; names[i] == ""; k++ {
+			name := string(c.Type)
+			if k > 1 {
+				name += "-" + strconv.Itoa(k)
+			}
+			if !used[name] {
+				names[i], used[name] = name, true
+			}
+		}
+	}
+	return names
+}
+
+// Severity says how bad something is.
+type Severity string
+
+// The severities, mildest first: an OA is back; a receiver has no account; a delivery failed or an event was rejected; an OA is down or gives
+// no token, so that all its todos wait.
+const (
+	SeverityInfo     Severity = "info"
+	SeverityWarning  Severity = "warning"
+	SeverityError    Severity = "error"
+	SeverityCritical Severity = "critical"
+)
+
+// Severities are all severities, mildest first.
+func Severities() []Severity {
+	return []Severity{SeverityInfo, SeverityWarning, SeverityError, SeverityCritical}
+}
+
+// AtLeast reports whether s is as bad as least or worse. The empty severity is milder than all, and a word that is none is as bad as can be,
+// so that nothing is kept back for a slip.
+func (s Severity) AtLeast(least Severity) bool { return s.rank() >= least.rank() }
+
+func (s Severity) rank() int {
+	switch s {
+	case "":
+		return 0
+	case SeverityInfo:
+		return 1
+	case SeverityWarning:
+		return 2
+	case SeverityError:
+		return 3
+	case SeverityCritical:
+	}
+	return 4
 }
 
 // ChannelType names a way in which digests are sent.

@@ -29,6 +29,7 @@ type Window struct {
 type Counts map[string]int
 
 // A Digest sums up what failed in one tenant's window. Its JSON is what the CRM, webhooks and GET /digests show; text in it is masked.
+// The sum of Counts, that of the groups' counts, and the examples and More together are one number.
 type Digest struct {
 	ID       string             `json:"id"`
 	Tenant   string             `json:"tenant"`
@@ -41,15 +42,18 @@ type Digest struct {
 	Examples []Example          `json:"examples"`         // ExamplesMost at most
 	More     int                `json:"more"`             // failures that are no example
 	Waiting  []Waiting          `json:"waiting"`          // what still waits, by connection
-	OAs      []Outage           `json:"outages"`          // OAs that went down or came back in the window
+	OAs      []Outage           `json:"outages"`          // OAs that went down or came back in the window, or gave no token
 	URL      string             `json:"url"`              // of the digest in the console; empty without --public-url
 	To       []string           `json:"to"`               // who is told, as the channel names them
-	Severity Severity           `json:"severity"`         // of the worst in it
+	Severity connector.Severity `json:"severity"`         // of the worst in it
 	Covers   []string           `json:"covers,omitempty"` // ids of the digests of quiet hours that go with this one, itself included
+	Zone     string             `json:"timeZone"`         // in which Title and Text tell times
+	Test     bool               `json:"test,omitempty"`   // a sample: nothing in it has happened
 }
 
 // A Group is what failed at one connection, in one scene, for one class of reasons.
 type Group struct {
+	Kind       Kind            `json:"kind"`
 	Connection string          `json:"connection"` // empty for rejected events
 	Scene      connector.Scene `json:"scene"`      // empty where it is about no delivery
 	Class      string          `json:"class"`
@@ -90,11 +94,12 @@ type Waiting struct {
 	Connection string    `json:"connection"`
 	Count      int       `json:"count"`
 	Since      time.Time `json:"since"`  // of the oldest
-	Reason     string    `json:"reason"` // down, token_refused, unbound, paused, disabled; empty: tries are left
+	Reason     string    `json:"reason"` // down, token_refused, unbound, paused, disabled; empty: tries are left or its turn comes
 }
 
-// An Outage is an OA that went down, or was down and came back.
+// An Outage is an OA that went down or gave no token, or came back.
 type Outage struct {
+	Kind       Kind       `json:"kind"` // Down or TokenRefused: what it is, or was
 	Connection string     `json:"connection"`
 	Since      time.Time  `json:"since"`
 	Until      *time.Time `json:"until"`  // nil while it lasts
@@ -106,17 +111,5 @@ type Outage struct {
 const (
 	ExamplesMost = 20
 	MessagesMost = 3
-	GroupsMost   = 100 // the rest is counted under an empty connection
-)
-
-// Severity says how bad something is; a channel may ask for the worse ones alone.
-type Severity string
-
-// The severities, mildest first: an OA is back; a receiver has no account; a delivery failed or an event was rejected; an OA is down or gives
-// no token, so that all its todos wait.
-const (
-	Info     Severity = "info"
-	Warning  Severity = "warning"
-	Error    Severity = "error"
-	Critical Severity = "critical"
+	GroupsMost   = 100 // the rest is counted under an empty connection; so it is with Waiting and OAs
 )

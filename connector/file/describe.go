@@ -177,13 +177,15 @@ func descriptions() map[string]string {
 		"window":              "The span of one digest, 1s to 24h.",
 		"channels":            "How digests are sent.",
 		"type":                "crm, email, webhook, wecom, dingtalk or feishu.",
-		"to":                  "Groups or mail addresses.",
-		"quiet":               "Hours of silence.",
+		"to":                  "crm: roles or people, as the CRM names them. email: mail addresses.",
+		"quiet":               "Hours of silence: what falls in them goes with the first digest after.",
+		"severity":            "The mildest that is told: info (an OA is back), warning (a receiver has no account), error (a todo failed), critical (an OA is down or gives no token). All by default.",
 		"QuietHours.from":     "Such as 22:00.",
 		"QuietHours.to":       "Such as 07:00.",
 
 		"insecureSkipVerify":    "true: any certificate is taken. A pin is safer.",
 		"SignTimestamp.format":  "Such as epochSeconds or yyyyMMddHHmmss.",
 		"NotifyChannel.address": "Where it is posted.",
+		"NotifyChannel.name":    "Tells channels apart: a-z, 0-9 and -, 63 at most; the type, where it is the only one of it.",
 	}
 }

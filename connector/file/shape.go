@@ -182,6 +182,8 @@ func enumOf(t reflect.Type) []string {
 	case reflect.TypeFor[connector.ChannelType]():
 		return texts(connector.ChannelCRM, connector.ChannelEmail, connector.ChannelWebhook, connector.ChannelWeCom,
 			connector.ChannelDingTalk, connector.ChannelFeishu)
+	case reflect.TypeFor[connector.Severity]():
+		return texts(connector.Severities()...)
 	}
 	return nil
 }

@@ -37,12 +37,17 @@ func (d *draft) tenant(doc *Document) *connector.Tenant {
 	if w := t.Notify.Window; w < minWindow || w > maxWindow {
 		d.wrong("notify.window", say("want 1s to 24h", "应为 1s 至 24h"))
 	}
-	used := map[string]bool{}
+	used, names := map[string]bool{}, map[string]bool{}
 	for i := range t.Notify.Channels {
 		if !d.given("notify.channels") {
 			break // the default's
 		}
-		d.checkChannel(d.item("notify.channels", i), &t.Notify.Channels[i], used)
+		path, c := d.item("notify.channels", i), &t.Notify.Channels[i]
+		d.checkChannel(path, c, used)
+		if c.Name != "" && names[c.Name] {
+			d.wrong(path+".name", say("%q is the name of another channel too", "%q 已是另一个渠道的名称"), c.Name)
+		}
+		names[c.Name] = true
 	}
 	d.secretsIn(t.SignOn.Secret, used)
 	doc.Secrets = slices.Sorted(maps.Keys(used))
@@ -70,6 +75,9 @@ func (d *draft) checkTicket(s *connector.TenantSignOn) {
 func (d *draft) checkChannel(path string, c *connector.NotifyChannel, used map[string]bool) {
 	if !d.required(path+".type", string(c.Type), say("crm, email, webhook, wecom, dingtalk or feishu", "crm、email、webhook、wecom、dingtalk 或 feishu")) {
 		return
+	}
+	if c.Name != "" && !ValidName(c.Name) {
+		d.wrong(path+".name", say("%q: want 1 to 63 of a-z 0-9 -", "%q：应为 1 至 63 个 a-z 0-9 - 字符"), excerpt(c.Name))
 	}
 	switch c.Type {
 	case connector.ChannelCRM, connector.ChannelEmail:

@@ -10,7 +10,7 @@ import (
 // DefaultTimeZone is the zone in which a connection's and a tenant's times are written unless they say otherwise.
 const DefaultTimeZone = "Asia/Shanghai"
 
-// Defaults is a connection with every default of 02-connections and nothing else. Two of its rules depend on other settings
+// Defaults is a connection with every default and nothing else. Two of its rules depend on other settings
 // and are Fill's: the element of a web service's answer, and what follows an unanswered message.
 func Defaults() Connection {
 	return Connection{

@@ -55,7 +55,7 @@ func table() []row {
 
 // testLibraries may be imported by tests alone, and by packages that hold tests for others.
 func testLibraries() []string {
-	return []string{"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid"}
+	return []string{"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/santhosh-tekuri/jsonschema/v6", "go.uber.org/goleak", "pgregory.net/rapid"}
 }
 
 // testPackages hold tests that other packages run.

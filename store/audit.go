@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"todosync/connector"
 )
@@ -27,6 +29,14 @@ func (t *tx) audit(now int64, who, what, tenant, target, detail string) error {
 		n, now, who, what, tenant, target, detail)
 }
 
+// oneTenant is the tenant under which something stands in the audit: its own where it has one alone.
+func oneTenant(tenants []string) string {
+	if len(tenants) == 1 {
+		return tenants[0]
+	}
+	return ""
+}
+
 // Note adds an entry to the audit for what happens outside of the store: a log-in, a test message.
 func (d *DB) Note(ctx context.Context, e AuditEntry) error {
 	return d.writer.within(ctx, "note in audit", func() reach { return reach{} }, func(t *tx) error {
@@ -34,8 +44,16 @@ func (d *DB) Note(ctx context.Context, e AuditEntry) error {
 	})
 }
 
-// Audit lists what people did, newest first, in the tenants that are given or in all.
-func (d *DB) Audit(ctx context.Context, tenants []string, p connector.PageOf) (connector.Page[AuditEntry], error) {
+// An AuditFilter chooses entries. Empty members choose all.
+type AuditFilter struct {
+	Tenants  []string
+	Who      []string
+	What     []string // begins with one of these: "secret" is also "secret set"
+	From, To time.Time
+}
+
+// Audit lists what people did, newest first.
+func (d *DB) Audit(ctx context.Context, f AuditFilter, p connector.PageOf) (connector.Page[AuditEntry], error) {
 	const op = "list audit"
 	before, limit, err := pageOf(op, p)
 	if err != nil {
@@ -52,9 +70,27 @@ func (d *DB) Audit(ctx context.Context, tenants []string, p connector.PageOf) (c
 	}
 	w := where{}
 	w.add(`n < ?`, before)
-	w.in(`tenant`, tenants)
+	w.in(`tenant`, f.Tenants)
+	w.in(`who`, f.Who)
+	if len(f.What) > 0 {
+		var words []string
+		var args []any
+		for _, what := range f.What {
+			words = append(words, `substr(what, 1, ?) = ?`)
+			what = clean(what)
+			args = append(args, utf8.RuneCountInString(what), what)
+		}
+		w.add(`(`+strings.Join(words, ` OR `)+`)`, args...)
+	}
+	if !f.From.IsZero() {
+		w.add(`at_ms >= ?`, millis(f.From))
+	}
+	if !f.To.IsZero() {
+		w.add(`at_ms < ?`, millis(f.To))
+	}
 	var rows []stored
 	err = d.reading(ctx, op, func(q *reader) error {
+		rows = rows[:0]
 		return q.Select(&rows, `SELECT n, at_ms, who, what, tenant, target, detail FROM audit `+w.text()+` ORDER BY n DESC LIMIT ?`,
 			w.with(limit+1)...)
 	})

@@ -112,17 +112,9 @@ func (d *DB) StartJob(ctx context.Context, r connector.JobRequest) (connector.Jo
 		if err := t.run(query, n, id, s.Kind, s.Tenants, s.Request, s.Who, s.State, s.CreatedMs); err != nil {
 			return err
 		}
-		return t.audit(s.CreatedMs, r.Who, "job started", tenantOfJob(r.Tenants), id, s.Kind+" "+s.Request)
+		return t.audit(s.CreatedMs, r.Who, "job started", oneTenant(r.Tenants), id, s.Kind+" "+s.Request)
 	})
 	return out, err
-}
-
-// tenantOfJob is the tenant under which a job stands in the audit: its own where it has one alone.
-func tenantOfJob(tenants []string) string {
-	if len(tenants) == 1 {
-		return tenants[0]
-	}
-	return ""
 }
 
 // jobFilter checks a filter of many and fixes it in time.
@@ -361,7 +353,7 @@ func (d *DB) endJob(t *tx, s *storedJob, to connector.JobState, who, why string)
 	if err := json.Unmarshal([]byte(s.Tenants), &tenants); err != nil {
 		return err
 	}
-	return t.audit(now, who, "job "+string(to), tenantOfJob(tenants), s.ID, fmt.Sprintf("%s: %d found, %d done, %d skipped", s.Kind, s.Total, s.Done, s.Skipped))
+	return t.audit(now, who, "job "+string(to), oneTenant(tenants), s.ID, fmt.Sprintf("%s: %d found, %d done, %d skipped", s.Kind, s.Total, s.Done, s.Skipped))
 }
 
 // readJob reads a job within a write.

@@ -17,7 +17,7 @@ import (
 func (a *app) openAPI() error {
 	p := ports{a.store}
 	handler, err := api.New(api.Config{
-		Auth: api.AdminToken(a.token), Version: version, Log: a.log,
+		Auth: api.Authenticators{api.AdminToken(a.token), apiTokens{a.store}}, Tokens: apiTokens{a.store}, Version: version, Log: a.log,
 		Records: records{a.store}, ByHand: byHand{a.store, a.jobs}, Events: p, Publisher: a.publisher, Settings: p, Connections: p, Bindings: p, Importer: p, Rejects: p,
 		Secrets: p, Stats: p, Health: a.health,
 		Doctor: a.examine, Backups: backups{a}, Metrics: a.metrics.Handler(), MetricsOpen: a.openToAll(),

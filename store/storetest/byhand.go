@@ -62,7 +62,7 @@ func testResend(t *testing.T, e Engine) {
 	if rest := p.claim(); len(rest) > 0 {
 		t.Errorf("claimed %v", scenes(rest))
 	}
-	audit, err := p.db.Audit(ctx, []string{"T"}, connector.PageOf{})
+	audit, err := p.db.Audit(ctx, store.AuditFilter{Tenants: []string{"T"}}, connector.PageOf{})
 	if err != nil || audit.Items[0].What != "record retried" || audit.Items[0].Who != "me" || audit.Items[0].Target != create.ID {
 		t.Errorf("audit %+v, %v", audit.Items, err)
 	}

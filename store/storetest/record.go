@@ -370,11 +370,11 @@ func testAudit(t *testing.T, e Engine) {
 	if err := p.db.Note(t.Context(), store.AuditEntry{Who: "me", What: "logged in"}); err != nil {
 		t.Fatal(err)
 	}
-	page, err := p.db.Audit(t.Context(), nil, connector.PageOf{Limit: 2})
+	page, err := p.db.Audit(t.Context(), store.AuditFilter{}, connector.PageOf{Limit: 2})
 	if err != nil || len(page.Items) != 2 || page.Items[0].What != "logged in" || page.Items[1].What != "bindings imported" || page.Next == "" {
 		t.Errorf("audit %+v, %v", page, err)
 	}
-	page, err = p.db.Audit(t.Context(), []string{"T"}, connector.PageOf{})
+	page, err = p.db.Audit(t.Context(), store.AuditFilter{Tenants: []string{"T"}}, connector.PageOf{})
 	if err != nil || len(page.Items) != 2 {
 		t.Errorf("audit of a tenant %+v, %v", page, err)
 	}

@@ -41,7 +41,7 @@ func Run(t *testing.T, e Engine) {
 		"records": testRecords, "record": testRecord, "filters": testFilters, "cursors": testCursors, "clock": testClock, "watch": testWatch,
 		"retry": testRetry, "cancel": testCancel, "resend": testResend, "recreated": testRecreated, "rehearse": testRehearse, "jobs": testJobs,
 		"push": testPush, "backfill": testBackfill, "retention": testRetention, "rejected most": testRejectedMost, "events": testEvents, "replay": testReplay, "counts": testCounts,
-		"audit": testAudit, "restart": testRestart,
+		"audit": testAudit, "api tokens": testAPITokens, "restart": testRestart,
 	}
 	for name, f := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -18,12 +18,24 @@ type Right uint8
 
 // The rights, in the order of the roles viewer, operator, integrator, admin. A token may have the last one alone.
 const (
-	View        Right = iota + 1 // sync records, events, connections as they run
-	Operate                      // replay, bind, pause
-	Integrate                    // settings
-	Admin                        // secrets, tokens, users
-	WriteEvents                  // POST /events
+	View           Right = iota + 1 // sync records, events, connections as they run
+	Operate                         // replay, bind, pause
+	Integrate                       // settings
+	Admin                           // secrets, tokens, users
+	WriteEvents                     // POST /events
+	RedeemTickets                   // POST /tickets/redeem
+	ImportMessages                  // messages of customers
 )
+
+// Roles are the names of the rights that roles give.
+func Roles() map[string]Right {
+	return map[string]Right{"viewer": View, "operator": Operate, "integrator": Integrate, "admin": Admin}
+}
+
+// Scopes are the names of the rights that only tokens have.
+func Scopes() map[string]Right {
+	return map[string]Right{"events:write": WriteEvents, "tickets:redeem": RedeemTickets, "import": ImportMessages}
+}
 
 // A Principal is who makes a request.
 type Principal struct {
@@ -38,7 +50,7 @@ func (p *Principal) May(r Right) bool {
 	if slices.Contains(p.Scopes, r) {
 		return true
 	}
-	if r == WriteEvents {
+	if r > Admin {
 		return p.Role == Admin
 	}
 	return p.Role >= r
@@ -64,6 +76,19 @@ func (t AdminToken) Authenticate(_ context.Context, token string) (*Principal, e
 		return nil, nil
 	}
 	return &Principal{Name: "admin-token", Role: Admin}, nil
+}
+
+// Authenticators asks one after the other until one of them knows the token.
+type Authenticators []Authenticator
+
+// Authenticate implements Authenticator.
+func (as Authenticators) Authenticate(ctx context.Context, token string) (*Principal, error) {
+	for _, a := range as {
+		if p, err := a.Authenticate(ctx, token); p != nil || err != nil {
+			return p, err
+		}
+	}
+	return nil, nil
 }
 
 // needKey is where an operation's metadata holds the Right that it needs; without it the route is open.

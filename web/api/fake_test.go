@@ -63,6 +63,8 @@ type backend struct {
 	stats     api.Stats
 	hands     []string // what people did to records
 	jobs      []connector.Job
+	tokens    []api.Token
+	audit     []api.AuditFilter // what was asked for
 }
 
 func newBackend() *backend {
@@ -349,4 +351,47 @@ func (b *backend) RemoveSecret(_ context.Context, n api.SecretName, _ api.By) er
 
 func (b *backend) Stats(context.Context, api.ConnectionFilter) (api.Stats, error) {
 	return b.stats, nil
+}
+
+// CreateToken implements api.Tokens.
+func (b *backend) CreateToken(_ context.Context, want api.Token) (api.Token, string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	want.ID = "token-" + strconv.Itoa(len(b.tokens)+1)
+	b.tokens = append(b.tokens, want)
+	return want, "todosync_secret-of-" + want.ID, nil
+}
+
+// Tokens implements api.Tokens.
+func (b *backend) Tokens(_ context.Context, tenants []string, p connector.PageOf) (connector.Page[api.Token], error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []api.Token
+	for _, t := range b.tokens {
+		if len(tenants) == 0 || slices.Equal(t.Tenants, tenants) {
+			out = append(out, t)
+		}
+	}
+	return pageOf(out, p)
+}
+
+// RevokeToken implements api.Tokens.
+func (b *backend) RevokeToken(_ context.Context, id string, tenants []string, _ string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, t := range b.tokens {
+		if t.ID == id && (len(tenants) == 0 || slices.Equal(t.Tenants, tenants)) {
+			b.tokens = slices.Delete(b.tokens, i, i+1)
+			return nil
+		}
+	}
+	return &connector.Error{Kind: connector.NotFound, Msg: "there is no token " + id}
+}
+
+// Audit implements api.Tokens.
+func (b *backend) Audit(_ context.Context, f api.AuditFilter, p connector.PageOf) (connector.Page[api.AuditEntry], error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.audit = append(b.audit, f)
+	return pageOf([]api.AuditEntry{{Who: "vera", What: "secret set", Tenant: "t1", Target: "oa-password"}}, p)
 }

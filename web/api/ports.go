@@ -255,6 +255,49 @@ type SecretName struct {
 	Name   string `json:"name"`
 }
 
+// Tokens keeps the tokens of the API, and what people did.
+type Tokens interface {
+	// CreateToken makes a token and gives it out, once.
+	CreateToken(ctx context.Context, want Token) (made Token, token string, err error)
+	// Tokens lists those that are for the tenants alone; nil: all.
+	Tokens(ctx context.Context, tenants []string, p connector.PageOf) (connector.Page[Token], error)
+	// RevokeToken takes one away that Tokens would list; any other is NotFound.
+	RevokeToken(ctx context.Context, id string, tenants []string, who string) error
+	// Audit lists what people did, newest first.
+	Audit(ctx context.Context, f AuditFilter, p connector.PageOf) (connector.Page[AuditEntry], error)
+}
+
+// A Token is what may be shown of a token of the API.
+type Token struct {
+	ID       string
+	Name     string
+	Role     string   // one of Roles, or empty
+	Scopes   []string // of Scopes
+	Tenants  []string // empty: all
+	Who      string   // made it
+	Created  time.Time
+	Expires  time.Time // zero: never
+	LastUsed time.Time
+}
+
+// An AuditFilter chooses entries. Empty members choose all.
+type AuditFilter struct {
+	Tenants  []string
+	Who      []string
+	What     []string // as they begin
+	From, To time.Time
+}
+
+// An AuditEntry is one thing that a person did.
+type AuditEntry struct {
+	At     Time
+	Who    string
+	What   string
+	Tenant string
+	Target string
+	Detail string
+}
+
 // Statistics counts.
 type Statistics interface {
 	Stats(ctx context.Context, f ConnectionFilter) (Stats, error)

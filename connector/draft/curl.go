@@ -23,7 +23,12 @@ type sample struct {
 	proxy   string
 	unsafe  bool // the certificate is not checked
 	notes   []phrase
-	types   map[string]string // of WSDL: by the path of a value
+
+	// Of a WSDL, by the path of a value: its type, whether it may be left out, and the message without some.
+	types    map[string]string
+	optional map[string]bool
+	again    func(skip map[string]bool) string
+	element  string // of the answer, which is one text
 }
 
 type header struct{ name, value string }

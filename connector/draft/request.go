@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ func (b *builder) request(s *sample) error {
 	}
 	r.leaves = c.leaves
 	for _, l := range r.leaves {
-		l.typ = s.types[l.at()]
+		l.typ, l.absent = s.types[l.at()], s.optional[l.at()]
 	}
 	if r.method == "" {
 		r.method = "POST"
@@ -85,6 +86,9 @@ func (b *builder) request(s *sample) error {
 	}
 	g := &guesser{leaves: r.leaves, vendor: r.vendor, secret: r.hide}
 	g.guess()
+	if again := r.optional(s); again != nil {
+		return b.request(again)
+	}
 	if r.user != nil {
 		r.leaves = append(r.leaves, r.user, r.pass)
 	}
@@ -95,6 +99,29 @@ func (b *builder) request(s *sample) error {
 	}
 	b.requests = append(b.requests, r)
 	return nil
+}
+
+// optional leaves empty what may be left out and nothing fits: a text as an empty one; of another type, which an empty one is not, not at
+// all. It gives the sample without such, nil where there are none.
+func (r *request) optional(s *sample) *sample {
+	skip := map[string]bool{}
+	for _, l := range r.leaves {
+		switch {
+		case !l.absent || l.verdict != open:
+		case l.typ == "string" || l.typ == "":
+			l.keep(say("may be left out, and nothing fits: empty", "可省略且无对应字段：留空"))
+		default:
+			skip[l.at()] = true
+		}
+	}
+	if len(skip) == 0 || s.again == nil {
+		return nil
+	}
+	next := *s
+	next.body, next.again = s.again(skip), nil
+	names := slices.Sorted(maps.Keys(skip))
+	next.notes = append(slices.Clone(s.notes), say("left out, as they need not be there: "+strings.Join(names, ", "), "已省略的可选项："+strings.Join(names, "、")))
+	return &next
 }
 
 // address takes an address apart. Host and port become a variable; what looks like a value in path and query is one.

@@ -18,9 +18,12 @@ func (r *request) readResult(s *sample) {
 		r.result = r.vendor.result
 		if _, isXML := r.body.(*xmlDoc); !isXML {
 			r.result.element = ""
+		} else if r.result.element == "" {
+			r.result.element = s.element
 		}
 		return
 	}
+	r.result.element = s.element
 	answer := strings.TrimSpace(s.answer)
 	if answer == "" {
 		return

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"todosync/connector/file"
+	settingsfile "todosync/connector/file"
 )
 
 // The right sides that the facts of each OA's interface lead to. A field that is not here stays as the sample has it.
@@ -69,7 +69,7 @@ func drafted(t *testing.T, name string, o Options) *Draft {
 
 func valid(t *testing.T, d *Draft) {
 	t.Helper()
-	_, problems := file.Parse("draft", []byte(d.File), file.Options{CheckPublicURL: true, PublicURL: "https://todosync.example.com"})
+	_, problems := settingsfile.Parse("draft", []byte(d.File), settingsfile.Options{CheckPublicURL: true, PublicURL: "https://todosync.example.com"})
 	if problems.Err() != nil {
 		t.Errorf("the draft has mistakes: %v\n%s", problems, d.File)
 	}

@@ -262,8 +262,12 @@ func (d *xmlDoc) text() string {
 		if e.begin < at {
 			continue
 		}
-		b.WriteString(shield(d.source[at:e.begin]))
+		before := d.source[at:e.begin]
 		at = e.end
+		if line := strings.LastIndexByte(before, '\n'); e.drop && line >= 0 && strings.TrimSpace(before[line:]) == "" && strings.HasPrefix(d.source[at:], "\n") {
+			before = before[:line] // a comment that has a line of its own takes it along
+		}
+		b.WriteString(shield(before))
 		switch {
 		case e.drop:
 		case e.doc == nil && !e.leaf.changed():

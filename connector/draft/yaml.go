@@ -205,11 +205,13 @@ func (f *settings) headers(indent int, hs []headerField) {
 func (f *settings) result() {
 	for _, r := range f.b.requests {
 		x := r.result
-		if x.code == "" {
+		if x.code == "" && x.element == "" {
 			continue
 		}
 		f.line(0, "result:")
-		f.line(2, "codeName: %s", scalar(x.code))
+		if x.code != "" {
+			f.line(2, "codeName: %s", scalar(x.code))
+		}
 		if x.message != "" {
 			f.line(2, "msgName: %s", scalar(x.message))
 		}

@@ -155,6 +155,10 @@ type acceptance struct {
 	result   connector.Accepted
 	changed  []int64
 	doubts   []doubtfulLane
+
+	failed  map[int64][]failure         // by connection
+	unbound map[int64][]unboundDelivery // by connection
+	refused []failure
 }
 
 type eventKey struct{ tenant, id string }

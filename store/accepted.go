@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"todosync/connector"
+	"todosync/notify"
 )
 
 // write stores what planning the part has led to.
@@ -28,7 +29,10 @@ func (a *acceptance) write() error {
 		return err
 	}
 	a.keepHot()
-	return a.writeRejected()
+	if err := a.writeRejected(); err != nil {
+		return err
+	}
+	return a.writeFailures()
 }
 
 // keepHot remembers what was planned, for the turns that follow in a moment.
@@ -108,6 +112,7 @@ func (a *acceptance) writeDeliveries(made []*connector.Delivery) error {
 		if err := a.tx.insertDelivery(d); err != nil {
 			return err
 		}
+		a.noteDelivery(d)
 		if !d.Due.IsZero() {
 			a.result.Wake = append(a.result.Wake, d.Conn)
 		}
@@ -220,6 +225,9 @@ func (a *acceptance) writeRejected() error {
 			a.batch.Stream, r.item.Sequence, r.reason, r.path, millis(received), len(payload), payload)
 		if err != nil {
 			return err
+		}
+		if tenant != "" {
+			a.refused = append(a.refused, failure{what: notify.Rejected, tenant: tenant, subject: n + int64(i), message: r.reason})
 		}
 	}
 	return a.tx.rejectedBytes(size)

@@ -38,8 +38,15 @@ func (d *DB) Conditions() []ConnectionCondition {
 // people decide that, by Pause, Resume and Save, and what a worker knows of it may be old.
 func (d *DB) SetCondition(ctx context.Context, conn, fence int64, c connector.Condition) error {
 	const op = "store condition"
+	waiting, err := d.waitingIn(ctx, op, conn)
+	if err != nil {
+		return err
+	}
 	return d.writer.write(ctx, op, func(t *tx) error {
 		if err := d.fenced(t, op, conn, fence); err != nil {
+			return err
+		}
+		if err := d.noteCondition(t, conn, waiting, c); err != nil {
 			return err
 		}
 		if s := d.registry.current.Load().byNumber[conn]; s != nil {

@@ -78,6 +78,7 @@ type hotEvent struct {
 type flight struct {
 	key      connector.TodoKey
 	lane     string
+	scene    connector.Scene
 	event    int64
 	step     int64
 	attempts int64

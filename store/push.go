@@ -133,7 +133,7 @@ func (p *pushing) store(a *acceptance, key connector.TodoKey, made []*connector.
 		}
 	}
 	p.changed = append(p.changed, a.changed...)
-	return nil
+	return a.writeFailures()
 }
 
 func programOf(programs []*connector.Program, conn int64) *connector.Program {

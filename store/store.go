@@ -44,6 +44,8 @@ type Config struct {
 	Followed func(conns []int64)
 	// Changed is told, after the commit, of deliveries that have changed, so that other processes can be told; optional. It must not block.
 	Changed func(numbers []int64)
+	// Failing is told, after the commit, that something was written down for a digest; optional. It must not block.
+	Failing func()
 	// Committed is told how long each transaction took, from its begin to its commit, and how many operations shared it; optional. It
 	// must not block.
 	Committed func(took time.Duration, operations int)

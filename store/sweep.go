@@ -226,8 +226,9 @@ func (w *sweeping) unbound(ctx context.Context) error {
 		Lane      string `db:"lane"`
 		Class     string `db:"class"`
 		CreatedMs int64  `db:"created_ms"`
+		Scene     string `db:"scene"`
 	}
-	const query = `SELECT n, conn, kind, todo, lane, class, created_ms FROM deliveries
+	const query = `SELECT n, conn, kind, todo, lane, class, created_ms, scene FROM deliveries
 		WHERE state = 'held' AND ` + ended + ` AND n > ? ORDER BY n LIMIT ?`
 	if err := w.look(ctx, &rows, query, after, sweepLook); err != nil || len(rows) == 0 {
 		return err
@@ -252,6 +253,10 @@ func (w *sweeping) unbound(ctx context.Context) error {
 		var counted tally
 		counted.add(string(connector.Failed), w.now-r.CreatedMs)
 		if err := counted.store(t, r.Conn, w.now); err != nil {
+			return false, err
+		}
+		over := failure{subject: r.N, scene: connector.Scene(r.Scene), class: connector.ReasonUnbound, message: unboundMessageLong}
+		if err := w.db.noteDeliveries(t, r.Conn, w.now, []failure{over}, nil); err != nil {
 			return false, err
 		}
 		changed, wake = append(changed, r.N), append(wake, r.Conn)

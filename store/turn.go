@@ -90,6 +90,8 @@ type turning struct {
 	flown   []flown // claimed: on their way after the commit
 
 	released []releasedLane
+	failed   []failure
+	unbound  []unboundDelivery
 }
 
 type flown struct {
@@ -125,6 +127,9 @@ func (m *turning) run() error {
 	}
 	if err := m.tally.store(m.tx, m.turn.Conn, m.now); err != nil {
 		return err
+	}
+	if err := m.db.noteDeliveries(m.tx, m.turn.Conn, m.now, m.failed, m.unbound); err != nil {
+		return fmt.Errorf("note failures: %w", err)
 	}
 	if m.turn.Want > 0 {
 		if err := m.claim(); err != nil {
@@ -172,12 +177,14 @@ func (m *turning) settle(c *connector.Change) error {
 	class, message := c.Class, c.Message
 	if to == connector.Held && class == connector.ReasonUnbound {
 		// The binding may have come after the claim: then nobody would release what is held from now on.
-		came, err := m.bound(c.N)
+		users, err := m.unboundOf(c.N)
 		if err != nil {
 			return err
 		}
-		if came {
+		if len(users) == 0 {
 			to, due, class, message = connector.Pending, m.turn.Now, retry.OK, ""
+		} else {
+			m.unbound = append(m.unbound, unboundDelivery{n: c.N, scene: f.scene, message: message, users: users})
 		}
 	}
 	const query = `UPDATE deliveries SET state = ?, class = ?, code = ?, message = ?, due_ms = ?, tries = ?,
@@ -200,6 +207,9 @@ func (m *turning) settle(c *connector.Change) error {
 		if err := m.tx.learnLane(f.key, &l); err != nil {
 			return err
 		}
+	}
+	if to == connector.Failed {
+		m.failed = append(m.failed, failure{subject: c.N, scene: f.scene, class: class, code: c.Code, message: message, tries: c.Tries})
 	}
 	if to.Final() {
 		m.tally.add(string(to), m.now-f.created)
@@ -253,24 +263,27 @@ func (m *turning) release() error {
 
 const deleteSending = `DELETE FROM sending WHERE n = ?`
 
-// bound reports whether all receivers of a delivery have an account now.
-func (m *turning) bound(n int64) (bool, error) {
+// unboundOf gives the receivers of a delivery that have no account now.
+func (m *turning) unboundOf(n int64) (users []string, err error) {
 	var receivers string
-	err := m.tx.read(`SELECT receivers FROM deliveries WHERE n = ?`, []any{n}, func(r row) error { receivers = r.text(0); return nil })
+	err = m.tx.read(`SELECT receivers FROM deliveries WHERE n = ?`, []any{n}, func(r row) error { receivers = r.text(0); return nil })
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	who, err := recipientsOf(receivers)
+	if err != nil {
+		return nil, err
+	}
 	for _, p := range who {
+		_, ok, err := m.db.binding(m.tx, m.turn.Conn, p.ID)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		var ok bool
-		if _, ok, err = m.db.binding(m.tx, m.turn.Conn, p.ID); err == nil && !ok {
-			return false, nil
+		if !ok {
+			users = append(users, p.ID)
 		}
 	}
-	return err == nil, err
+	return users, nil
 }
 
 // flight gives what is known of a claimed delivery, and whether it is still on its way.
@@ -280,13 +293,13 @@ func (m *turning) flight(n int64) (f flight, ok bool, err error) {
 	}
 	f = flight{}
 	ok = false
-	const find = `SELECT d.kind, d.todo, d.lane, d.event_n, d.step, d.attempts, d.created_ms FROM sending s
+	const find = `SELECT d.kind, d.todo, d.lane, d.event_n, d.step, d.attempts, d.created_ms, d.scene FROM sending s
 		CROSS JOIN deliveries d ON d.n = s.n WHERE s.n = +? AND d.conn = +?`
 	err = m.tx.read(find, []any{n, m.turn.Conn}, func(r row) error {
 		ok = true
 		f = flight{
 			key:  connector.TodoKey{Conn: m.turn.Conn, Kind: connector.Kind(r.text(0)), ID: r.text(1)},
-			lane: r.text(2), event: r.num(3), step: r.num(4), attempts: r.num(5), created: r.num(6),
+			lane: r.text(2), event: r.num(3), step: r.num(4), attempts: r.num(5), created: r.num(6), scene: connector.Scene(r.text(7)),
 		}
 		return nil
 	})
@@ -382,7 +395,7 @@ func (m *turning) claimOne(n int64, w *connector.Work) error {
 	}
 	f := flight{
 		key:  connector.TodoKey{Conn: w.Conn, Kind: w.Kind, ID: w.Todo},
-		lane: w.Lane, event: w.EventN, step: int64(w.Step), attempts: int64(w.Attempts), created: millis(w.Created), alone: alone, resent: resent,
+		lane: w.Lane, scene: w.Scene, event: w.EventN, step: int64(w.Step), attempts: int64(w.Attempts), created: millis(w.Created), alone: alone, resent: resent,
 	}
 	m.flown = append(m.flown, flown{n, f})
 	m.changed = append(m.changed, n)

@@ -48,6 +48,7 @@ type Digest struct {
 	Severity connector.Severity `json:"severity"`         // of the worst in it
 	Covers   []string           `json:"covers,omitempty"` // ids of the digests of quiet hours that go with this one, itself included
 	Zone     string             `json:"timeZone"`         // in which Title and Text tell times
+	Name     string             `json:"tenantTitle"`      // what people call the tenant; may be empty
 	Test     bool               `json:"test,omitempty"`   // a sample: nothing in it has happened
 }
 

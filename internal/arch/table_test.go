@@ -28,7 +28,7 @@ func table() []row {
 		}},
 		{"connector/draft", []string{"mapping"}, nil},
 		{"connector/preset", nil, nil},
-		{"notify", []string{"connector"}, nil},
+		{"notify", []string{"connector", "retry"}, nil},
 		{"connector/hash", nil, []string{"github.com/emmansun/gmsm"}},
 		{"connector", []string{"connector/hash", "mapping", "retry"}, []string{"github.com/google/uuid", "golang.org/x/time"}},
 		{"mapping", nil, []string{

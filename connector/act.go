@@ -36,22 +36,51 @@ func (l *planner) carryOut(acts []act) {
 		for _, a := range acts {
 			switch {
 			case a.scene != scene:
-			case l.todo.Lanes[a.receiver.ID] != nil || l.account(a) == unbound:
+			case l.apart(a):
 				l.alone(a)
+			case l.account(a) == others:
+				l.elsewhere = true
 			default:
-				if l.account(a) != others {
-					together = append(together, a)
-				}
+				together = append(together, a)
 			}
 		}
-		most := l.program.mode(scene).Max
-		if most <= 0 {
+		mode := l.program.mode(scene)
+		most := mode.Max
+		switch {
+		case mode.As == mapping.Each:
+			most = 1
+		case most <= 0:
 			most = len(together)
 		}
 		for part := range slices.Chunk(together, max(most, 1)) {
 			l.toAll(part)
 		}
 	}
+}
+
+// keying is how the todo's lanes are keyed: as its create is planned. Where a scene tells several receivers together what others tell one
+// by one, all go in the common lane: only there is everybody's order kept.
+func (l *planner) keying() mapping.Receivers {
+	as := l.program.mode(SceneCreate).As
+	for _, s := range []Scene{SceneEdit, SceneDone, SceneDelete} {
+		if other := l.program.mode(s).As; as == mapping.Each && l.program.On(s) && other != mapping.Each {
+			as = other
+		}
+	}
+	return as
+}
+
+// apart reports whether a receiver goes in a lane of his own while others go together. Who has something waiting in the common lane stays
+// there, with or without an account: else what comes now could overtake it.
+func (l *planner) apart(a act) bool {
+	if l.todo.Lanes[a.receiver.ID] != nil {
+		return true
+	}
+	if l.account(a) != unbound {
+		return false
+	}
+	common := l.todo.Lanes[""]
+	return common == nil || !slices.ContainsFunc(common.Waiting, func(w *Delivery) bool { return w.Names(a.receiver.ID) })
 }
 
 // on reports whether a scene's deliveries are wanted. A re-creation needs no edit scene, only one that isn't turned off.
@@ -65,12 +94,12 @@ func (l *planner) on(s Scene) bool {
 
 // alone plans an act in its receiver's own lane.
 func (l *planner) alone(a act) {
-	lane := l.todo.openLane(a.receiver.ID)
 	standing := l.account(a)
 	if standing == others {
 		l.elsewhere = true
 		return
 	}
+	lane := l.todo.openLane(a.receiver.ID)
 	l.add(lane, a, []Recipient{a.receiver}, standing)
 }
 
@@ -84,8 +113,8 @@ func (l *planner) toAll(acts []act) {
 		who[i] = a.receiver
 	}
 	a := acts[0]
-	if a.ends != "" && slices.ContainsFunc(l.todo.Receivers, func(r TodoReceiver) bool { return !r.Finished }) {
-		a.ends = "" // others still have it open
+	if a.ends != "" && slices.ContainsFunc(l.todo.Receivers, func(r TodoReceiver) bool { return !r.Finished && l.todo.Lanes[r.ID] == nil }) {
+		a.ends = "" // others still have it open here
 	}
 	l.add(l.todo.openLane(""), a, who, bound)
 }
@@ -103,7 +132,7 @@ func (l *planner) account(a act) standing {
 	lane := l.todo.lane(a.receiver.ID)
 	ends := a.scene == SceneDone || a.scene == SceneDelete
 	switch {
-	case lane != nil && lane.Account != "" && a.scene != SceneCreate:
+	case lane != nil && lane.account(a.receiver.ID) != "" && a.scene != SceneCreate:
 		return bound
 	case lane != nil && ends && (lane.Left || len(lane.Waiting) > 0):
 		return bound // what was begun for him here is ended here, whoever knows him today
@@ -166,34 +195,38 @@ func (l *planner) recreate(lane *Lane, who []Recipient, st standing) *Delivery {
 func (l *planner) end(lane *Lane, a act, who []Recipient, st standing) {
 	never := !lane.Left && lane.Presence == Absent && l.program.On(SceneCreate) &&
 		!slices.ContainsFunc(lane.Waiting, func(d *Delivery) bool { return d.State == Sending || d.Unanswered })
-	switch {
-	case !never:
+	if !never {
 		l.put(lane, a.scene, 0, who, st)
-	case len(lane.Waiting) == 0:
-		d := l.put(lane, a.scene, 0, who, bound)
-		d.State, d.Class, d.Due = Skipped, ReasonNothingThere, time.Time{}
-		d.Message = "the OA never got this todo"
-		lane.Waiting = nil
-	default:
-		d := l.put(lane, a.scene, 0, who, bound)
-		for _, w := range lane.Waiting {
-			supersede(w, d)
-		}
-		d.SupersededBy = ""
-		lane.Waiting = nil
-	}
-}
-
-// coalesce ends the edits that still wait in front of the newest one, where the connection wants that.
-func (l *planner) coalesce(lane *Lane, newest *Delivery) {
-	if !l.program.Settings.Coalesce || newest == nil {
 		return
 	}
-	kept := lane.Waiting[:0]
-	for _, w := range lane.Waiting {
-		if w.EventID != newest.EventID && w.Scene == SceneEdit && (w.State == Pending || w.State == Retrying) {
-			supersede(w, newest)
+	waiting := lane.Waiting
+	d := l.put(lane, a.scene, 0, who, bound)
+	if l.replace(lane, waiting, d, func(*Delivery) bool { return true }) {
+		d.State, d.Class, d.Due = Superseded, "", time.Time{}
+		return
+	}
+	d.State, d.Class, d.Due = Skipped, ReasonNothingThere, time.Time{}
+	d.Message = "the OA never got this todo"
+}
+
+// replace has a delivery take the place of what waits for its recipients, as far as which says so, and reports whether there was any.
+// Others of the common lane keep what is theirs. waiting is what waited before; the lane is left with what of it still does.
+func (l *planner) replace(lane *Lane, waiting []*Delivery, by *Delivery, which func(*Delivery) bool) (any bool) {
+	kept := make([]*Delivery, 0, len(waiting)+1)
+	for _, w := range waiting {
+		if !which(w) {
+			kept = append(kept, w)
 			continue
+		}
+		rest := *w
+		left := rest.Leave(idsOf(by.Recipients)...)
+		any = any || left || lane.Receiver != ""
+		switch {
+		case lane.Receiver != "" || left && len(rest.Recipients) == 0:
+			supersede(w, by)
+			continue
+		case left:
+			w.Recipients, w.Account = rest.Recipients, rest.Account
 		}
 		kept = append(kept, w)
 	}
@@ -201,6 +234,17 @@ func (l *planner) coalesce(lane *Lane, newest *Delivery) {
 	if len(kept) > 0 && kept[0].State == Pending && kept[0].Due.IsZero() {
 		kept[0].Due = l.now
 	}
+	return any
+}
+
+// coalesce ends the edits that still wait in front of the newest one, where the connection wants that.
+func (l *planner) coalesce(lane *Lane, newest *Delivery) {
+	if !l.program.Settings.Coalesce || newest == nil {
+		return
+	}
+	l.replace(lane, lane.Waiting, newest, func(w *Delivery) bool {
+		return w.EventID != newest.EventID && w.Scene == SceneEdit && (w.State == Pending || w.State == Retrying)
+	})
 }
 
 // supersede ends a waiting delivery in favour of a later one.
@@ -245,12 +289,11 @@ func (l *planner) put(lane *Lane, scene Scene, step int, who []Recipient, st sta
 
 // accounts gives the OA accounts that the delivery would go to now, for the record.
 func (l *planner) accounts(lane *Lane, who []Recipient) string {
-	if lane.Account != "" && lane.Receiver != "" {
-		return lane.Account
-	}
 	var out []string
 	for _, r := range who {
-		if b, ok := l.known.Bindings[UserKey{l.program.Conn, r.ID}]; ok {
+		if account := lane.account(r.ID); account != "" {
+			out = append(out, account)
+		} else if b, ok := l.known.Bindings[UserKey{l.program.Conn, r.ID}]; ok {
 			out = append(out, b.Account)
 		}
 	}

@@ -41,6 +41,9 @@ type attempter struct {
 
 // attempt makes one try of a claimed delivery and decides what follows. ctx ends when the worker must stop at once.
 func (a *attempter) attempt(ctx context.Context, w Work) outcome {
+	if c := a.sortOut(&w, a.worker.cfg.Now()); c != nil {
+		return outcome{work: w, change: *c}
+	}
 	scene, ended := settled(a.program, &w, a.worker.cfg.Now())
 	if ended != nil {
 		return outcome{work: w, change: *ended}
@@ -60,11 +63,11 @@ func (a *attempter) attempt(ctx context.Context, w Work) outcome {
 	if w.Event.Trace != "" {
 		r.addOnce("traceparent", w.Event.Trace)
 	}
-	x := exchange{program: a.program, work: &w, sent: scene, account: account, frozen: a.frozen(scene, scope)}
+	x := exchange{program: a.program, work: &w, sent: scene, account: account, frozen: a.frozen(scene, scope), people: peopleOf(&w, scope)}
 	if sp.told {
 		x.told = scope.TryTime
 	}
-	attempts, v := a.call(ctx, sp, &r, scope, m, account)
+	attempts, v := a.call(ctx, sp, &r, scope, m, x.people)
 	if ctx.Err() != nil && v.class != retry.OK {
 		v.released = true // we stopped: that uses up no try
 	}
@@ -141,11 +144,8 @@ func (a *attempter) unrendered(o outcome, err error) outcome {
 
 // lostAccount reports whether the request needs an account that nobody is bound to.
 func (a *attempter) lostAccount(w *Work, s Scene) bool {
-	if !a.program.usesAccount(s) || s != SceneCreate && w.LaneNow.Account != "" {
-		return false
-	}
 	for _, r := range w.Recipients {
-		if _, ok := w.Bindings[r.ID]; !ok {
+		if a.program.lacksAccount(w, s, r.ID) {
 			return true
 		}
 	}
@@ -196,13 +196,13 @@ func (a *attempter) frozen(scene Scene, s *mapping.Scope) map[string]string {
 
 // call sends the request, with a token where the connection has one. An answer that says the token is no longer good
 // leads to one more exchange with a fresh one; both belong to the same try.
-func (a *attempter) call(ctx context.Context, sp *sceneProgram, r *rendering, s *mapping.Scope, m *masker, account string) ([]Attempt, verdict) {
+func (a *attempter) call(ctx context.Context, sp *sceneProgram, r *rendering, s *mapping.Scope, m *masker, accounts []string) ([]Attempt, verdict) {
 	t := a.program.token
 	if t == nil {
 		if err := a.signed(r, s, m); err != nil {
 			return nil, verdict{class: retry.Mapping, message: m.mask(err.Error())}
 		}
-		kept, v := a.once(ctx, sp, r, m, account)
+		kept, v := a.once(ctx, sp, r, m, accounts)
 		return []Attempt{kept}, v
 	}
 	var attempts []Attempt
@@ -219,7 +219,7 @@ func (a *attempter) call(ctx context.Context, sp *sceneProgram, r *rendering, s 
 		if err := a.signed(&sent, s, m); err != nil {
 			return attempts, verdict{class: retry.Mapping, message: m.mask(err.Error())}
 		}
-		kept, v := a.once(ctx, sp, &sent, m, account)
+		kept, v := a.once(ctx, sp, &sent, m, accounts)
 		attempts = append(attempts, kept)
 		if !t.stale(kept.Response.Status, &v) {
 			return attempts, v
@@ -284,10 +284,10 @@ func tokenFailure(attempts []Attempt, e *tokenError, m *masker) ([]Attempt, verd
 }
 
 // once makes one exchange and judges it.
-func (a *attempter) once(ctx context.Context, sp *sceneProgram, r *rendering, m *masker, account string) (Attempt, verdict) {
+func (a *attempter) once(ctx context.Context, sp *sceneProgram, r *rendering, m *masker, accounts []string) (Attempt, verdict) {
 	r.wire.May = a.may
 	receipt, err := a.sender.Post(ctx, r.wire)
-	v := judge(sp.answer, &receipt, err, account)
+	v := judge(sp.answer, &receipt, err, accounts)
 	v.released = errors.Is(err, retry.ErrWithheld)
 	v.code, v.message, v.remoteID = cut(m.mask(v.code), maxKeptCode), cut(m.mask(v.message), maxKeptMessage), m.mask(v.remoteID)
 	for code, value := range v.remembered {

@@ -1,6 +1,8 @@
 package connector
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"todosync/mapping"
@@ -93,6 +95,36 @@ type Delivery struct {
 	RemoteID     string
 }
 
+// accounts are the accounts of the recipients, one each as far as that is known.
+func (d *Delivery) accounts() []string {
+	if out := strings.Split(d.Account, ","); len(out) == len(d.Recipients) {
+		return out
+	}
+	return make([]string, len(d.Recipients))
+}
+
+// Leave takes recipients out, with their accounts, and reports whether there were any of them.
+func (d *Delivery) Leave(users ...string) bool {
+	accounts := d.accounts()
+	var stay []Recipient
+	var theirs []string
+	for i, r := range d.Recipients {
+		if !slices.Contains(users, r.ID) {
+			stay, theirs = append(stay, r), append(theirs, accounts[i])
+		}
+	}
+	if len(stay) == len(d.Recipients) {
+		return false
+	}
+	d.Recipients, d.Account = stay, strings.Trim(strings.Join(theirs, ","), ",")
+	return true
+}
+
+// Names reports whether a user is among the recipients.
+func (d *Delivery) Names(user string) bool {
+	return slices.ContainsFunc(d.Recipients, func(r Recipient) bool { return r.ID == user })
+}
+
 // Waits reports whether the delivery holds back what stands behind it in its lane.
 func (d *Delivery) Waits() bool { return !d.State.Final() }
 
@@ -126,33 +158,6 @@ type ReceivedAnswer struct {
 	Body    string         `json:"body"`
 }
 
-// Presence is what is known of a todo being in an OA's inbox.
-type Presence string
-
-// The presences.
-const (
-	Absent  Presence = ""      // no create has succeeded, and none may have
-	Maybe   Presence = "maybe" // a create ended without an answer
-	Present Presence = "yes"   // a create has succeeded
-)
-
-// A Lane is the line in which deliveries of one todo go to one connection: one a receiver with `each`, one for the whole
-// todo with `list` and `joined`. It remembers what the OA has.
-type Lane struct {
-	Receiver string   // empty: the whole todo
-	Account  string   // the OA account that the todo was sent to; #F001 of its later deliveries
-	Presence Presence // whether the OA has the todo under the external number Has
-	Has      int
-	Left     bool              // some request of it was sent, or may have been
-	Ended    Scene             // SceneDone or SceneDelete when that is its newest planned state, else empty
-	External int               // the newest planned external number; 0 and 1: the todo's own id, 2: todo_2
-	RemoteID string            // the OA's own id of the todo
-	Frozen   map[string]string // values that its create was sent with, by code
-	Told     time.Time         // the newest time that the OA was told as that of a call, #F126; zero: none was
-	Waiting  []*Delivery       // not final, in order of N; filled for planning only
-	Dirty    bool              // planning changed it
-}
-
 // A Change is the outcome of one claimed delivery, made by the functions of this package alone so that no illegal one
 // can be built. The store applies it only while the delivery is still Sending.
 type Change struct {
@@ -172,6 +177,7 @@ type Change struct {
 	Attempts    []Attempt   // to be added, numbered on from Delivery.Attempts
 	Lane        *Lane       // what is now known of the lane; nil: as before
 	SkipFollows retry.Class // not empty: the next step of the same event in this lane ends Skipped with this reason
+	Splits      []Split     // receivers who leave this delivery, and the common lane, for deliveries of their own
 }
 
 // Work is a claimed delivery with all that is needed to send it.

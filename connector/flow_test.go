@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"todosync/connector"
+	"todosync/mapping"
 	"todosync/retry"
 	"todosync/store"
 )
@@ -48,13 +49,34 @@ type inbox struct {
 	mu      sync.Mutex // guards all below
 	rand    *rand.Rand
 	calm    bool                // no more failures
+	picky   bool                // it refuses some accounts of a request and takes the others
 	shown   map[string]string   // todo and account: pending or done, and the event that said so
 	applied map[string][]string // todo and account: events in order of arrival
 	sent    map[string]int      // delivery, scene and event: how often it was applied
 	noReply map[string]bool     // deliveries of which an attempt had no answer
 }
 
-type oaRequest struct{ ID, To, Event, Scene, Delivery string }
+type oaRequest struct {
+	ID, Event, Scene, Delivery string
+	To                         recipients
+}
+
+// recipients are the accounts of a request: one, or a list of objects.
+type recipients []string
+
+// UnmarshalJSON takes "a" and [{"id": "a"}, {"id": "b"}].
+func (r *recipients) UnmarshalJSON(b []byte) error {
+	var list []struct{ ID string }
+	if err := json.Unmarshal(b, &list); err == nil {
+		*r = nil
+		for _, one := range list {
+			*r = append(*r, one.ID)
+		}
+		return nil
+	}
+	*r = recipients{""}
+	return json.Unmarshal(b, &(*r)[0])
+}
 
 // Post applies a request or fails in a random way.
 func (o *inbox) Post(ctx context.Context, r retry.Request) (retry.Receipt, error) {
@@ -94,7 +116,20 @@ func (o *inbox) Post(ctx context.Context, r retry.Request) (retry.Receipt, error
 		o.noReply[q.Delivery] = true
 		return retry.Receipt{}, &retry.Error{Class: retry.Timeout, Unanswered: true, Msg: "no answer in time"}
 	}
+	var failed []string
+	if o.picky && dice < 0.70 {
+		q.To = slices.DeleteFunc(q.To, func(to string) bool {
+			if o.rand.IntN(2) == 0 {
+				return false
+			}
+			failed = append(failed, to)
+			return true
+		})
+	}
 	o.apply(q)
+	if len(failed) > 0 {
+		return retry.Receipt{Status: 200, Body: fmt.Appendf(nil, `{"code":501,"failed":%q}`, strings.Join(failed, ","))}, nil
+	}
 	return retry.Receipt{Status: 200, Body: []byte(`{"code":0}`)}, nil
 }
 
@@ -118,18 +153,24 @@ func (o *inbox) of(todo, account string) string {
 }
 
 func (o *inbox) apply(q oaRequest) {
-	at := q.ID + " " + q.To
-	o.applied[at] = append(o.applied[at], q.Event)
-	o.sent[q.Delivery+" "+q.Scene]++
-	switch q.Scene {
-	case "create", "edit":
-		o.shown[at] = "pending " + q.Event
-	case "done":
-		if o.shown[at] != "" {
-			o.shown[at] = "done " + q.Event
+	for _, to := range q.To {
+		at := q.ID + " " + to
+		o.applied[at] = append(o.applied[at], q.Event)
+		o.sent[q.Delivery+" "+q.Scene+" "+to]++
+		switch q.Scene {
+		case "create":
+			o.shown[at] = "pending " + q.Event
+		case "edit":
+			if o.shown[at] != "" { // else there is nothing to edit
+				o.shown[at] = "pending " + q.Event
+			}
+		case "done":
+			if o.shown[at] != "" {
+				o.shown[at] = "done " + q.Event
+			}
+		case "delete":
+			delete(o.shown, at)
 		}
-	case "delete":
-		delete(o.shown, at)
 	}
 }
 
@@ -212,6 +253,7 @@ func playFlow(t *testing.T, dir string, seed uint64) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
+	oa.picky = true
 	connect(t, db, variant(seed))
 
 	// run starts a worker and gives the function that stops it.
@@ -274,7 +316,22 @@ func playFlow(t *testing.T, dir string, seed uint64) {
 
 // variant gives each history other settings, in turn.
 func variant(seed uint64) func(*connector.Connection) {
+	list := func(c *connector.Connection) {
+		c.Receivers.As = mapping.List
+		for _, s := range c.Scenes {
+			s.Body = `{"ID":"#F123","To":[{"id":"#F001"}],"Event":"#F114","Scene":"#F121","Delivery":"#F116"}`
+		}
+	}
 	variants := []func(*connector.Connection){
+		list,
+		func(c *connector.Connection) { list(c); c.Receivers.Max = 2 },
+		func(c *connector.Connection) { list(c); c.Coalesce = true },
+		func(c *connector.Connection) { list(c); c.EditAs = connector.EditAsRecreate },
+		func(c *connector.Connection) {
+			list(c)
+			c.Receivers.As = mapping.Each
+			c.Scenes[connector.SceneEdit].Receivers = &connector.ReceiverMode{As: mapping.List}
+		},
 		func(*connector.Connection) {},
 		func(c *connector.Connection) { c.Coalesce = true },
 		func(c *connector.Connection) { c.EditAs = connector.EditAsRecreate },
@@ -291,7 +348,10 @@ func connect(t *testing.T, db *store.DB, change func(*connector.Connection)) {
 	t.Helper()
 	c := connector.Defaults()
 	c.Tenant, c.Name = "T", "oa"
-	c.Result = connector.Result{CodeName: "code", SuccessCode: connector.Texts{"0"}}
+	c.Result = connector.Result{
+		CodeName: "code", SuccessCode: connector.Texts{"0"}, Partial: connector.PartialMatch{Codes: connector.Texts{"501"}, Accounts: "failed"},
+	}
+	c.Retry.Codes = connector.Texts{"501"}
 	c.Retry.Schedule = slices.Repeat([]connector.Duration{connector.Duration(2 * time.Second)}, 200)
 	c.Scenes = map[connector.Scene]*connector.SceneSettings{}
 	for _, s := range []connector.Scene{connector.SceneCreate, connector.SceneEdit, connector.SceneDone, connector.SceneDelete} {

@@ -115,7 +115,7 @@ func (l *planner) planTodo() Outcome {
 		return OutcomeFiltered
 	}
 	if t.Keyed == "" {
-		t.Keyed = l.program.mode(SceneCreate).As
+		t.Keyed = l.keying()
 	}
 	var acts []act
 	switch {

@@ -186,8 +186,8 @@ func (p *Program) scope(d *Delivery, scene Scene, e *StoredEvent, doc *mapping.D
 	s.Receivers = make([]mapping.Person, len(d.Recipients))
 	for i, r := range d.Recipients {
 		s.Receivers[i] = person(r.ID, r.Name, bindings)
-		if scene != SceneCreate && lane.Account != "" && lane.Receiver == r.ID {
-			s.Receivers[i].Account = lane.Account // the account that a todo was sent to stays with it; a create names today's
+		if account := lane.account(r.ID); scene != SceneCreate && account != "" {
+			s.Receivers[i].Account = account // the account that a todo was sent to stays with it; a create names today's
 		}
 	}
 	return s
@@ -233,6 +233,23 @@ func accountsOf(s *mapping.Scope) string {
 		}
 	}
 	return strings.Join(out, ",")
+}
+
+// peopleOf are the accounts that a request of a delivery is for, one for each of its receivers.
+func peopleOf(w *Work, s *mapping.Scope) []string {
+	out := make([]string, len(s.Receivers))
+	for i, r := range s.Receivers {
+		out[i] = r.Account
+	}
+	if w.Before == nil {
+		return out
+	}
+	for i, account := range w.accounts() { // the request names those of its day
+		if account != "" {
+			out[i] = account
+		}
+	}
+	return out
 }
 
 func idsOf(rs []Recipient) []string {

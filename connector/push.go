@@ -119,7 +119,7 @@ func (l *planner) pushes(o PushOptions) (acts []act, waiting bool) {
 	for _, r := range l.todo.Receivers {
 		lane := l.todo.lane(r.ID)
 		a := act{receiver: Recipient{ID: r.ID, Name: r.Name}, scene: SceneEdit}
-		has := lane != nil && lane.Presence != Absent
+		has := lane != nil && lane.presence(r.ID) != Absent
 		switch {
 		case r.Finished || l.todo.Finished:
 			if !has {
@@ -129,7 +129,7 @@ func (l *planner) pushes(o PushOptions) (acts []act, waiting bool) {
 		case !has || o.Lost || !l.on(SceneEdit):
 			a.scene = SceneCreate
 		}
-		if lane != nil && l.says(lane, a.scene) {
+		if lane != nil && l.says(lane, &a) {
 			waiting = true
 			continue
 		}
@@ -138,10 +138,15 @@ func (l *planner) pushes(o PushOptions) (acts []act, waiting bool) {
 	return acts, waiting
 }
 
-// says reports whether something waits in a lane that tells the OA what an act of this scene would.
-func (l *planner) says(lane *Lane, s Scene) bool {
+// says reports whether something waits in a lane that tells the OA what an act would.
+func (l *planner) says(lane *Lane, a *act) bool {
+	s := a.scene
 	for _, w := range lane.Waiting {
-		if w.EventID == l.event.ID && (w.Scene == s || w.Scene == SceneCreate && s == SceneEdit || w.Scene == SceneEdit && s == SceneCreate && lane.Presence == Absent) {
+		if w.EventID != l.event.ID || !w.Names(a.receiver.ID) {
+			continue
+		}
+		absent := lane.presence(a.receiver.ID) == Absent
+		if w.Scene == s || w.Scene == SceneCreate && s == SceneEdit || w.Scene == SceneEdit && s == SceneCreate && absent {
 			return true
 		}
 	}

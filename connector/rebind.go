@@ -20,12 +20,18 @@ const (
 // A todo that the old account never got leads to nothing: what waits for it takes the binding of the day it is sent. Nor
 // does one that is over, or whose end is planned.
 func PlanRebind(p *Program, t *Todo, receiver, account string, newest *StoredEvent, now time.Time, newID func() string) []*Delivery {
-	lane := t.Lanes[receiver]
-	if lane == nil || receiver == "" || lane.Account == "" || lane.Account == account || lane.Presence == Absent || lane.Ended != "" {
+	lane := t.lane(receiver)
+	if lane == nil || receiver == "" || lane.Ended != "" {
 		return nil
 	}
+	if old := lane.account(receiver); old == "" || old == account || lane.presence(receiver) == Absent {
+		return nil
+	}
+	if r := t.receiver(receiver); lane.Receiver == "" && (r == nil || r.Finished) {
+		return nil // it is over for him, or its end is planned
+	}
 	for _, w := range lane.Waiting {
-		if w.Step == stepUnbind && w.State != Sending {
+		if w.Step == stepUnbind && w.State != Sending && w.Names(receiver) {
 			return nil // an earlier change still waits; its create takes the binding of the day
 		}
 	}

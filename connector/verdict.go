@@ -24,7 +24,9 @@ type verdict struct {
 	unanswered bool              // the OA may have it all the same
 	left       bool              // a request left, or may have
 	hint       time.Duration
-	released   bool // not to be counted as a try: we stopped, or the OA was known to be down
+	released   bool     // not to be counted as a try: we stopped, or the OA was known to be down
+	failed     []string // the accounts of several that did not get it, where the others did
+	unclear    bool     // some of several got it, and the OA does not say who
 }
 
 // retryError gives the *retry.Error in err; every error of a Sender is one.
@@ -35,8 +37,8 @@ func retryError(err error) *retry.Error {
 	return &retry.Error{Class: retry.Network, Msg: "the request could not be made", Err: err}
 }
 
-// judge reads an answer as 04-delivery says: not 2xx by its class, 2xx by the connection's rules.
-func judge(rules *mapping.Result, receipt *retry.Receipt, err error, account string) verdict {
+// judge reads an answer: not 2xx by its class, 2xx by the connection's rules. accounts are those that the request was for.
+func judge(rules *mapping.Result, receipt *retry.Receipt, err error, accounts []string) verdict {
 	contentType := headerOf(receipt.Headers, "Content-Type")
 	if err != nil {
 		e := retryError(err)
@@ -61,11 +63,7 @@ func judge(rules *mapping.Result, receipt *retry.Receipt, err error, account str
 	case a.Gone:
 		v.gone = true
 	case a.Partial:
-		// Who got it and who did not can be told apart only where the request was for one.
-		if len(a.Accounts) == 0 || strings.Contains(account, ",") || slices.Contains(a.Accounts, account) {
-			v.class = retry.Business
-			v.message = strings.TrimSpace(a.Message + " (failed: " + strings.Join(a.Accounts, ", ") + ")")
-		}
+		v.partly(&a, accounts)
 	case a.Success:
 	default:
 		v.class = retry.Business
@@ -91,6 +89,23 @@ func (v *verdict) refused(a mapping.Answer, status int) {
 	}
 }
 
+// partly judges an answer that names the accounts of those who failed.
+func (v *verdict) partly(a *mapping.Answer, accounts []string) {
+	for _, account := range accounts {
+		if account != "" && slices.Contains(a.Accounts, account) {
+			v.failed = append(v.failed, account)
+		}
+	}
+	switch got := len(accounts) - len(v.failed); {
+	case len(accounts) == 1 && got == 1 && len(a.Accounts) > 0, len(v.failed) > 0 && got > 0:
+		return // others failed, or these did
+	case len(v.failed) == 0:
+		v.unclear = len(accounts) > 1
+	}
+	v.class, v.failed = retry.Business, nil
+	v.message = strings.TrimSpace(a.Message + " (failed: " + strings.Join(a.Accounts, ", ") + ")")
+}
+
 // worded gives a refusal without a message one.
 func (v verdict) worded() verdict {
 	if v.class == retry.Business && v.message == "" {
@@ -105,6 +120,7 @@ type exchange struct {
 	work    *Work
 	sent    Scene // the scene whose request was sent
 	account string
+	people  []string // the accounts of the receivers, one each
 	frozen  map[string]string
 	verdict verdict
 	now     time.Time
@@ -134,7 +150,8 @@ func (x *exchange) next() Change {
 		return x.again(c)
 	case v.class == retry.OK && x.taken():
 		c.To = Succeeded
-		if x.sent == SceneCreate && w.opens() && w.LaneNow.Presence == Absent {
+		x.divide(&c)
+		if x.sent == SceneCreate && w.opens() && w.presence() == Absent {
 			// A re-creation under a new id: there is nothing under the old one that its delete could find.
 			c.SkipFollows = ReasonNothingThere
 		}
@@ -226,6 +243,36 @@ func (x *exchange) tried() bool {
 	return v.class != retry.TokenRefused && v.class != retry.Unbound
 }
 
+// divide lets those go their own way whom the OA refused while it took the others.
+func (x *exchange) divide(c *Change) {
+	var failed []Recipient
+	stay := Delivery{Recipients: x.work.Recipients, Account: strings.Join(x.people, ",")}
+	for i, r := range x.work.Recipients {
+		if x.refused(i) {
+			failed = append(failed, r)
+			stay.Leave(r.ID)
+		}
+	}
+	if len(failed) == 0 {
+		return
+	}
+	c.Account = stay.Account
+	lane := x.work.LaneNow
+	lane.Left = true
+	if c.Lane != nil {
+		lane.Told = c.Lane.Told
+	}
+	c.split(&lane, failed)
+	if c.Lane != nil {
+		c.Lane.drop(idsOf(failed)...)
+	}
+}
+
+// refused reports whether the OA refused the receiver at this place alone.
+func (x *exchange) refused(i int) bool {
+	return len(x.verdict.failed) > 0 && slices.Contains(x.verdict.failed, x.people[i])
+}
+
 // lane is what is known of the OA's side after the attempt.
 func (x *exchange) lane() Lane {
 	w, v, lane := x.work, &x.verdict, x.work.LaneNow
@@ -234,34 +281,32 @@ func (x *exchange) lane() Lane {
 		lane.Told = x.told
 	}
 	took := v.class == retry.OK
+	if took && !v.gone && (x.sent == SceneCreate || x.sent == SceneEdit) {
+		if v.remoteID != "" {
+			lane.RemoteID = v.remoteID
+		}
+		if x.frozen != nil {
+			lane.Frozen = maps.Clone(x.frozen)
+		}
+		if x.sent != SceneCreate || !v.duplicate {
+			lane.remember(v.remembered)
+		}
+	}
+	if w.Lane == "" {
+		x.commonLane(&lane, took)
+		return lane
+	}
 	switch x.sent {
 	case SceneCreate:
 		switch {
 		case took && !v.gone:
 			lane.Presence, lane.Has, lane.Account = Present, w.External, x.account
-			if x.frozen != nil {
-				lane.Frozen = maps.Clone(x.frozen)
-			}
-			if v.remoteID != "" {
-				lane.RemoteID = v.remoteID
-			}
-			if !v.duplicate {
-				lane.remember(v.remembered)
-			}
 		case v.unanswered && lane.Presence == Absent:
 			lane.Presence, lane.Has, lane.Account = Maybe, w.External, x.account
 		}
 	case SceneEdit:
 		if v.gone && took {
 			lane.Presence, lane.Has, lane.Account = Absent, 0, ""
-		} else if took {
-			if v.remoteID != "" {
-				lane.RemoteID = v.remoteID
-			}
-			if x.frozen != nil {
-				lane.Frozen = maps.Clone(x.frozen)
-			}
-			lane.remember(v.remembered)
 		}
 	case SceneDelete:
 		if took && (lane.Has == 0 || lane.Has == w.External) {
@@ -272,24 +317,48 @@ func (x *exchange) lane() Lane {
 	return lane
 }
 
-// settled is the decision before anything is sent: which scene's request goes, or how the delivery ends without one.
-func settled(p *Program, w *Work, now time.Time) (Scene, *Change) {
-	end := func(to State, class retry.Class, message string) *Change {
-		return &Change{
-			N: w.N, To: to, Class: class, Code: w.Code, Message: message, Tries: w.Tries, FirstTry: w.FirstTry,
-			Account: w.Account, RemoteID: w.RemoteID, Revision: p.Revision, SentTwice: w.SentTwice, Unanswered: w.Unanswered,
+// commonLane notes what the attempt has made of each receiver's inbox.
+func (x *exchange) commonLane(lane *Lane, took bool) {
+	w, v := x.work, &x.verdict
+	gone := x.sent == SceneEdit && v.gone || x.sent == SceneDelete && (lane.Has == 0 || lane.Has == w.External)
+	if lane.lumped() {
+		if x.sent == SceneEdit && v.gone && took {
+			lane.Presence, lane.Has, lane.Account = Absent, 0, ""
+		}
+		return
+	}
+	for i, r := range w.Recipients {
+		switch {
+		case x.refused(i):
+		case took && gone:
+			lane.drop(r.ID)
+		case x.sent != SceneCreate:
+		case took && !v.gone:
+			lane.hold(r.ID, Holder{Account: x.people[i]})
+			lane.Has, lane.Account = w.External, x.account
+		case (v.unanswered || v.unclear) && lane.presence(r.ID) == Absent:
+			if lane.Presence == Absent {
+				lane.Has, lane.Account = w.External, x.account
+			}
+			lane.hold(r.ID, Holder{Account: x.people[i], Maybe: true})
 		}
 	}
+}
+
+// settled is the decision before anything is sent: which scene's request goes, or how the delivery ends without one.
+func settled(p *Program, w *Work, now time.Time) (Scene, *Change) {
+	end := func(to State, class retry.Class, message string) *Change { return w.ends(p, to, class, message) }
 	if before := p.over(&p.Condition, now); !w.FirstTry.IsZero() && w.FirstTry.Before(before) {
 		c := fail(*end(Failed, w.LastClass(), p.overWhy()+w.Message), w)
 		return "", &c
 	}
 	scene := w.Scene
 	known := p.On(SceneCreate) // else nobody can say what the OA has
-	absent := known && w.LaneNow.Presence == Absent
+	presence := w.presence()
+	absent := known && presence == Absent
 	switch scene {
 	case SceneEdit:
-		if absent || known && w.LaneNow.Presence == Maybe {
+		if absent || known && presence == Maybe {
 			scene = SceneCreate
 		}
 	case SceneDone, SceneDelete:
@@ -302,6 +371,14 @@ func settled(p *Program, w *Work, now time.Time) (Scene, *Change) {
 		return "", end(Skipped, ReasonSceneOff, "the scene "+string(scene)+" was turned off after this was planned")
 	}
 	return scene, nil
+}
+
+// ends is a change without a request.
+func (w *Work) ends(p *Program, to State, class retry.Class, message string) *Change {
+	return &Change{
+		N: w.N, To: to, Class: class, Code: w.Code, Message: message, Tries: w.Tries, FirstTry: w.FirstTry,
+		Account: w.Account, RemoteID: w.RemoteID, Revision: p.Revision, SentTwice: w.SentTwice, Unanswered: w.Unanswered,
+	}
 }
 
 // over is the first try, by the connection's own clock, before which a delivery's time is over; zero: it never is.

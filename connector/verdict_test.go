@@ -35,7 +35,9 @@ func TestJudge(t *testing.T) {
 		"not there":          {rest, 200, `{"code":5,"message":"待办【x】不存在"}`, "a", verdict{code: "5", message: "待办【x】不存在", gone: true, left: true}},
 		"others failed":      {rest, 200, `{"code":501,"message":"部分失败","failed":["b"]}`, "a", verdict{code: "501", message: "部分失败", left: true}},
 		"he failed":          {rest, 200, `{"code":501,"message":"部分失败","failed":["a"]}`, "a", verdict{class: retry.Business, code: "501", message: "部分失败 (failed: a)", left: true}},
-		"one of several":     {rest, 200, `{"code":501,"message":"部分失败","failed":["b"]}`, "a,b", verdict{class: retry.Business, code: "501", message: "部分失败 (failed: b)", left: true}},
+		"one of several":     {rest, 200, `{"code":501,"message":"部分失败","failed":["b"]}`, "a,b", verdict{code: "501", message: "部分失败", left: true, failed: []string{"b"}}},
+		"all of several":     {rest, 200, `{"code":501,"message":"部分失败","failed":["b","a"]}`, "a,b", verdict{class: retry.Business, code: "501", message: "部分失败 (failed: b, a)", left: true}},
+		"strangers failed":   {rest, 200, `{"code":501,"message":"部分失败","failed":["x"]}`, "a,b", verdict{class: retry.Business, code: "501", message: "部分失败 (failed: x)", left: true, unclear: true}},
 		"nobody says who":    {rest, 200, `{"code":501,"message":"部分失败","failed":[]}`, "a", verdict{class: retry.Business, code: "501", message: "部分失败 (failed: )", left: true}},
 		"a fault with 500":   {soap, 500, fault, "a", verdict{class: retry.Business, code: "Server", message: "库存不足", left: true}},
 		"a fault with 502":   {soap, 502, fault, "a", verdict{class: retry.Business, code: "Server", message: "库存不足", left: true}},
@@ -62,7 +64,7 @@ func TestJudge(t *testing.T) {
 			if class := retry.ClassOfStatus(tt.status); class != "" {
 				failed = &retry.Error{Class: class, Status: tt.status, Unanswered: tt.status == 502}
 			}
-			got := judge(rules, &receipt, failed, tt.account)
+			got := judge(rules, &receipt, failed, strings.Split(tt.account, ","))
 			if tt.want.message == "" {
 				got.message = "" // the words of package retry
 			}

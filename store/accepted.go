@@ -126,21 +126,27 @@ func (a *acceptance) writeDeliveries(made []*connector.Delivery) error {
 func (a *acceptance) writeWaiting() error {
 	for _, w := range a.waiting {
 		d := w.delivery
-		if d.State == w.state && d.Due.IsZero() != w.due {
+		narrowed := len(d.Recipients) < len(w.before.Recipients)
+		if d.State == w.before.State && d.Due.IsZero() == w.before.Due.IsZero() && !narrowed {
 			continue
 		}
 		a.db.hot.forget(d.N)
+		if narrowed {
+			if err := a.tx.narrow(&w.before, d); err != nil {
+				return err
+			}
+		}
 		const query = `UPDATE deliveries SET state = ?, class = ?, due_ms = ?, superseded_by = ?, updated_ms = ?
 			WHERE n = ? AND state = ?`
 		err := a.tx.spread(query, string(d.State), string(d.Class), dueOf(d.State, d.Due), d.SupersededBy, millis(a.batch.Now),
-			d.N, string(w.state))
+			d.N, string(w.before.State))
 		if err != nil {
 			return err
 		}
 		if !d.Due.IsZero() {
 			a.result.Wake = append(a.result.Wake, d.Conn)
 		}
-		if d.State != w.state {
+		if d.State != w.before.State {
 			a.countState(d)
 		}
 		a.changed = append(a.changed, d.N)

@@ -115,7 +115,7 @@ func (t *tx) insertDelivery(d *connector.Delivery) error {
 }
 
 // laneColumns are what laneOf reads; the table is l.
-const laneColumns = `l.receiver, l.ended, l.external, l.account, l.presence, l.has, l.was_sent, l.remote_id, l.frozen, l.told_ms`
+const laneColumns = `l.receiver, l.ended, l.external, l.account, l.presence, l.has, l.was_sent, l.remote_id, l.frozen, l.told_ms, l.people`
 
 // laneOf reads a row that begins with laneColumns.
 func laneOf(r row) (connector.Lane, error) {
@@ -129,6 +129,11 @@ func laneOf(r row) (connector.Lane, error) {
 	if frozen := r.text(8); frozen != "" {
 		if err := json.Unmarshal([]byte(frozen), &l.Frozen); err != nil {
 			return l, fmt.Errorf("read frozen values: %w", err)
+		}
+	}
+	if people := r.text(10); people != "" {
+		if err := json.Unmarshal([]byte(people), &l.People); err != nil {
+			return l, fmt.Errorf("read who has the todo: %w", err)
 		}
 	}
 	return l, nil
@@ -151,13 +156,21 @@ func (t *tx) learnLane(key connector.TodoKey, l *connector.Lane) error {
 		}
 		frozen = string(b)
 	}
-	const query = `UPDATE lanes SET account = ?, presence = ?, has = ?, was_sent = ?, remote_id = ?, frozen = ?, told_ms = ?
+	people := ""
+	if len(l.People) > 0 || l.People != nil && l.Presence != connector.Absent {
+		b, err := json.Marshal(l.People)
+		if err != nil {
+			return err
+		}
+		people = string(b)
+	}
+	const query = `UPDATE lanes SET account = ?, presence = ?, has = ?, was_sent = ?, remote_id = ?, frozen = ?, told_ms = ?, people = ?
 		WHERE conn = ? AND kind = ? AND todo = ? AND receiver = ?`
 	told := int64(0)
 	if !l.Told.IsZero() {
 		told = millis(l.Told)
 	}
-	return t.spread(query, l.Account, string(l.Presence), l.Has, l.Left, l.RemoteID, frozen, told,
+	return t.spread(query, l.Account, string(l.Presence), l.Has, l.Left, l.RemoteID, frozen, told, people,
 		key.Conn, string(key.Kind), key.ID, l.Receiver)
 }
 

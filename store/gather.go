@@ -13,8 +13,7 @@ import (
 // A waitingDelivery is a stored delivery that waits, with what planning may change of it as it was before.
 type waitingDelivery struct {
 	delivery *connector.Delivery
-	state    connector.State
-	due      bool
+	before   connector.Delivery
 }
 
 // A share is what the events of one tenant and kind in a batch ask for.
@@ -251,7 +250,7 @@ func (a *acceptance) askWaiting(key connector.TodoKey) error {
 			t.Lanes[d.Lane] = lane
 		}
 		lane.Waiting = append(lane.Waiting, d)
-		a.waiting = append(a.waiting, waitingDelivery{delivery: d, state: d.State, due: !d.Due.IsZero()})
+		a.waiting = append(a.waiting, waitingDelivery{delivery: d, before: *d})
 		return nil
 	})
 }

@@ -49,7 +49,7 @@ func (m *turning) giveUpOne(d *connector.Delivery) error {
 	key := connector.TodoKey{Conn: d.Conn, Kind: d.Kind, ID: d.Todo}
 	if d.Scene == connector.SceneDelete && d.Step == 0 {
 		f := flight{key: key, lane: d.Lane, event: d.EventN, step: int64(d.Step)}
-		if err := m.skipFollowing(&f, connector.ReasonDeleteFailed); err != nil {
+		if err := m.skipFollowing(d.N, &f, connector.ReasonDeleteFailed); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"todosync/connector"
@@ -43,12 +44,22 @@ func (k *binder) rebind(r *rebinding) (more bool, err error) {
 
 // open finds open todos that the OA has, or may have, under another account.
 func (k *binder) open(r *rebinding) (keys []connector.TodoKey, err error) {
-	const query = `SELECT l.kind, l.todo FROM (
-			SELECT DISTINCT kind, todo FROM deliveries WHERE receiver = ? AND receiver <> '' AND n >= ? AND n < ?
-		) d CROSS JOIN lanes l ON l.conn = ? AND l.kind = d.kind AND l.todo = d.todo AND l.receiver = ?
-		WHERE l.presence <> '' AND l.ended = '' AND l.account <> '' AND l.account <> ? AND l.todo > ? ORDER BY l.todo LIMIT ?`
+	const query = `SELECT DISTINCT l.kind, l.todo FROM (
+			SELECT kind, todo FROM deliveries WHERE receiver = ? AND receiver <> '' AND n >= ? AND n < ?
+			UNION SELECT m.kind, m.todo FROM delivery_receivers r CROSS JOIN deliveries m ON m.n = r.delivery_n
+				WHERE r.receiver = ? AND r.delivery_n >= ? AND r.delivery_n < ?
+		) d CROSS JOIN lanes l ON l.conn = ? AND l.kind = d.kind AND l.todo = d.todo AND (l.receiver = ? OR l.receiver = '')
+		WHERE l.presence <> '' AND l.ended = '' AND l.todo > ?
+		AND (l.receiver <> '' AND l.account <> '' AND l.account <> ? OR l.receiver = '' AND l.people LIKE ? ESCAPE '\')
+		ORDER BY l.todo LIMIT ?`
 	low, high := span(k.slot.conn)
-	args := []any{r.user, low, high, k.slot.conn, r.user, r.account, r.after, rebindStep}
+	named, err := json.Marshal(r.user)
+	if err != nil {
+		return nil, err
+	}
+	args := []any{
+		r.user, low, high, r.user, low, high, k.slot.conn, r.user, r.after, r.account, likeText(string(named) + ":"), rebindStep,
+	}
 	err = k.tx.read(query, args, func(row row) error {
 		keys = append(keys, connector.TodoKey{Conn: k.slot.conn, Kind: connector.Kind(row.text(0)), ID: row.text(1)})
 		return nil

@@ -76,13 +76,9 @@ func (d *DB) recoverSome(t *tx, only string, args ...any) (int, error) {
 			return 0, fmt.Errorf("recover delivery %s: %w", l.delivery.ID, err)
 		}
 		if l.known {
-			l.lane.Left = true
+			l.lane.Doubt(l.delivery)
 			if now := d.cfg.Now(); !l.lane.Told.IsZero() && l.lane.Told.Before(now) {
 				l.lane.Told = now // what the lost request named as its time was not stored
-			}
-			// An edit may have been sent as a create too; what the OA has is unknown then just the same.
-			if s := l.delivery.Scene; l.lane.Presence == connector.Absent && (s == connector.SceneCreate || s == connector.SceneEdit) {
-				l.lane.Presence, l.lane.Has, l.lane.Account = connector.Maybe, l.delivery.External, l.delivery.Account
 			}
 			key := connector.TodoKey{Conn: l.delivery.Conn, Kind: l.delivery.Kind, ID: l.delivery.Todo}
 			if err := t.learnLane(key, &l.lane); err != nil {

@@ -106,10 +106,7 @@ func (a *acceptance) doubt(p *connector.Planned) {
 			d.SentTwice = true
 			key := connector.TodoKey{Conn: d.Conn, Kind: d.Kind, ID: d.Todo}
 			lane := a.known.Todos[key].Lanes[d.Lane]
-			lane.Left = true
-			if lane.Presence == connector.Absent && (d.Scene == connector.SceneCreate || d.Scene == connector.SceneEdit) {
-				lane.Presence, lane.Has = connector.Maybe, d.External
-			}
+			lane.Doubt(d)
 			a.doubts = append(a.doubts, doubtfulLane{key, lane})
 		}
 	}

@@ -211,6 +211,11 @@ func (m *turning) settle(c *connector.Change) error {
 	if to == connector.Failed {
 		m.failed = append(m.failed, failure{subject: c.N, scene: f.scene, class: class, code: c.Code, message: message, tries: c.Tries})
 	}
+	if len(c.Splits) > 0 {
+		if err := m.split(c, &f); err != nil {
+			return fmt.Errorf("part its receivers: %w", err)
+		}
+	}
 	if to.Final() {
 		m.tally.add(string(to), m.now-f.created)
 		if f.resent {
@@ -220,13 +225,14 @@ func (m *turning) settle(c *connector.Change) error {
 		}
 	}
 	if !f.alone && (to.Final() || c.SkipFollows != "") {
-		m.released = append(m.released, releasedLane{f, c.SkipFollows, to.Final()})
+		m.released = append(m.released, releasedLane{c.N, f, c.SkipFollows, to.Final()})
 	}
 	return nil
 }
 
 // A releasedLane is a lane in which a delivery has just been settled while others may wait.
 type releasedLane struct {
+	n      int64
 	flight flight
 	skip   retry.Class // not empty: the next step of the same event ends with this reason
 	final  bool        // the next may go
@@ -242,7 +248,7 @@ func (m *turning) release() error {
 		if l.skip == "" {
 			continue
 		}
-		if err := m.skipFollowing(&l.flight, l.skip); err != nil {
+		if err := m.skipFollowing(l.n, &l.flight, l.skip); err != nil {
 			return err
 		}
 	}
@@ -306,24 +312,24 @@ func (m *turning) flight(n int64) (f flight, ok bool, err error) {
 	return f, ok, err
 }
 
-// skipFollowing ends the next step of the same event in the lane.
-func (m *turning) skipFollowing(f *flight, why retry.Class) error {
+// skipFollowing ends the next step of the same event in the lane. Where an event's receivers go in parts, each part has steps of its own,
+// and they follow each other.
+func (m *turning) skipFollowing(n int64, f *flight, why retry.Class) error {
+	const which = `conn = +? AND todo = +? AND kind = +? AND lane = +? AND ` + waits + ` AND event_n = +? AND step = +? AND n > +?
+		AND NOT EXISTS (SELECT 1 FROM sending s WHERE s.n = d.n)`
+	args := []any{f.key.Conn, f.key.ID, string(f.key.Kind), f.lane, f.event, f.step + 1, n}
 	if m.db.postgres() {
 		// In one way to the database for all that a turn skips. Nothing that waits is in memory.
 		const skip = `UPDATE deliveries SET state = 'skipped', class = ?, message = '', due_ms = NULL, updated_ms = ?
-			WHERE conn = ? AND todo = ? AND kind = ? AND lane = ? AND ` + waits + ` AND event_n = ? AND step = ?
-			AND NOT EXISTS (SELECT 1 FROM sending s WHERE s.n = deliveries.n) RETURNING n`
-		args := []any{string(why), m.now, f.key.Conn, f.key.ID, string(f.key.Kind), f.lane, f.event, f.step + 1}
+			WHERE n = (SELECT MIN(n) FROM deliveries d WHERE ` + which + `) RETURNING n`
 		m.tx.wrote = true
-		return m.tx.ask(skip, args, func(r row) error {
+		return m.tx.ask(skip, append([]any{string(why), m.now}, args...), func(r row) error {
 			m.changed = append(m.changed, r.num(0))
 			return nil
 		})
 	}
-	const find = `SELECT n FROM deliveries d WHERE conn = +? AND todo = +? AND kind = +? AND lane = +? AND ` + waits + ` AND NOT ` + sends + `
-		AND event_n = +? AND step = +?`
 	var next int64
-	err := m.tx.read(find, []any{f.key.Conn, f.key.ID, string(f.key.Kind), f.lane, f.event, f.step + 1}, func(r row) error {
+	err := m.tx.read(`SELECT COALESCE(MIN(n), 0) FROM deliveries d WHERE `+which, args, func(r row) error {
 		next = r.num(0)
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"todosync/connector"
+	"todosync/mapping"
 	"todosync/retry"
 	"todosync/store"
 )
@@ -20,6 +21,7 @@ type history struct {
 	p     *player
 	sent  map[int64]connector.Work // claimed and not settled
 	last  map[string]int64         // per lane the highest number ever claimed
+	told  map[string]int64         // per todo and receiver the newest event that was claimed
 	again map[string]bool          // records that a person made wait again
 }
 
@@ -31,12 +33,15 @@ func testHistories(t *testing.T, e Engine) {
 		if e.Histories > 0 && played >= e.Histories {
 			return
 		}
-		h := &history{e: e, t: t, place: e.Place(t), sent: map[int64]connector.Work{}, last: map[string]int64{}, again: map[string]bool{}}
+		h := &history{e: e, t: t, place: e.Place(t), sent: map[int64]connector.Work{}, last: map[string]int64{}, told: map[string]int64{}, again: map[string]bool{}}
 		db := e.Open(t, h.place, nil)
 		h.p = playAt(t, db, func(c *connector.Connection) {
 			c.Coalesce = rapid.Bool().Draw(r, "coalesce")
 			if rapid.Bool().Draw(r, "recreate") {
 				c.EditAs = connector.EditAsRecreate
+			}
+			if rapid.Bool().Draw(r, "list") {
+				c.Receivers = connector.ReceiverMode{As: mapping.List, Max: rapid.IntRange(0, 2).Draw(r, "most")}
 			}
 		})
 		steps := rapid.IntRange(5, 40).Draw(r, "steps")
@@ -113,6 +118,9 @@ func (h *history) ending(r *rapid.T, w *connector.Work) connector.Change {
 	case 2:
 		return outcome(w, connector.Pending, retry.OK)
 	}
+	if len(w.Recipients) > 1 && rapid.Bool().Draw(r, "parts") {
+		return parting(w, rapid.SampledFrom(w.Recipients).Draw(r, "refused").ID)
+	}
 	return succeed(w)
 }
 
@@ -129,6 +137,18 @@ func (h *history) claimed(r *rapid.T, work []connector.Work) {
 			r.Fatalf("%d of lane %s goes after %d", w.N, lane, h.last[lane])
 		}
 		h.last[lane] = max(h.last[lane], w.N)
+		for _, p := range w.Recipients {
+			for _, other := range h.sent {
+				if other.Todo == w.Todo && other.Names(p.ID) {
+					r.Fatalf("%d and %d of %s are on their way to %s together", other.N, w.N, w.Todo, p.ID)
+				}
+			}
+			at := w.Todo + " " + p.ID
+			if w.EventN < h.told[at] && !h.again[w.ID] {
+				r.Fatalf("event %d goes to %s after event %d", w.EventN, at, h.told[at])
+			}
+			h.told[at] = max(h.told[at], w.EventN)
+		}
 		if w.State != connector.Sending || w.Event.ID != w.EventID || len(w.Recipients) == 0 {
 			r.Fatalf("claimed %+v", w)
 		}

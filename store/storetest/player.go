@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -110,10 +111,34 @@ func succeed(w *connector.Work) connector.Change {
 		lane.Presence, lane.Has = connector.Absent, 0
 	case connector.SceneDone, connector.SceneRemind, connector.SceneMessage:
 	}
+	if w.Lane == "" {
+		together(w, &lane)
+	}
 	if w.Kind == connector.KindTodo {
 		c.Lane = &lane
 	}
 	return c
+}
+
+// together notes who of a common lane has the todo after a delivery that the OA took.
+func together(w *connector.Work, lane *connector.Lane) {
+	lane.People = maps.Clone(lane.People)
+	if lane.People == nil {
+		lane.People = map[string]connector.Holder{}
+	}
+	for _, r := range w.Recipients {
+		switch w.Scene {
+		case connector.SceneCreate, connector.SceneEdit:
+			lane.People[r.ID] = connector.Holder{Account: w.Bindings[r.ID].Account}
+		case connector.SceneDelete:
+			delete(lane.People, r.ID)
+		case connector.SceneDone, connector.SceneRemind, connector.SceneMessage:
+		}
+	}
+	lane.Presence = connector.Absent
+	if len(lane.People) > 0 {
+		lane.Presence, lane.Has = connector.Present, w.External
+	}
 }
 
 // outcome is an outcome with one attempt.

@@ -42,6 +42,7 @@ func Run(t *testing.T, e Engine) {
 		"retry": testRetry, "cancel": testCancel, "resend": testResend, "recreated": testRecreated, "rehearse": testRehearse, "jobs": testJobs,
 		"push": testPush, "backfill": testBackfill, "retention": testRetention, "rejected most": testRejectedMost, "events": testEvents, "replay": testReplay, "counts": testCounts,
 		"audit": testAudit, "api tokens": testAPITokens, "restart": testRestart,
+		"split": testSplit, "split whole": testSplitWhole, "people": testPeople,
 	}
 	for name, f := range tests {
 		t.Run(name, func(t *testing.T) {

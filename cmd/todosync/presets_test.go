@@ -156,6 +156,7 @@ func playPreset(t *testing.T, p *process, name string, story *presetStory) {
 	if notices := s.todos("hanmeimei", func(x oasim.Todo) bool { return x.Message && strings.Contains(x.Title, "合同到期") }); len(notices) != 1 && !story.noRemind {
 		t.Errorf("the inbox holds %d notices", len(notices))
 	}
+	s.bare()
 	s.lost()
 	if name == "wecom" {
 		s.cards()
@@ -179,6 +180,33 @@ func (s *presetStage) cards() {
 	s.send("f", "done", "合同 J")
 	if card := s.todos("hanmeimei", func(x oasim.Todo) bool { return x.Title == "合同 J" }); card[0].Result != "已处理" {
 		s.t.Errorf("the new card is %+v, want it done: its own code was not spent", card[0])
+	}
+}
+
+// bare plays events that say no more than they must.
+func (s *presetStage) bare() {
+	whole := map[string]any{
+		"id": "m", "title": "合同 M", "itemTitle": "合同 M", "object": map[string]any{"apiName": "QuoteObj", "dataId": "6729aa", "name": "合同 M"},
+		"receivers": []any{map[string]any{"id": "1002"}},
+	}
+	for _, end := range []struct {
+		action string
+		object map[string]any
+	}{{"edit", map[string]any{"id": "m", "status": "approved"}}, {"delete", map[string]any{"id": "n"}}} {
+		whole["id"] = end.object["id"]
+		for _, made := range [][]connector.Record{s.event("todo", "create", whole), s.event("todo", end.action, end.object)} {
+			if len(made) != 1 || made[0].State != connector.Succeeded {
+				s.t.Errorf("a whole create and a bare %s: %+v", end.action, made)
+			}
+		}
+	}
+	made := s.event("todo", "create", map[string]any{"id": "o", "title": "合同 O", "receivers": []any{map[string]any{"id": "1002"}}})
+	made = append(made, s.event("todo", "delete", map[string]any{"id": "o"})...)
+	if len(made) != 2 || made[0].State != connector.Succeeded || made[1].State != connector.Succeeded {
+		s.t.Errorf("a bare create and delete: %+v", made)
+	}
+	if left := s.todos("hanmeimei", func(x oasim.Todo) bool { return !x.Message && x.State == oasim.StateTodo }); len(left) > 0 {
+		s.t.Errorf("still in the inbox: %+v", left)
 	}
 }
 

@@ -113,6 +113,7 @@ type presetStage struct {
 	story  *presetStory
 	sim    *oasim.Sim
 	tenant string
+	file   string // its settings
 	events int
 }
 
@@ -158,8 +159,39 @@ func playPreset(t *testing.T, p *process, name string, story *presetStory) {
 	}
 	s.bare()
 	s.lost()
-	if name == "wecom" {
+	switch name {
+	case "wecom":
 		s.cards()
+	case "weaver", "weaver-soap":
+		s.matched()
+	}
+}
+
+// matched plays Weaver's trap: it finds what is done by the title, the node and the workflow that it was last told of.
+func (s *presetStage) matched() {
+	s.send("w", "create", "合同 T1")
+	s.send("w", "edit", "合同 T2")
+	src, err := os.ReadFile(s.file)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	changed := s.file + ".other.yaml"
+	write(s.t, changed, strings.Replace(string(src), "variables:\n", "variables:\n  workflowName: 另一个流程\n", 1))
+	s.p.cli("apply", "-f", changed)
+	made := s.event("todo", "edit", map[string]any{
+		"id": "w", "status": "approved", "title": "合同 T3", "workflow": map[string]any{"node": "总经理审批"},
+		"receivers": []any{map[string]any{"id": "1002"}},
+	})
+	done := s.todos("hanmeimei", func(x oasim.Todo) bool { return strings.HasPrefix(x.ID, "w_") })
+	if len(made) != 1 || made[0].State != connector.Succeeded || len(done) != 1 {
+		s.t.Fatalf("done: %+v, in the OA %+v", made, done)
+	}
+	if x := done[0]; x.State != oasim.StateDone || x.Title != "合同 T2" || x.Node != "部门经理审批" || x.Workflow != "CRM" {
+		s.t.Errorf("the done told %s, %s, %s and left it %s", x.Title, x.Node, x.Workflow, x.State)
+	}
+	s.send("x", "create", "合同 T4")
+	if x := s.todos("hanmeimei", func(x oasim.Todo) bool { return strings.HasPrefix(x.ID, "x_") }); x[0].Workflow != "另一个流程" {
+		s.t.Errorf("a later create told workflow %s", x[0].Workflow)
 	}
 }
 
@@ -276,6 +308,7 @@ func openPreset(t *testing.T, p *process, name string, story *presetStory) *pres
 		t.Fatal(err)
 	}
 	write(t, quick, string(src)+"retry: {schedule: [50ms, 50ms, 50ms]}\n") // for a person it may take longer
+	s.file = quick
 	p.cli("apply", "-f", quick)
 	for id, account := range map[string]string{"1001": "lilei", "1002": "hanmeimei", "1003": "lintao"} {
 		p.cli("bindings", "set", id, account, "--tenant", s.tenant, "--connection", "oa")

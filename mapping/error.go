@@ -66,7 +66,10 @@ func (e Errors) Unwrap() []error {
 // there may be many.
 func (e Errors) located(src string) Errors {
 	slices.SortStableFunc(e, func(x, y *Error) int { return x.Offset - y.Offset })
-	e = e[:min(len(e), maxMistakes)]
+	if len(e) > maxMistakes {
+		more := mistake("and more: only the first %d mistakes of this text are told", "错误过多：此文本只列出前 %d 个", maxMistakes)
+		e = append(e[:maxMistakes], &Error{Offset: e[maxMistakes].Offset, Err: more})
+	}
 	at, line, column := 0, 1, 1
 	for _, one := range e {
 		for ; at < one.Offset && at < len(src); at++ {
@@ -78,6 +81,7 @@ func (e Errors) located(src string) Errors {
 			}
 		}
 		one.Line, one.Column = line, column
+		one.Placeholder = shorten(one.Placeholder, maxShown)
 	}
 	return e
 }
@@ -94,6 +98,9 @@ func errorAt(src string, offset int, err error) *Error {
 		Err:    err,
 	}
 }
+
+// maxShown is how many characters of a name as it was written are shown in a message.
+const maxShown = 100
 
 // maxName is the length of names from which on nobody meant another one.
 const maxName = 64

@@ -39,7 +39,7 @@ type piece struct {
 }
 
 // maxMistakes is how many mistakes of one text are told; one with more is not the text that was meant.
-const maxMistakes = 1000
+const maxMistakes = 100
 
 // A lexer cuts a source into pieces. It goes on after a mistake, so that all are found.
 type lexer struct {
@@ -54,7 +54,7 @@ type lexer struct {
 
 func (l *lexer) run() {
 	start := 0
-	for i := 0; i < len(l.src) && len(l.errs) < maxMistakes; {
+	for i := 0; i < len(l.src) && len(l.errs) <= maxMistakes; {
 		rest := l.src[i:]
 		n := 0
 		switch {
@@ -150,7 +150,7 @@ func (l *lexer) filters(inside string) (what string, filters []string, err error
 		var f string
 		f, rest, found = strings.Cut(rest, "|")
 		if f = strings.TrimSpace(f); !knownFilter(f) {
-			return what, nil, mistake("no such filter: %q; want md5, sha256 or base64", "没有过滤器 %q；可用 md5、sha256、base64", f)
+			return what, nil, mistake("no such filter: %q; want md5, sha256 or base64", "没有过滤器 %q；可用 md5、sha256、base64", shorten(f, maxShown))
 		}
 		filters = append(filters, f)
 	}
@@ -204,7 +204,7 @@ func (l *lexer) unknown(name string) error {
 func (l *lexer) secret(kind, name string) (part, error) {
 	for _, c := range []byte(name) {
 		if !isLetter(c) && !isDigit(c) && strings.IndexByte("_.-", c) < 0 {
-			return part{}, mistake("%q is no name: want letters, digits, _ . and -", "%q 不是名称：应为字母、数字、_ . 与 -", name)
+			return part{}, mistake("%q is no name: want letters, digits, _ . and -", "%q 不是名称：应为字母、数字、_ . 与 -", shorten(name, maxShown))
 		}
 	}
 	if name == "" {
@@ -219,7 +219,7 @@ func (l *lexer) secret(kind, name string) (part, error) {
 		}
 	}
 	return part{}, mistake("the environment variable %s cannot be had: start the server with it set and named in --env-allow",
-		"无法取得环境变量 %s：请设置后启动服务，并在 --env-allow 中列出", name)
+		"无法取得环境变量 %s：请设置后启动服务，并在 --env-allow 中列出", shorten(name, maxShown))
 }
 
 // variable adds the pieces of a variable's text. Only secrets are looked for in it; all else is text.

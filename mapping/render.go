@@ -13,7 +13,7 @@ func (t *Template) Append(dst []byte, s *Scope, m Mode) ([]byte, error) {
 	r := run{t: t, s: s, mode: m, object: s.Event.root().child(s.Object), base: len(dst)}
 	out, err := r.ops(slices.Grow(dst, t.size+len(t.ops)*32), span{end: int32(len(t.ops))}, outside)
 	if err == nil && t.addressed && !isAddress(out[len(dst):]) {
-		err = &Error{Placeholder: t.holes[0].name, Err: mistake("the address does not begin with http:// or https://", "地址不以 http:// 或 https:// 开头")}
+		err = &Error{Placeholder: shorten(t.holes[0].name, maxShown), Err: mistake("the address does not begin with http:// or https://", "地址不以 http:// 或 https:// 开头")}
 	}
 	if err != nil {
 		return dst, err
@@ -77,11 +77,11 @@ func (r *run) ops(dst []byte, s span, receiver int) (_ []byte, err error) {
 func named(err error, name string) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		if e.Placeholder == "" {
-			e.Placeholder = name
+			e.Placeholder = shorten(name, maxShown)
 		}
 		return e
 	}
-	return &Error{Placeholder: name, Err: err}
+	return &Error{Placeholder: shorten(name, maxShown), Err: err}
 }
 
 // hole writes the value of a hole.

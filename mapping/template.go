@@ -54,7 +54,7 @@ func Compile(src string, o Options) (*Template, error) {
 	}
 	l := lexer{src: src, o: &o, fields: o.Fields}
 	l.run()
-	if len(l.errs) >= maxMistakes {
+	if len(l.errs) > maxMistakes {
 		return nil, l.errs.located(src)
 	}
 	a := newAnalysis(l.pieces)

@@ -97,7 +97,7 @@ func quotedText(s string) (lit string, n int, err error) {
 			return b.String(), i + 1, nil
 		}
 	}
-	return "", 0, mistake("the time pattern has a quote that is not closed: %s", "时间格式的引号没有闭合：%s", s)
+	return "", 0, mistake("the time pattern has a quote that is not closed: %s", "时间格式的引号没有闭合：%s", shorten(s, 80))
 }
 
 func checkLetter(pattern string, c byte, width int) error {
@@ -105,13 +105,13 @@ func checkLetter(pattern string, c byte, width int) error {
 	hint := map[byte]string{'Y': "yyyy", 'D': "dd", 'k': "HH", 'K': "hh", 'A': "a"}[c]
 	switch {
 	case limit == 0 && hint != "":
-		return mistake("the time pattern %q holds the letter %c: do you mean %s?", "时间格式 %q 含字母 %c：是否想写 %s", pattern, c, hint)
+		return mistake("the time pattern %q holds the letter %c: do you mean %s?", "时间格式 %q 含字母 %c：是否想写 %s", shorten(pattern, 80), c, hint)
 	case limit == 0:
 		return mistake("the time pattern %q holds the letter %c: want y M d H h m s S a X Z, epochMillis, epochSeconds or "+
 			"rfc3339; put other text in single quotes", "时间格式 %q 含字母 %c：可用 y M d H h m s S a X Z、epochMillis、epochSeconds、rfc3339；"+
-			"其他文字请放在单引号内", pattern, c)
+			"其他文字请放在单引号内", shorten(pattern, 80), c)
 	case width > limit || c == 'y' && width == 3 || c == 'X' && width == 2:
-		return mistake("the time pattern %q holds %s, which is not known", "时间格式 %q 含 %s，无法识别", pattern, shorten(strings.Repeat(string(c), width), 20))
+		return mistake("the time pattern %q holds %s, which is not known", "时间格式 %q 含 %s，无法识别", shorten(pattern, 80), shorten(strings.Repeat(string(c), width), 20))
 	}
 	return nil
 }

@@ -60,13 +60,15 @@ func (d *draft) checkMembers(n *node, s *shape, path string) {
 		d.wrongKind(n, path, say("a mapping (name: value)", "映射（名称：值）"))
 		return
 	}
-	for i, m := range n.members {
+	firsts := make(map[string]member, len(n.members))
+	for _, m := range n.members {
 		at := join(path, m.name)
-		if first := d.earlier(n.members[:i], m.name, s.folds); first != nil {
+		if first, twice := firsts[s.key(m.name)]; twice {
 			d.problem(m.at, at, say("this name stands here twice; the first is on line %d", "名称重复，第一次出现在第 %d 行"), first.at.line+d.offset)
 			m.value.bad = true
 			continue
 		}
+		firsts[s.key(m.name)] = m
 		elem := s.member(m.name)
 		if elem == nil {
 			d.unknown(m, s, path)
@@ -76,19 +78,20 @@ func (d *draft) checkMembers(n *node, s *shape, path string) {
 	}
 }
 
-// earlier finds the member of the same name among those before.
-func (d *draft) earlier(before []member, name string, folds bool) *member {
-	for i := range before {
-		if before[i].name == name || folds && strings.EqualFold(before[i].name, name) {
-			return &before[i]
-		}
+// key is what tells a name from others.
+func (s *shape) key(name string) string {
+	if s.folds {
+		return strings.ToLower(name)
 	}
-	return nil
+	return name
 }
 
 // unknown tells of a name that is not known where it stands, with the name that was probably meant.
 func (d *draft) unknown(m member, s *shape, path string) {
 	m.value.bad = true
+	if len(d.problems) > maxProblems {
+		return // what was meant is no longer told
+	}
 	known := s.known()
 	if near := nearest(m.name, known); near != "" {
 		if d.meant == nil {

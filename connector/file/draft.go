@@ -56,6 +56,9 @@ func (d *draft) add(at place, path string, warning bool, message string) {
 	if at.given() {
 		at.line += d.offset
 	}
+	if len(d.problems) > maxProblems {
+		return
+	}
 	d.problems = append(d.problems, Problem{
 		File: d.file, Line: at.line, Column: at.column, Path: path, Message: message, Warning: warning,
 	})

@@ -50,7 +50,7 @@ func schemas(t *testing.T) map[string]*jsonschema.Schema {
 func asEditor(t *testing.T, src []byte) []any {
 	t.Helper()
 	var out []any
-	for _, doc := range documents(string(src)) {
+	for doc := range documents(string(src)) {
 		var v any
 		if err := yaml.Unmarshal([]byte(doc.text), &v); err != nil {
 			t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 // Marshal writes a document's Source as YAML, as a person would: members in the order of the manual, bodies as blocks, lists of
 // words on one line. Reading it back gives the same Source.
 func Marshal(source []byte) ([]byte, error) {
-	docs, fault := readJSON(source)
+	docs, fault := allJSON(string(source))
 	if fault != nil || len(docs) != 1 || docs[0].kind != mappingKind {
 		return nil, fmt.Errorf("write settings as YAML: the stored source is not one JSON object")
 	}

@@ -1,15 +1,15 @@
 package file
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 )
 
 // A jsonReader turns a JSON text into nodes, with the place of each.
 type jsonReader struct {
-	src  []byte
+	src  string
 	dec  *json.Decoder
 	end  int // of the last token, in bytes
 	mark struct {
@@ -20,26 +20,43 @@ type jsonReader struct {
 	nodes int
 }
 
-// readJSON reads all documents of a JSON file: objects one after the other, or a list of them.
-func readJSON(src []byte) ([]*node, *syntaxError) {
-	j := &jsonReader{src: src, dec: json.NewDecoder(bytes.NewReader(src))}
+// readJSON gives each document of a JSON file to f, until f wants no more: objects one after the other, or lists of them.
+func readJSON(src string, f func(*node) bool) *syntaxError {
+	j := &jsonReader{src: src, dec: json.NewDecoder(strings.NewReader(src))}
 	j.dec.UseNumber()
 	j.mark.at = place{1, 1}
-	var docs []*node
-	for {
+	for inList := false; ; {
 		j.nodes = 0
-		n, fault := j.next(0)
+		tok, at, fault := j.token()
 		switch {
 		case fault != nil:
-			return docs, fault
-		case n == nil:
-			return docs, nil
-		case n.kind == sequenceKind:
-			docs = append(docs, n.items...)
-		default:
-			docs = append(docs, n)
+			return fault
+		case tok == nil:
+			return nil
+		case tok == json.Delim('[') && !inList:
+			inList = true
+			continue
+		case tok == json.Delim(']'):
+			inList = false
+			continue
+		}
+		n, fault := j.value(tok, at, 0)
+		if fault != nil {
+			return fault
+		}
+		if !f(n) {
+			return nil
 		}
 	}
+}
+
+// allJSON gives all documents of a JSON text.
+func allJSON(src string) (docs []*node, fault *syntaxError) {
+	fault = readJSON(src, func(n *node) bool {
+		docs = append(docs, n)
+		return true
+	})
+	return docs, fault
 }
 
 // next reads one value; nil without an error is the end of the file or of the collection around.
@@ -48,6 +65,11 @@ func (j *jsonReader) next(depth int) (*node, *syntaxError) {
 	if fault != nil || tok == nil {
 		return nil, fault
 	}
+	return j.value(tok, at, depth)
+}
+
+// value reads the value that a token begins; nil for one that ends a collection.
+func (j *jsonReader) value(tok json.Token, at place, depth int) (*node, *syntaxError) {
 	if j.nodes++; j.nodes > maxNodes {
 		return nil, tooMany(at)
 	}
@@ -68,7 +90,7 @@ func (j *jsonReader) next(depth int) (*node, *syntaxError) {
 			return nil, broken(at, say("this value is longer than %d KiB", "该值超过 %d KiB"), maxScalar>>10)
 		}
 		n := &node{kind: textKind, text: v, at: at}
-		if start := j.end - len(v) - 1; start > 0 && string(j.src[start:j.end-1]) == v && j.src[start-1] == '"' {
+		if start := j.end - len(v) - 1; start > 0 && j.src[start:j.end-1] == v && j.src[start-1] == '"' {
 			n.inside = place{at.line, at.column + 1}
 		}
 		return n, nil
@@ -138,7 +160,7 @@ func (j *jsonReader) token() (json.Token, place, *syntaxError) {
 		return nil, place{}, broken(j.place(j.end), say("this is not JSON: %s", "不是正确的 JSON:%s"), err)
 	}
 	start := j.end
-	for start < len(j.src) && bytes.IndexByte([]byte(" \t\r\n,:"), j.src[start]) >= 0 {
+	for start < len(j.src) && strings.IndexByte(" \t\r\n,:", j.src[start]) >= 0 {
 		start++
 	}
 	j.end = int(j.dec.InputOffset())
@@ -159,7 +181,7 @@ func (j *jsonReader) place(offset int) place {
 	if offset < j.mark.offset {
 		return j.mark.at
 	}
-	for _, r := range string(j.src[j.mark.offset:min(offset, len(j.src))]) {
+	for _, r := range j.src[j.mark.offset:min(offset, len(j.src))] {
 		if r == '\n' {
 			j.mark.at = place{j.mark.at.line + 1, 1}
 			continue

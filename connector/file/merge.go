@@ -19,19 +19,29 @@ func merge(under, over *node, s *shape) *node {
 	}
 	out := &node{kind: mappingKind, at: over.at, bad: over.bad}
 	dropped := replaced(over, s)
+	first := make(map[string]*member, len(over.members))
+	for i := range over.members {
+		if m := &over.members[i]; first[s.key(m.name)] == nil {
+			first[s.key(m.name)] = m
+		}
+	}
+	have := make(map[string]bool, len(over.members))
 	for _, m := range under.members {
-		given := over.match(m.name, s.folds)
+		given := first[s.key(m.name)]
 		switch {
 		case given == nil && slices.Contains(dropped, m.name):
 		case given == nil:
+			have[s.key(m.name)] = true
 			out.members = append(out.members, m)
 		case given.value.kind == nullKind:
 		default:
+			have[s.key(m.name)] = true
 			out.members = append(out.members, member{given.name, given.at, merge(m.value, given.value, s.of(m.name))})
 		}
 	}
 	for _, m := range over.members {
-		if m.value.kind != nullKind && out.match(m.name, s.folds) == nil {
+		if m.value.kind != nullKind && !have[s.key(m.name)] {
+			have[s.key(m.name)] = true
 			out.members = append(out.members, member{m.name, m.at, m.value.pruned(s.of(m.name))})
 		}
 	}
@@ -55,16 +65,6 @@ func (s *shape) of(name string) *shape {
 		return m
 	}
 	return &shape{}
-}
-
-// match finds a member by name, or, where names differ by more than case, by name in any case.
-func (n *node) match(name string, folds bool) *member {
-	for i := range n.members {
-		if m := &n.members[i]; m.name == name || folds && strings.EqualFold(m.name, name) {
-			return m
-		}
-	}
-	return nil
 }
 
 // pruned gives the tree without its nulls and without repeated names.
@@ -132,13 +132,7 @@ func appendJSON(dst []byte, n *node, s *shape) []byte {
 // ordered gives the members in canonical order.
 func ordered(n *node, s *shape) []member {
 	out := slices.Clone(n.members)
-	known := s.known()
-	rank := func(name string) int {
-		if i := slices.Index(known, name); i >= 0 {
-			return i
-		}
-		return len(known)
-	}
+	rank := s.rank
 	slices.SortStableFunc(out, func(a, b member) int {
 		if d := rank(a.name) - rank(b.name); d != 0 {
 			return d

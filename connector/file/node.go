@@ -42,7 +42,13 @@ type node struct {
 	block  bool
 
 	bad bool // told already; nothing more is said about it, and it is left out of what is read
+
+	names   map[string]int // of a mapping with many members: where the first of each name stands
+	indexed int            // the members that names knows
 }
+
+// fewMembers are so few that looking at each is quicker than an index.
+const fewMembers = 16
 
 // A member is one member of a mapping. Its key's place is where a mistake about the member as a whole is shown.
 type member struct {
@@ -56,12 +62,34 @@ func (n *node) find(name string) *member {
 	if n == nil || n.kind != mappingKind {
 		return nil
 	}
+	if len(n.members) > fewMembers {
+		n.index()
+		if i, ok := n.names[name]; ok {
+			return &n.members[i]
+		}
+		return nil
+	}
 	for i := range n.members {
 		if n.members[i].name == name {
 			return &n.members[i]
 		}
 	}
 	return nil
+}
+
+// index finds out where each name stands, unless that is known. It is what makes find change a node that has many members: a tree that
+// goroutines share is indexed before.
+func (n *node) index() {
+	if n.indexed == len(n.members) {
+		return
+	}
+	n.names = make(map[string]int, len(n.members))
+	for i := range n.members {
+		if _, ok := n.names[n.members[i].name]; !ok {
+			n.names[n.members[i].name] = i
+		}
+	}
+	n.indexed = len(n.members)
 }
 
 // value gives the value of a member, nil where it is not there.
@@ -88,6 +116,7 @@ func (n *node) set(name string, v *node) {
 // copied gives a deep copy, so that what a check says about one use of an anchor does not touch another.
 func (n *node) copied() *node {
 	c := *n
+	c.names, c.indexed = nil, 0
 	c.members = make([]member, len(n.members))
 	for i, m := range n.members {
 		m.value = m.value.copied()

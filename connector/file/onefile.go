@@ -52,10 +52,10 @@ func (f *oneFile) load(src []byte) {
 		return
 	}
 	if isJSON(f.name, text) {
-		nodes, fault := readJSON([]byte(text))
-		for _, n := range nodes {
+		fault := readJSON(text, func(n *node) bool {
 			f.begin(0, n)
-		}
+			return f.told <= maxProblems
+		})
 		if fault != nil {
 			f.unread(0, fault)
 		}
@@ -68,7 +68,7 @@ func (f *oneFile) load(src []byte) {
 }
 
 func (f *oneFile) loadYAML(text string) {
-	for _, doc := range documents(text) {
+	for doc := range documents(text) {
 		if f.told > maxProblems {
 			return
 		}

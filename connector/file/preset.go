@@ -147,7 +147,7 @@ func (r *reader) preset(name string) (presetTree, error) {
 	for variable, choices := range p.asked.Variants {
 		p.variants[variable] = map[string]*node{}
 		for value, over := range choices {
-			nodes, fault := readJSON(over)
+			nodes, fault := allJSON(string(over))
 			if fault != nil || len(nodes) != 1 {
 				return p, fmt.Errorf("preset %s: the variant %s=%s is not an object", name, variable, value)
 			}
@@ -167,9 +167,10 @@ func (r *reader) preset(name string) (presetTree, error) {
 	return p, nil
 }
 
-// displaced takes the places out of a tree.
+// displaced takes the places out of a tree, and makes it one that nothing changes any more.
 func (n *node) displaced() {
 	n.at, n.inside, n.block = place{}, place{}, false
+	n.index()
 	for i := range n.members {
 		n.members[i].at = place{}
 		n.members[i].value.displaced()

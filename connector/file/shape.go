@@ -61,6 +61,22 @@ func (s *shape) member(name string) *shape {
 	return nil
 }
 
+// rank is where a member stands in canonical order; those that are not known stand behind.
+func (s *shape) rank(name string) int {
+	if s.form == dictForm {
+		if i := slices.Index(s.names, name); i >= 0 {
+			return i
+		}
+		return len(s.names)
+	}
+	for i := range s.members {
+		if s.members[i].name == name {
+			return i
+		}
+	}
+	return len(s.members)
+}
+
 // known gives the names that an object or a dict takes; nil where it takes any.
 func (s *shape) known() []string {
 	if s.form == dictForm {

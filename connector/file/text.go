@@ -3,6 +3,7 @@ package file
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"strings"
 	"unicode/utf8"
 )
@@ -64,38 +65,41 @@ func isJSON(name, text string) bool {
 
 // documents takes a YAML file apart at its --- and ... lines, which stand at the front of a line in no other sense. One
 // document that can't be read then hides nothing of the others.
-func documents(text string) []document {
-	var out []document
-	var b strings.Builder
-	start, number, blank := 0, 0, true
-	flush := func(next int) {
-		if !blank {
-			out = append(out, document{text: b.String(), offset: start})
+func documents(text string) iter.Seq[document] {
+	return func(yield func(document) bool) {
+		var b strings.Builder
+		start, number, blank := 0, 0, true
+		flush := func(next int) bool {
+			more := blank || yield(document{text: b.String(), offset: start})
+			b.Reset()
+			start, blank = next, true
+			return more
 		}
-		b.Reset()
-		start, blank = next, true
-	}
-	for line := range strings.Lines(text) {
-		body := strings.TrimRight(line, "\n")
-		switch {
-		case marks(body, "---"):
-			flush(number)
-			rest := body[3:]
-			blank = strings.TrimSpace(rest) == ""
-			b.WriteString("   " + rest + "\n")
-		case marks(body, "..."):
-			flush(number + 1)
-		case blank && strings.HasPrefix(body, "%"):
-			b.WriteString("\n")
-		default:
-			trimmed := strings.TrimSpace(body)
-			blank = blank && (trimmed == "" || trimmed[0] == '#')
-			b.WriteString(line)
+		for line := range strings.Lines(text) {
+			body := strings.TrimRight(line, "\n")
+			switch {
+			case marks(body, "---"):
+				if !flush(number) {
+					return
+				}
+				rest := body[3:]
+				blank = strings.TrimSpace(rest) == ""
+				b.WriteString("   " + rest + "\n")
+			case marks(body, "..."):
+				if !flush(number + 1) {
+					return
+				}
+			case blank && strings.HasPrefix(body, "%"):
+				b.WriteString("\n")
+			default:
+				trimmed := strings.TrimSpace(body)
+				blank = blank && (trimmed == "" || trimmed[0] == '#')
+				b.WriteString(line)
+			}
+			number++
 		}
-		number++
+		flush(number)
 	}
-	flush(number)
-	return out
 }
 
 func marks(line, sign string) bool {

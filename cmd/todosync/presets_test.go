@@ -164,6 +164,10 @@ func playPreset(t *testing.T, p *process, name string, story *presetStory) {
 		s.cards()
 	case "weaver", "weaver-soap":
 		s.matched()
+	case "landray", "landray-rest":
+		s.once()
+	case "yunzhijia":
+		s.partly()
 	}
 }
 
@@ -192,6 +196,77 @@ func (s *presetStage) matched() {
 	s.send("x", "create", "合同 T4")
 	if x := s.todos("hanmeimei", func(x oasim.Todo) bool { return strings.HasPrefix(x.ID, "x_") }); x[0].Workflow != "另一个流程" {
 		s.t.Errorf("a later create told workflow %s", x[0].Workflow)
+	}
+}
+
+// together is an event about a todo of two receivers.
+func (s *presetStage) together(todo, action, title string, receivers ...string) []connector.Record {
+	s.t.Helper()
+	status := "pending"
+	if action == "done" {
+		action, status = "edit", "approved"
+	}
+	object := map[string]any{"id": todo, "status": status, "title": title, "object": map[string]any{"apiName": "QuoteObj", "dataId": "6729aa"}}
+	var list []any
+	for _, id := range receivers {
+		list = append(list, map[string]any{"id": id})
+	}
+	object["receivers"] = list
+	return s.event("todo", action, object)
+}
+
+// once plays a todo of two: Landray changes its text for all at once, and ends it for each.
+func (s *presetStage) once() {
+	calls := func(op oasim.Op) int {
+		return len(slices.DeleteFunc(s.sim.Calls(), func(c oasim.Call) bool { return c.Todo != "y" || c.Op != op }))
+	}
+	for _, action := range []string{"create", "edit", "edit", "done"} {
+		for _, r := range s.together("y", action, "合同 Y "+action, "1002", "1001") {
+			if r.State != connector.Succeeded {
+				s.t.Errorf("%s: %s of %s ends %s %s %q", action, r.Scene, r.Receiver, r.State, r.Code, r.Message)
+			}
+		}
+	}
+	for op, want := range map[oasim.Op]int{oasim.OpCreate: 2, oasim.OpUpdate: 2, oasim.OpDone: 2} {
+		if got := calls(op); got != want {
+			s.t.Errorf("the OA got %d calls to %s the todo, want %d", got, op, want)
+		}
+	}
+	for _, account := range []string{"hanmeimei", "lilei"} {
+		if x := s.todos(account, func(x oasim.Todo) bool { return x.ID == "y" }); len(x) != 1 || x[0].State != oasim.StateDone || x[0].Title != "合同 Y edit" {
+			s.t.Errorf("%s has %+v", account, x)
+		}
+	}
+}
+
+// partly plays a list of which the OA takes a part: who got it is done, who did not fails alone, with the OA's word.
+func (s *presetStage) partly() {
+	byReceiver := func(made []connector.Record) map[string]connector.Record {
+		out := map[string]connector.Record{}
+		for _, r := range made {
+			out[r.Receiver] = r
+		}
+		return out
+	}
+	made := byReceiver(s.together("p", "create", "合同 P", "1002", "1003"))
+	taken, refused := made["1002"], made["1003"]
+	if len(made) != 2 || taken.State != connector.Succeeded || refused.State != connector.Failed || refused.SplitFrom != taken.ID ||
+		refused.Code != "505" && refused.Code != "501" || refused.Message == "" {
+		s.t.Errorf("of two receivers one is not known: %+v", made)
+	}
+	if got := s.todos("hanmeimei", func(x oasim.Todo) bool { return x.ID == "p" && x.State == oasim.StateTodo }); len(got) != 1 {
+		s.t.Errorf("who is known has %+v", got)
+	}
+	all := byReceiver(s.together("q", "create", "合同 Q", "1003"))
+	if r := all["1003"]; len(all) != 1 || r.State != connector.Failed || r.Code != "505" {
+		s.t.Errorf("nobody is known: %+v", all)
+	}
+	ended := byReceiver(s.together("p", "done", "合同 P", "1002", "1003"))
+	if r := ended["1002"]; r.State != connector.Succeeded {
+		s.t.Errorf("done for who has it: %+v", ended)
+	}
+	if left := s.todos("hanmeimei", func(x oasim.Todo) bool { return x.ID == "p" && x.State == oasim.StateTodo }); len(left) > 0 {
+		s.t.Errorf("still in the inbox: %+v", left)
 	}
 }
 

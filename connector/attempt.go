@@ -67,7 +67,7 @@ func (a *attempter) attempt(ctx context.Context, w Work) outcome {
 	if sp.told {
 		x.told = scope.TryTime
 	}
-	attempts, v := a.call(ctx, sp, &r, scope, m, x.people)
+	attempts, v := a.exchanges(ctx, &w, sp, &r, scope, m, x.people)
 	if ctx.Err() != nil && v.class != retry.OK {
 		v.released = true // we stopped: that uses up no try
 	}
@@ -194,6 +194,17 @@ func (a *attempter) frozen(scene Scene, s *mapping.Scope) map[string]string {
 	return out
 }
 
+// exchanges makes the calls of one try, by the scene's script where it has one. What is sent as it was before has been through it.
+func (a *attempter) exchanges(ctx context.Context, w *Work, sp *sceneProgram, r *rendering, s *mapping.Scope, m *masker, accounts []string) ([]Attempt, verdict) {
+	if sp.script != nil && w.Before == nil {
+		return a.scripted(ctx, w, sp, r, s, m, accounts)
+	}
+	if err := a.authorize(r, s, m); err != nil {
+		return nil, verdict{class: retry.Mapping, message: m.mask(err.Error()), released: KindOf(err) == Unavailable}
+	}
+	return a.call(ctx, sp, r, s, m, accounts)
+}
+
 // call sends the request, with a token where the connection has one. An answer that says the token is no longer good
 // leads to one more exchange with a fresh one; both belong to the same try.
 func (a *attempter) call(ctx context.Context, sp *sceneProgram, r *rendering, s *mapping.Scope, m *masker, accounts []string) ([]Attempt, verdict) {
@@ -247,7 +258,7 @@ func (a *attempter) signed(r *rendering, s *mapping.Scope, m *masker) error {
 func (a *attempter) token(ctx context.Context, s *mapping.Scope) (string, *tokenError) {
 	now := a.worker.cfg.Now()
 	return a.memory.token.get(ctx, now, a.program.token.ttl, func() (fetchedToken, *tokenError) {
-		got, terr := a.program.token.fetch(ctx, a.sender, s, a.may)
+		got, terr := a.program.token.fetch(ctx, a.caller(), s)
 		if terr == nil && a.mark != "" {
 			kept := KeptToken{Value: got.value, Fetched: now, Life: got.life, For: a.mark}
 			if err := a.worker.cfg.Registry.KeepToken(ctx, a.program.Conn, a.fence, kept); err != nil {
@@ -305,10 +316,14 @@ func (a *attempter) once(ctx context.Context, sp *sceneProgram, r *rendering, m 
 	for _, h := range receipt.Headers {
 		kept.Response.Headers = append(kept.Response.Headers, retry.Header{Name: h.Name, Value: m.mask(h.Value)})
 	}
-	text := m.mask(string(mapping.Decode(headerOf(receipt.Headers, "Content-Type"), receipt.Body)))
+	kept.Response.Body = keptBody(m.mask(string(mapping.Decode(headerOf(receipt.Headers, "Content-Type"), receipt.Body))))
+	return kept, v
+}
+
+// keptBody is an answer as it is kept, without its secrets already.
+func keptBody(text string) string {
 	if len(text) > maxKeptBody {
 		text = strings.ToValidUTF8(text[:maxKeptBody], "")
 	}
-	kept.Response.Body = strings.ReplaceAll(text, "\x00", "\uFFFD")
-	return kept, v
+	return strings.ReplaceAll(text, "\x00", "\uFFFD")
 }

@@ -30,7 +30,7 @@ func (a *attempter) request(w *Work, scene Scene, s *mapping.Scope, m *masker) (
 		}
 		account = accountsOf(s)
 	}
-	return r, account, a.authorize(&r, s, m)
+	return r, account, nil
 }
 
 // refill makes a request of one that was sent before.
@@ -43,6 +43,12 @@ func (a *attempter) refill(b *SentBefore, scene Scene, s *mapping.Scope, m *mask
 		}
 	}
 	secret := func(name string) (string, error) {
+		if name == scriptMark {
+			return "", &Error{
+				Kind: Invalid, Op: "send as before", Msg: "a script made the earlier request of secrets, which are not kept with it",
+				Hint: "retry it with today's mapping",
+			}
+		}
 		if variable, ok := strings.CutPrefix(name, "env:"); ok {
 			v, known := a.program.env[variable]
 			if !known {

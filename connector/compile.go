@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"todosync/connector/script"
 	"todosync/mapping"
 	"todosync/retry"
 )
@@ -62,7 +63,6 @@ func Compile(conn, revision int64, c *Connection, t *Tenant, o CompileOptions) (
 	}
 	p.signOnURL = signOnURL(o.PublicURL, c)
 	p.named, p.env = k.named, k.env
-	k.unsupported()
 	if len(k.mistakes) > 0 {
 		return nil, &Error{
 			Kind: Invalid, Op: "compile connection " + c.Key().String(),
@@ -167,10 +167,15 @@ func (k *compiler) scene(s Scene, settings *SceneSettings) *sceneProgram {
 	var err error
 	out.answer, err = mapping.CompileResult(rulesOf(&result, k.c.Protocol))
 	k.mistake("result", err)
-	for _, code := range accountCodes {
-		out.accounts = out.accounts || out.request.uses(code)
+	if settings.Script != "" {
+		out.script = k.script(path+".script", settings.Script, script.Send, out.mode.As)
+	} else if settings.Address == "" {
+		k.mistake(path+".address", errors.New("is missing"))
 	}
-	out.told = out.request.uses("F126")
+	for _, code := range accountCodes {
+		out.accounts = out.accounts || out.request.uses(code) || out.script.uses(code)
+	}
+	out.told = out.request.uses("F126") || out.script.uses("F126")
 	return out
 }
 
@@ -190,7 +195,9 @@ func (k *compiler) request(path string, s RequestSettings, r mapping.Receivers) 
 			value: k.template(path+".headers."+name, string(s.Headers[name]), mapping.HeaderValue, "", r),
 		})
 	}
-	out.address = k.template(path+".address", s.Address, mapping.Address, "", r)
+	if s.Address != "" {
+		out.address = k.template(path+".address", s.Address, mapping.Address, "", r)
+	}
 	if s.Body != "" {
 		place := mapping.Body
 		if strings.Contains(strings.ToLower(contentType), "application/x-www-form-urlencoded") {
@@ -199,19 +206,6 @@ func (k *compiler) request(path string, s RequestSettings, r mapping.Receivers) 
 		out.body = k.template(path+".body", s.Body, place, contentType, r)
 	}
 	return out
-}
-
-// unsupported refuses settings that this version can read and not carry out: ignoring them would send wrong requests.
-func (k *compiler) unsupported() {
-	refuse := func(path string, set bool) {
-		if set {
-			k.mistakes = append(k.mistakes, Detail{Path: path, Message: "this version does not carry out this setting; leave it out"})
-		}
-	}
-	refuse("token.script", k.c.Token != nil && k.c.Token.Script != "")
-	for s, settings := range k.c.Scenes {
-		refuse("scenes."+string(s)+".script", settings != nil && settings.Script != "")
-	}
 }
 
 func rulesOf(r *Result, p Protocol) mapping.ResultRules {

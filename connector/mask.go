@@ -108,7 +108,10 @@ func base64Forms(v string) []string {
 type span struct{ from, to int }
 
 // mask replaces every secret in s by ***.
-func (m *masker) mask(s string) string {
+func (m *masker) mask(s string) string { return m.maskAs(s, "***") }
+
+// maskAs replaces every secret in s by another text.
+func (m *masker) maskAs(s, by string) string {
 	if s == "" || m.empty() {
 		return s
 	}
@@ -125,7 +128,7 @@ func (m *masker) mask(s string) string {
 		}
 		if x.from >= at {
 			b.WriteString(s[at:x.from])
-			b.WriteString("***")
+			b.WriteString(by)
 		}
 		at = max(at, x.to)
 	}

@@ -88,8 +88,10 @@ func (r *requestProgram) preview(s *mapping.Scope) (Preview, error) {
 		return mapping.Mask(string(b)), err
 	}
 	var err error
-	if out.Address, err = text(r.address); err != nil {
-		return out, err
+	if r.address != nil {
+		if out.Address, err = text(r.address); err != nil {
+			return out, err
+		}
 	}
 	for _, h := range r.headers {
 		v, err := text(h.value)

@@ -37,6 +37,7 @@ type Program struct {
 type sceneProgram struct {
 	scene    Scene
 	request  requestProgram
+	script   *scriptProgram // nil: none
 	answer   *mapping.Result
 	mode     ReceiverMode
 	accounts bool // the receiver's account is used

@@ -39,6 +39,7 @@ type rendering struct {
 	wire   retry.Request
 	stored SentRequest
 	text   bodyText // its body before it has got its charset
+	token  string   // that a script's call bears
 }
 
 // A bodyText is a body in both forms, as text, and its kind (of mapping.Template.Kind).
@@ -48,8 +49,10 @@ type bodyText struct{ kind, wire, stored string }
 func (r *requestProgram) render(s *mapping.Scope) (rendering, error) {
 	out := rendering{wire: retry.Request{Method: r.method}, stored: SentRequest{Method: r.method}}
 	var err error
-	if out.wire.Address, out.stored.Address, err = both(r.address, s); err != nil {
-		return out, err
+	if r.address != nil {
+		if out.wire.Address, out.stored.Address, err = both(r.address, s); err != nil {
+			return out, err
+		}
 	}
 	for _, h := range r.headers {
 		wire, stored, err := both(h.value, s)

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode"
 
+	"todosync/connector/script"
 	"todosync/mapping"
 	"todosync/retry"
 )
@@ -23,6 +24,7 @@ const (
 // A tokenProgram fetches and places a connection's token.
 type tokenProgram struct {
 	ask    func(*mapping.Scope) (rendering, error) // the request
+	script *scriptProgram                          // fetches the token in its place; nil: none
 	value  string                                  // the token's path in the answer
 	life   string                                  // the path of the seconds that it is good for; empty: the answer does not say
 	refuse []string
@@ -41,11 +43,15 @@ type fetchedToken struct {
 
 func (k *compiler) token(t *TokenSettings) *tokenProgram {
 	request := k.request("token.request", t.Request, mapping.Each)
-	return &tokenProgram{
+	out := &tokenProgram{
 		ask: request.render, value: t.Value, refuse: t.Refuse.Strings(), send: t.Send, ttl: time.Duration(t.TTL),
 		status: t.RefreshOn.Status, codes: t.RefreshOn.Codes.Strings(),
 		words: t.RefreshOn.Messages.Strings(),
 	}
+	if t.Script != "" {
+		out.script = k.script("token.script", t.Script, script.Token, mapping.Each)
+	}
+	return out
 }
 
 // place puts the token into a request.
@@ -79,13 +85,16 @@ type tokenError struct {
 func (e *tokenError) Error() string { return e.msg }
 
 // fetch asks the token's address once. The answer's body is never kept: it may hold a token in any shape.
-func (t *tokenProgram) fetch(ctx context.Context, s Sender, scope *mapping.Scope, may func() error) (fetchedToken, *tokenError) {
+func (t *tokenProgram) fetch(ctx context.Context, c caller, scope *mapping.Scope) (fetchedToken, *tokenError) {
+	if t.script != nil {
+		return t.byScript(ctx, c, scope)
+	}
 	r, err := t.ask(scope)
 	if err != nil {
 		return fetchedToken{}, &tokenError{class: retry.Mapping, msg: "the token's request: " + err.Error()}
 	}
-	r.wire.May = may
-	receipt, err := s.Post(ctx, r.wire)
+	r.wire.May = c.may
+	receipt, err := c.sender.Post(ctx, r.wire)
 	kept := Attempt{
 		Started: receipt.Started, Duration: receipt.Duration, Request: r.stored,
 		Response: ReceivedAnswer{Status: receipt.Status, Body: "***"},
@@ -100,14 +109,7 @@ func (t *tokenProgram) fetch(ctx context.Context, s Sender, scope *mapping.Scope
 		case 400, 401, 403:
 			return fail(retry.TokenRefused, fmt.Sprintf("the OA refuses a token: HTTP status %d; look at the user and password of the token's request", e.Status), 0)
 		}
-		switch e.Class {
-		case retry.Network, retry.Timeout, retry.HTTP5xx, retry.HTTP429:
-			return fail(retry.Token, "the token's address: "+e.Error(), e.RetryAfter)
-		case retry.TLS, retry.Mapping:
-			return fail(e.Class, "the token's address: "+e.Error(), 0)
-		default:
-			return fail(retry.TokenRefused, "the token's address: "+e.Error(), 0)
-		}
+		return fail(tokenClass(e), "the token's address: "+e.Error(), e.RetryAfter)
 	}
 	contentType := headerOf(receipt.Headers, "Content-Type")
 	value, ok := mapping.ReadValue(contentType, receipt.Body, t.value)
@@ -123,6 +125,18 @@ func (t *tokenProgram) fetch(ctx context.Context, s Sender, scope *mapping.Scope
 		return fail(retry.TokenRefused, "the OA refuses a token: it answered "+value+"; look at the user and password of the token's request", 0)
 	}
 	return fetchedToken{value: value, life: t.lifeOf(contentType, receipt.Body)}, nil
+}
+
+// tokenClass is what the failure of a token's request means for the delivery.
+func tokenClass(e *retry.Error) retry.Class {
+	switch e.Class {
+	case retry.Network, retry.Timeout, retry.HTTP5xx, retry.HTTP429:
+		return retry.Token
+	case retry.TLS, retry.Mapping:
+		return e.Class
+	default:
+		return retry.TokenRefused
+	}
 }
 
 // lifeOf reads for how long a token is good, less a tenth, a minute at most: it must not end on its way.

@@ -96,7 +96,7 @@ func (w *Worker) askOnce(ctx context.Context, p *Program, now time.Time) TokenCh
 	s.TryTime, s.UUID = now, uuid.NewString
 	s.Secret = func(name string) (string, error) { return w.cfg.Registry.Secret(ctx, p.Key.Tenant, name) }
 	sender := &datedSender{Sender: opened}
-	_, terr := p.token.fetch(ctx, sender, s, nil)
+	_, terr := p.token.fetch(ctx, caller{sender: sender, slots: w.scripts}, s)
 	out.Took = sender.receipt.Duration
 	out.Ahead, out.Dated = sender.ahead()
 	if terr != nil {

@@ -51,7 +51,11 @@ func judge(rules *mapping.Result, receipt *retry.Receipt, err error, accounts []
 		}
 		return v.worded()
 	}
-	a := rules.Read(contentType, receipt.Body)
+	return answered(rules.Read(contentType, receipt.Body), accounts)
+}
+
+// answered is the verdict on an answer that the connection's rules have read.
+func answered(a mapping.Answer, accounts []string) verdict {
 	v := verdict{code: a.Code, message: a.Message, remoteID: a.Data, remembered: a.Remembered, left: true}
 	switch {
 	case a.Fault:

@@ -41,6 +41,8 @@ type Worker struct {
 	cfg   WorkerConfig
 	share *share // nil: nothing is shared
 
+	scripts chan struct{} // holds one for each script that computes
+
 	mu      sync.Mutex // guards all below
 	wanted  map[int64]bool
 	signal  chan struct{}
@@ -77,7 +79,7 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 		cfg.Now = time.Now
 	}
 	w := &Worker{
-		cfg: cfg, wanted: map[int64]bool{}, signal: make(chan struct{}, 1),
+		cfg: cfg, scripts: make(chan struct{}, maxScripts), wanted: map[int64]bool{}, signal: make(chan struct{}, 1),
 		running: map[int64]*runner{}, memory: map[int64]*memory{}, doctors: map[int64]*tokenDoctor{},
 	}
 	if cfg.Sharing != nil {

@@ -413,8 +413,8 @@ func TestFrozenFields(t *testing.T) {
 	}
 }
 
-// script answers the nth request by the nth reply, and what follows with success.
-func script(replies ...func() (retry.Receipt, error)) func(*bench, retry.Request) (retry.Receipt, error) {
+// replying answers the nth request by the nth reply, and what follows with success.
+func replying(replies ...func() (retry.Receipt, error)) func(*bench, retry.Request) (retry.Receipt, error) {
 	return func(b *bench, r retry.Request) (retry.Receipt, error) {
 		b.callsMu.Lock()
 		n := len(b.calls) - 1
@@ -465,7 +465,7 @@ func TestRetryAfterHoldsTheConnection(t *testing.T) {
 					for i := range 10 {
 						b.owe(fmt.Sprintf("t%02d", i), time.Now(), SceneCreate)
 					}
-				}, 50*time.Second, script(tt.replies...))
+				}, 50*time.Second, replying(tt.replies...))
 				if len(b.calls) != tt.want {
 					t.Errorf("%d calls within 50 s, want %d", len(b.calls), tt.want)
 				}

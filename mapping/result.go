@@ -162,6 +162,17 @@ func (r *Result) readJSON(json, answer string) Answer {
 	return a
 }
 
+// Judge reads what somebody has made of an answer already: a code, a message, and the OA's id of the todo. Where the rules look for no
+// code, no code and 0 are a success.
+func (r *Result) Judge(code, message, data string) Answer {
+	a := Answer{Code: code, Message: message, Data: data}
+	r.judge(&a, nil)
+	if r.r.CodeName == "" && len(r.r.Success) == 0 && (code == "" || code == "0") {
+		a.Success = true
+	}
+	return a
+}
+
 // judge compares the code and the message with the rules.
 func (r *Result) judge(a *Answer, accounts []string) {
 	a.Understood = true

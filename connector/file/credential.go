@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"todosync/connector"
+	"todosync/connector/script"
 	"todosync/mapping"
 )
 
@@ -31,6 +32,7 @@ func (k *compiler) token() {
 			d.checkPath("token.value", t.Value)
 		}
 	}
+	k.script("token.script", t.Script, script.Token, mapping.Each)
 	req := request{
 		path: "token.request", method: r.Method, address: r.Address, body: r.Body, receivers: mapping.Each,
 		contentType: contentType(r.Headers, ""), scope: d.r.sample.bare(k.c),

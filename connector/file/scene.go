@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/encoding/htmlindex"
 
 	"todosync/connector"
+	"todosync/connector/script"
 	"todosync/mapping"
 )
 
@@ -44,9 +45,41 @@ func (k *compiler) scene(s connector.Scene, settings *connector.SceneSettings) {
 				"请求体模板（GET、DELETE 可不写）"))
 		}
 	}
+	k.script(path+".script", settings.Script, script.Send, mode.As)
+	r.scripted = settings.Script != ""
 	k.headers(path+".headers", settings.Headers, r)
 	r.contentType = contentType(settings.Headers, contentType(k.c.Headers, ""))
 	k.request(r)
+}
+
+// script compiles a script and the placeholders that it asks for.
+func (k *compiler) script(path, src string, kind script.Kind, receivers mapping.Receivers) {
+	n, at := k.d.lookup(path)
+	if src == "" || n != nil && n.bad {
+		return
+	}
+	p, err := script.Compile(kind, src)
+	for _, e := range mistakesOf(err) {
+		k.tell(n, at, path, e)
+	}
+	if err != nil {
+		return
+	}
+	for _, name := range p.Secrets() {
+		k.used[name] = true
+	}
+	for _, code := range p.Codes() {
+		if !k.codes[code] {
+			k.d.problem(k.pointAt(n, at, code), path, say("there is no field %q", "没有字段 %q"), code)
+			continue
+		}
+		t, err := mapping.Compile("#"+code, mapping.Options{Place: mapping.Plain, Receivers: receivers, Fields: k.fields, Variables: k.variables, Env: k.env})
+		if err != nil {
+			k.d.problem(k.pointAt(n, at, code), path, say("%s", "%s"), err)
+			continue
+		}
+		k.links(t, n, at, path)
+	}
 }
 
 // A request is what scenes and tokens have in common.
@@ -58,6 +91,7 @@ type request struct {
 	contentType string
 	receivers   mapping.Receivers
 	scope       *mapping.Scope
+	scripted    bool // a script may change what the templates give
 }
 
 // request compiles address and body and looks at what they render.
@@ -67,7 +101,7 @@ func (k *compiler) request(r request) {
 		k.address(r.path+".address", r.address, o, r.scope)
 	}
 	if r.body == "" {
-		if strings.HasPrefix(r.path, "scenes.") && r.address != "" {
+		if strings.HasPrefix(r.path, "scenes.") && r.address != "" && !r.scripted {
 			k.signable(r.path, "")
 		}
 		return
@@ -85,7 +119,7 @@ func (k *compiler) request(r request) {
 		k.d.wrong(path, say("a web service takes XML, and this is not one XML element", "webservice 的请求体应为 XML，而此处不是一个 XML 元素"))
 		return
 	}
-	if strings.HasPrefix(path, "scenes.") {
+	if strings.HasPrefix(path, "scenes.") && !r.scripted {
 		k.signable(path, t.Kind())
 	}
 	k.undeclared(path, t, r.contentType)

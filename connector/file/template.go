@@ -199,6 +199,12 @@ func (k *compiler) template(path, src string, o mapping.Options) *mapping.Templa
 	for _, name := range t.Secrets() {
 		k.used[name] = true
 	}
+	k.links(t, n, at, path)
+	return t
+}
+
+// links tells of addresses of this server in a template, where the server has none.
+func (k *compiler) links(t *mapping.Template, n *node, at place, path string) {
 	if o := k.d.r.o; o.CheckPublicURL && o.PublicURL == "" && !k.off {
 		for _, code := range []string{"F117", "F118"} {
 			if t.Uses(code) {
@@ -207,7 +213,6 @@ func (k *compiler) template(path, src string, o mapping.Options) *mapping.Templa
 			}
 		}
 	}
-	return t
 }
 
 // env gives the values of ${env:...}; away from the server every name is taken as allowed.

@@ -23,14 +23,15 @@ func table() []row {
 		}},
 		{"store/storetest", []string{"connector", "mapping", "retry", "store"}, nil},
 		{"connector/intake", []string{"connector"}, []string{"github.com/nats-io/nats.go"}},
-		{"connector/file", []string{"connector", "connector/preset", "mapping", "retry"}, []string{
+		{"connector/file", []string{"connector", "connector/preset", "connector/script", "mapping", "retry"}, []string{
 			"github.com/goccy/go-yaml", "golang.org/x/text",
 		}},
 		{"connector/draft", []string{"mapping"}, nil},
 		{"connector/preset", nil, nil},
 		{"notify", []string{"connector", "retry"}, nil},
 		{"connector/hash", nil, []string{"github.com/emmansun/gmsm"}},
-		{"connector", []string{"connector/hash", "mapping", "retry"}, []string{"github.com/google/uuid", "golang.org/x/time"}},
+		{"connector/script", []string{"connector/hash", "mapping"}, []string{"go.starlark.net"}},
+		{"connector", []string{"connector/hash", "connector/script", "mapping", "retry"}, []string{"github.com/google/uuid", "golang.org/x/time"}},
 		{"mapping", nil, []string{
 			"github.com/beevik/etree", "github.com/clipperhouse/uax29/v2", "github.com/tidwall/gjson", "golang.org/x/text",
 		}},

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -60,7 +61,8 @@ func (k *compiler) script(path, src string, kind script.Kind, receivers mapping.
 	}
 	p, err := script.Compile(kind, src)
 	for _, e := range mistakesOf(err) {
-		k.tell(n, at, path, e)
+		said := say("%w", "脚本有误：%w").in(k.d.lang) // the language's own messages are English
+		k.tell(n, at, path, &mapping.Error{Line: e.Line, Column: e.Column, Err: fmt.Errorf(said, e.Err)})
 	}
 	if err != nil {
 		return

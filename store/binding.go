@@ -286,19 +286,23 @@ func (k *binder) set(b connector.Binding) (BindingChange, error) {
 	if out.Before, err = k.find(b.User); err != nil {
 		return out, err
 	}
-	const query = `INSERT INTO bindings (conn, crm_user, crm_user_name, account, account_key, account_name, made_by, automatic, updated_ms)
-		VALUES (?, ?, ?, ?, ?, ?, ?, FALSE, ?) ON CONFLICT (conn, crm_user) DO UPDATE SET crm_user_name = excluded.crm_user_name,
-		account = excluded.account, account_key = excluded.account_key, account_name = excluded.account_name,
-		made_by = excluded.made_by, automatic = excluded.automatic, updated_ms = excluded.updated_ms`
 	if err = k.db.rebinding(k.tx, k.slot, b.User); err != nil {
 		return out, err
 	}
-	err = k.tx.run(query, k.slot.conn, b.User, b.UserName, b.Account, accountKey(b.Account, k.ignoreCase), b.AccountName, k.who, k.now)
-	if err != nil {
+	if err = k.put(b); err != nil {
 		return out, err
 	}
 	out.Released, err = k.release(b.User)
 	return out, err
+}
+
+// put stores a binding whose account is free, made by hand.
+func (k *binder) put(b connector.Binding) error {
+	const query = `INSERT INTO bindings (conn, crm_user, crm_user_name, account, account_key, account_name, made_by, automatic, updated_ms)
+		VALUES (?, ?, ?, ?, ?, ?, ?, FALSE, ?) ON CONFLICT (conn, crm_user) DO UPDATE SET crm_user_name = excluded.crm_user_name,
+		account = excluded.account, account_key = excluded.account_key, account_name = excluded.account_name,
+		made_by = excluded.made_by, automatic = excluded.automatic, updated_ms = excluded.updated_ms`
+	return k.tx.spread(query, k.slot.conn, b.User, b.UserName, b.Account, accountKey(b.Account, k.ignoreCase), b.AccountName, k.who, k.now)
 }
 
 // release lets the deliveries go that were held because the user was unbound.

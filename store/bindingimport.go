@@ -10,7 +10,7 @@ import (
 )
 
 // importStep is how many rows of an import one transaction takes.
-const importStep = 200
+const importStep = 500
 
 // A BindingRow is one row of a file of bindings; Row is its number there, for messages.
 type BindingRow struct {
@@ -160,19 +160,11 @@ func (m *importing) steps(ctx context.Context, op string, rows []importRow, repo
 		var wake []int64
 		err := m.db.writer.write(ctx, op, func(t *tx) error {
 			sum, wake = BindingReport{}, nil
-			for i := range step {
-				k, err := m.db.binder(t, step[i].slot, m.in.Who)
-				if err != nil {
-					return err
-				}
-				if err := m.one(k, &step[i], &sum); err != nil {
-					return err
-				}
-				if len(k.changed) > 0 {
-					wake = append(wake, step[i].slot.conn)
-					t.done(func() { m.db.feed.publish(k.changed) })
-				}
+			k := importStepping{importing: m, tx: t, rows: step, sum: &sum, effects: m.in.DryRun || !dry}
+			if err := k.run(); err != nil {
+				return err
 			}
+			wake = k.awake
 			if dry {
 				return errUnsaved
 			}
@@ -193,58 +185,174 @@ func (m *importing) steps(ctx context.Context, op string, rows []importRow, repo
 	return nil
 }
 
-// one imports one row. An account that its holder gives up elsewhere in the file is free.
-func (m *importing) one(k *binder, r *importRow, sum *BindingReport) error {
-	before, err := k.find(r.User)
-	if err != nil {
+// An importStepping is one step of an import within its transaction. It asks for all that it needs at once: each question alone would be
+// a way to the database and back.
+type importStepping struct {
+	*importing
+	tx      *tx
+	rows    []importRow
+	sum     *BindingReport
+	effects bool // not only whether the rows are right, but what they lead to
+	awake   []int64
+
+	before  []connector.Binding
+	holders []string
+	known   []bool // the user has deliveries
+}
+
+func (k *importStepping) run() error {
+	if err := k.ask(); err != nil {
 		return err
 	}
-	want := r.Binding
-	want.Connection = before.Connection
-	if before == want {
-		sum.Same++
+	var store []int
+	for i := range k.rows {
+		if k.differs(i) {
+			store = append(store, i)
+		}
+	}
+	if !k.effects || len(store) == 0 {
 		return nil
 	}
-	holder, err := k.holder(r.Account)
+	binders, err := k.binders()
 	if err != nil {
 		return err
 	}
-	if holder != "" && holder != r.User {
-		if _, leaves := m.planned[connector.UserKey{Conn: k.slot.conn, User: holder}]; !leaves {
-			sum.Errors = append(sum.Errors, RowError{
-				Row: r.Row, Column: "oa_account",
-				Message: fmt.Sprintf("account %s is bound to user %s; remove that binding first", r.Account, holder),
-			})
-			return nil
-		}
-		// His own row follows and gives him another. Until then the account gets a key that no account has.
-		const query = `UPDATE bindings SET account_key = ? WHERE conn = ? AND crm_user = ?`
-		if err := k.tx.run(query, "\n"+holder, k.slot.conn, holder); err != nil {
+	if err := k.store(store, binders); err != nil {
+		return err
+	}
+	for _, i := range store {
+		if err := k.follow(i, binders[k.rows[i].slot]); err != nil {
 			return err
 		}
 	}
-	change, err := k.set(r.Binding)
+	for slot, b := range binders {
+		if len(b.changed) > 0 {
+			k.awake = append(k.awake, slot.conn)
+			k.tx.done(func() { k.db.feed.publish(b.changed) })
+		}
+	}
+	return nil
+}
+
+// ask reads what is there of the rows' users and accounts.
+func (k *importStepping) ask() error {
+	k.before, k.holders, k.known = make([]connector.Binding, len(k.rows)), make([]string, len(k.rows)), make([]bool, len(k.rows))
+	const find = `SELECT crm_user, crm_user_name, account, account_name FROM bindings WHERE conn = ? AND crm_user = ?`
+	const holder = `SELECT crm_user FROM bindings WHERE conn = ? AND account_key = ?`
+	const known = `SELECT 1 WHERE EXISTS (SELECT 1 FROM deliveries WHERE receiver = +? AND receiver <> '' AND n >= +? AND n < +?)
+		OR EXISTS (SELECT 1 FROM delivery_receivers WHERE receiver = +? AND delivery_n >= +? AND delivery_n < +?)`
+	for i := range k.rows {
+		r := &k.rows[i]
+		low, high := span(r.slot.conn)
+		for _, q := range []struct {
+			query string
+			args  []any
+			each  func(row) error
+		}{
+			{find, []any{r.slot.conn, r.User}, func(row row) error { k.before[i] = bindingOf(row); return nil }},
+			{holder, []any{r.slot.conn, accountKey(r.Account, k.ignoreCase(r.slot))}, func(row row) error { k.holders[i] = row.text(0); return nil }},
+			{known, []any{r.User, low, high, r.User, low, high}, func(row) error { k.known[i] = true; return nil }},
+		} {
+			if err := k.tx.ask(q.query, q.args, q.each); err != nil {
+				return err
+			}
+		}
+	}
+	return k.tx.flush()
+}
+
+// differs counts a row and reports whether it is to be stored. An account that its holder gives up elsewhere in the file is free.
+func (k *importStepping) differs(i int) bool {
+	r, before := &k.rows[i], k.before[i]
+	want := r.Binding
+	want.Connection = ""
+	if before == want {
+		k.sum.Same++
+		return false
+	}
+	if holder := k.holders[i]; holder != "" && holder != r.User {
+		if _, leaves := k.planned[connector.UserKey{Conn: r.slot.conn, User: holder}]; !leaves {
+			k.sum.Errors = append(k.sum.Errors, RowError{
+				Row: r.Row, Column: "oa_account",
+				Message: fmt.Sprintf("account %s is bound to user %s; remove that binding first", r.Account, holder),
+			})
+			return false
+		}
+	}
+	if before.User == "" {
+		k.sum.Added++
+		return true
+	}
+	k.sum.Changed++
+	if before.Account != r.Account && len(k.sum.Rebindings) < rebindingsMost {
+		k.sum.Rebindings = append(k.sum.Rebindings, Rebinding{
+			Row: r.Row, Connection: r.Connection, User: r.User, From: before.Account, To: r.Account,
+		})
+	}
+	return true
+}
+
+// binders are one for each connection of the step.
+func (k *importStepping) binders() (map[*slot]*binder, error) {
+	out := map[*slot]*binder{}
+	for i := range k.rows {
+		s := k.rows[i].slot
+		if out[s] != nil {
+			continue
+		}
+		b, err := k.db.binder(k.tx, s, k.in.Who)
+		if err != nil {
+			return nil, err
+		}
+		out[s] = b
+		if err := k.db.rebinding(k.tx, s, ""); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// store writes rows. Accounts that pass from one to another are let go of first: until its holder's own row gives him another, his has
+// a key that no account has.
+func (k *importStepping) store(rows []int, binders map[*slot]*binder) error {
+	const letGo = `UPDATE bindings SET account_key = ? WHERE conn = ? AND crm_user = ?`
+	for _, i := range rows {
+		r, holder := &k.rows[i], k.holders[i]
+		if holder == "" || holder == r.User {
+			continue
+		}
+		if err := k.tx.spread(letGo, "\n"+holder, r.slot.conn, holder); err != nil {
+			return err
+		}
+	}
+	if err := k.tx.seal(); err != nil {
+		return err
+	}
+	for _, i := range rows {
+		if err := binders[k.rows[i].slot].put(k.rows[i].Binding); err != nil {
+			return err
+		}
+	}
+	return k.tx.seal()
+}
+
+// follow lets what waited for a binding go, and takes open todos into the new account's inbox.
+func (k *importStepping) follow(i int, b *binder) error {
+	if !k.known[i] {
+		return nil // no event has named him yet
+	}
+	r := &k.rows[i]
+	released, err := b.release(r.User)
 	if err != nil {
 		return err
 	}
 	moves := rebinding{user: r.User, account: r.Account}
 	for more := true; more; {
-		if more, err = k.rebind(&moves); err != nil {
+		if more, err = b.rebind(&moves); err != nil {
 			return err
 		}
 	}
-	sum.Moved += moves.moved
-	sum.Released += change.Released
-	switch {
-	case before.User == "":
-		sum.Added++
-	default:
-		sum.Changed++
-		if before.Account != r.Account && len(sum.Rebindings) < rebindingsMost {
-			sum.Rebindings = append(sum.Rebindings, Rebinding{
-				Row: r.Row, Connection: r.Connection, User: r.User, From: before.Account, To: r.Account,
-			})
-		}
-	}
+	k.sum.Moved += moves.moved
+	k.sum.Released += released
 	return nil
 }

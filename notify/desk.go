@@ -87,4 +87,5 @@ type Parcel struct {
 	Sent  time.Time
 	Error string // of the last try
 	Says  *Digest
+	Whole bool // Says is that of several digests already
 }

@@ -236,8 +236,8 @@ func (p *post) quiet(t *connector.Tenant, c *connector.NotifyChannel, at time.Ti
 // quietRun gives the parcels that go as one: those at the head that came in quiet hours and were never tried, with the first one after them.
 func (p *post) quietRun(t *connector.Tenant, c *connector.NotifyChannel, waiting []Parcel) []Parcel {
 	for i, w := range waiting {
-		if w.Tries > 0 || p.quiet(t, c, w.First).IsZero() {
-			if i > 0 && w.Tries == 0 {
+		if w.Tries > 0 || w.Whole || p.quiet(t, c, w.First).IsZero() {
+			if i > 0 && w.Tries == 0 && !w.Whole {
 				i++
 			}
 			return waiting[:i]

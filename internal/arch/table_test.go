@@ -21,7 +21,7 @@ func table() []row {
 			"github.com/jackc/pgx/v5", "github.com/jmoiron/sqlx", "github.com/mattn/go-sqlite3", "github.com/oklog/ulid/v2",
 			"github.com/pressly/goose/v3",
 		}},
-		{"store/storetest", []string{"connector", "mapping", "retry", "store"}, nil},
+		{"store/storetest", []string{"connector", "mapping", "notify", "retry", "store"}, nil},
 		{"connector/intake", []string{"connector"}, []string{"github.com/nats-io/nats.go"}},
 		{"connector/file", []string{"connector", "connector/preset", "connector/script", "mapping", "retry"}, []string{
 			"github.com/goccy/go-yaml", "golang.org/x/text",

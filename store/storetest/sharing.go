@@ -19,7 +19,7 @@ func RunShared(t *testing.T, e Engine) {
 	tests := map[string]func(t *testing.T, e Engine){
 		"leases": testLeases, "takeover": testTakeover, "release": testReleaseSeats, "settings": testSettingsSpread,
 		"bindings": testBindingsSpread, "ids": testIDsSpread, "together": testTogetherShared, "recover": testRecoverShared, "one key": testOneKey,
-		"readers": testTwoReaders,
+		"readers": testTwoReaders, "seat of digests": testSeatOfDigests,
 	}
 	for name, f := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -54,6 +54,7 @@ func (e *escaper) size(s string) int {
 		case replace:
 			n += len(e.rep[c]) - 1
 		case closer:
+			n += len(e.rep[c]) - 1
 			if i >= 2 && s[i-1] == ']' && s[i-2] == ']' {
 				n += len(e.split)
 			}

@@ -36,7 +36,7 @@ const (
 	pass    action = iota
 	replace        // by the byte's replacement, which may be empty
 	refuse         // the place cannot hold it
-	closer         // > in a CDATA section: only after ]]
+	closer         // > in a CDATA section: after ]] the section is split
 	lead           // the first byte of U+FFFE and U+FFFF, which XML forbids
 )
 
@@ -93,9 +93,11 @@ func newEscaper(chain string) *escaper {
 			e.act[c] = replace
 		}
 	}
-	if at := strings.IndexByte(chain, inCDATA); at >= 0 && e.act['>'] == pass {
-		e.act['>'] = closer
-		e.split, _ = escapeByte(chain[:at], cdataSplit)
+	if at := strings.IndexByte(chain, inCDATA); at >= 0 {
+		if inside, _ := escapeByte(chain[at+1:], ">"); inside == ">" {
+			e.act['>'] = closer
+			e.split, _ = escapeByte(chain[:at], cdataSplit)
+		}
 	}
 	percent := strings.LastIndexAny(chain, "ufB")
 	if at := strings.LastIndexAny(chain, "xXacCk"); at > percent {
@@ -106,7 +108,7 @@ func newEscaper(chain string) *escaper {
 			}
 		}
 	}
-	e.widest = len(e.split) + 1
+	e.widest = len(e.split) + len(e.rep['>'])
 	for _, rep := range e.rep {
 		e.widest = max(e.widest, len(rep))
 	}
@@ -237,10 +239,11 @@ func appendEscaped[T string | []byte](e *escaper, dst []byte, s T) ([]byte, erro
 			return dst, refused(c)
 		case closer:
 			dst = append(dst, s[start:i]...)
-			start = i
+			start = i + 1
 			if n := len(dst); n >= 2 && dst[n-1] == ']' && dst[n-2] == ']' {
 				dst = append(dst, e.split...)
 			}
+			dst = append(dst, e.rep[c]...)
 		case lead:
 			if i+2 < len(s) && s[i+1] == 0xbf && s[i+2] >= 0xbe {
 				dst = append(append(dst, s[start:i]...), e.nonchar[s[i+2]-0xbe]...)

@@ -89,7 +89,7 @@ func walkXML(text string, wanted func(path string, a *xml.Attr) bool) (value, re
 
 // readQuery reads a query parameter of a URL, readSegment a segment of its path.
 func readQuery(text, name string) (value, rest string, err error) {
-	u, err := url.Parse(text)
+	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil {
 		return "", "", err
 	}
@@ -104,7 +104,7 @@ func readQuery(text, name string) (value, rest string, err error) {
 }
 
 func readSegment(text, number string) (value, rest string, err error) {
-	u, err := url.Parse(text)
+	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil {
 		return "", "", err
 	}

@@ -184,7 +184,7 @@ func structured(text []unit) (*level, *textError) {
 		}
 		return nil, p.err
 	case first.is('<'):
-		p := parseXMLUnits(text)
+		p := parseXMLUnits(trim(text)) // blanks in front of <?xml are the manual's, and trimmed by who reads it
 		if p.err == nil {
 			return p.level, nil
 		}

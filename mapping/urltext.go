@@ -111,6 +111,22 @@ func (a *analysis) path(text []unit) {
 		}
 		text = text[end:]
 	}
+	a.query(text)
+}
+
+// query reads ?name=value&name=value#fragment. The values inside are texts of their own, as those of a form are.
+func (a *analysis) query(text []unit) {
+	if end := slices.IndexFunc(text, func(u unit) bool { return u.is('#') }); end >= 0 {
+		text = text[:end]
+	}
+	if len(text) == 0 || !text[0].is('?') {
+		return
+	}
+	for pair := range splitUnits(text[1:], '&') {
+		if i := slices.IndexFunc(pair, func(u unit) bool { return u.is('=') }); i >= 0 {
+			a.classify(formDecoded(pair[i+1:]))
+		}
+	}
 }
 
 // address reads a request's own address.

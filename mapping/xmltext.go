@@ -16,6 +16,7 @@ type xmlText struct {
 	open    []openElement
 	root    bool   // the root element has been seen
 	literal int    // behind the holes that were looked past last
+	bracket bool   // of escapedBracket: for the hole before
 	text    []unit // character data since the last tag
 	err     *textError
 }
@@ -129,11 +130,35 @@ func (p *xmlText) hole(context, before byte) {
 	for p.literal = max(p.literal, p.i); p.literal < len(p.u) && p.u[p.literal].hole > 0; {
 		p.literal++
 	}
-	if p.hasAt(p.literal, ">") || p.hasAt(p.literal, "]>") {
+	if p.hasAt(p.literal, ">") || p.hasAt(p.literal, "]>") || context == inCDATA && p.escapedBracket() {
 		context = before
 	}
 	p.level.contexts = append(p.level.contexts, holeContext{u.hole, context})
 	p.text = append(p.text, u)
+}
+
+// escapedBracket reports whether a ] that the outermost text writes otherwise, as &#93; or \u005d, is one of the two literals in front
+// of a hole: what has been rendered does not show it.
+func (p *xmlText) escapedBracket() bool {
+	if p.i >= 2 && p.u[p.i-2].hole > 0 {
+		return p.bracket // as for the hole before
+	}
+	p.bracket = false
+	seen := 0
+	for i := p.i - 2; i >= 0 && seen < 2; i-- {
+		u := p.u[i]
+		if u.hole > 0 {
+			continue
+		}
+		if !u.is(']') {
+			return false
+		}
+		if p.bracket = u.end-u.at > 1; p.bracket {
+			break
+		}
+		seen++
+	}
+	return p.bracket
 }
 
 // closesCDATA reports whether a > comes next that stands behind ]], be it with holes in between, which may be empty.

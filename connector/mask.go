@@ -12,6 +12,16 @@ import (
 // MinSecret is the least number of characters of a secret: shorter ones would blot out half a record.
 const MinSecret = 6
 
+// Mask replaces every secret in a text by ***, however it is written there, and whatever its length.
+func Mask(text string, secrets ...string) string {
+	m := &masker{}
+	for _, v := range secrets {
+		m.addToken(v)
+		m.addToken(strings.TrimSpace(v))
+	}
+	return m.mask(text)
+}
+
 // A masker takes secrets out of what an OA answers and of error texts, however they are written there: as they are, escaped
 // as JSON, XML or URLs escape, in two such layers (a web service's answer is JSON inside XML), and in Base64, also within a
 // longer one.

@@ -7,7 +7,8 @@ import (
 	"todosync/retry"
 )
 
-// advice is what a reader of the digest can do about a group of failures: where to look, and the command.
+// advice is what a reader of the digest can do about a group of failures: where to look, and the command, which stands
+// between grave accents.
 func (d *Digest) advice(g *Group) string {
 	a := adviser{words: wordsIn(d.Language), group: g, tenant: d.Tenant}
 	for i := range d.Examples {
@@ -30,17 +31,17 @@ type adviser struct {
 func (a *adviser) advice() string {
 	switch a.group.Kind {
 	case Rejected:
-		return a.t("Correct what the CRM sends, then: "+a.show("rejected show", a.record)+", todosync rejected replay ID.",
-			"先更正 CRM 发出的内容，再执行："+a.show("rejected show", a.record)+"，todosync rejected replay ID。")
+		return a.t("Correct what the CRM sends, then: "+a.show("rejected show", a.record)+", `todosync rejected replay ID`.",
+			"先更正 CRM 发出的内容，再执行："+a.show("rejected show", a.record)+"，`todosync rejected replay ID`。")
 	case Unbound:
 		return a.bind(a.t("What is held goes by itself then.", "绑定后，等待的待办会自动发出。"))
 	case TokenRefused:
-		return a.t("Check the account and password that the OA gives tokens for, then store them: todosync secret set NAME --tenant "+a.tenant+
-			"; todosync doctor asks for a token once. What waits goes by itself.",
-			"请核对取令牌所用的账号和密码，然后保存：todosync secret set NAME --tenant "+a.tenant+"；todosync doctor 会试取一次令牌。等待的待办会自动发出。")
+		return a.t("Check the account and password that the OA gives tokens for, then store them: `todosync secret set NAME --tenant "+a.tenant+
+			"`; `todosync doctor` asks for a token once. What waits goes by itself.",
+			"请核对取令牌所用的账号和密码，然后保存：`todosync secret set NAME --tenant "+a.tenant+"`；`todosync doctor` 会试取一次令牌。等待的待办会自动发出。")
 	case Down:
-		return a.t("Nothing has to be done here: retries go on. Tell the OA's admin; todosync doctor checks the way to it.",
-			"此处无需操作，重试会继续。请联系 OA 管理员；todosync doctor 可检查网络。")
+		return a.t("Nothing has to be done here: retries go on. Tell the OA's admin; `todosync doctor` checks the way to it.",
+			"此处无需操作，重试会继续。请联系 OA 管理员；`todosync doctor` 可检查网络。")
 	case Back:
 		return a.t("Nothing has to be done.", "无需操作。")
 	case Failed:
@@ -52,16 +53,16 @@ func (a *adviser) advice() string {
 func (a *adviser) failed() string {
 	switch retry.Class(a.group.Class) {
 	case retry.Network:
-		return a.t("Check address, name, firewall and proxy with todosync doctor.", "请用 todosync doctor 检查地址、域名、防火墙和代理。") + a.again()
+		return a.t("Check address, name, firewall and proxy with `todosync doctor`.", "请用 `todosync doctor` 检查地址、域名、防火墙和代理。") + a.again()
 	case retry.Timeout:
 		return a.t("The OA is slow: ask its admin, or raise timeouts.total in the connection.", "OA 应答慢：请联系其管理员，或调大连接的 timeouts.total。") + a.again()
 	case retry.TLS:
-		return a.t("Renew the OA's certificate, or name its authority in tls.caFile; todosync doctor shows which one it is.",
-			"请更新 OA 的证书，或在 tls.caFile 中指定其 CA；todosync doctor 会显示是哪一张。") + a.again()
+		return a.t("Renew the OA's certificate, or name its authority in tls.caFile; `todosync doctor` shows which one it is.",
+			"请更新 OA 的证书，或在 tls.caFile 中指定其 CA；`todosync doctor` 会显示是哪一张。") + a.again()
 	case retry.HTTP429:
 		return a.t("Set limits.rate of the connection to what the OA allows.", "请把连接的 limits.rate 设为 OA 允许的速度。") + a.again()
 	case retry.HTTP5xx:
-		return a.t("The OA's admin finds the reason in the OA's log at the times below.", "请 OA 管理员按下列时间查看 OA 日志。") + a.again()
+		return a.t("The OA's admin finds the reason in the OA's log at the times of the examples.", "请 OA 管理员按示例中的时间查看 OA 日志。") + a.again()
 	case retry.HTTP3xx:
 		return a.t("Check the scene's address and whether the log-in of the connection is still good; the message says where to.",
 			"请检查场景的地址，以及连接的登录是否仍有效；消息中写明转向何处。") + a.again()
@@ -74,10 +75,10 @@ func (a *adviser) failed() string {
 		return a.t("Look at the answer in the record. A log-in page means that the log-in is not good; else correct result in the connection.",
 			"请查看记录中的应答。若是登录页，说明登录无效；否则请更正连接的 result。") + a.again()
 	case retry.Token:
-		return a.t("Check the token's address with todosync doctor.", "请用 todosync doctor 检查取令牌的地址。") + a.again()
+		return a.t("Check the token's address with `todosync doctor`.", "请用 `todosync doctor` 检查取令牌的地址。") + a.again()
 	case retry.TokenRefused:
-		return a.t("Check account and password: todosync secret set NAME --tenant "+a.tenant+".",
-			"请核对账号和密码：todosync secret set NAME --tenant "+a.tenant+"。") + a.again()
+		return a.t("Check account and password: `todosync secret set NAME --tenant "+a.tenant+"`.",
+			"请核对账号和密码：`todosync secret set NAME --tenant "+a.tenant+"`。") + a.again()
 	case retry.Mapping:
 		return a.t("The record names the field. Correct the connection's template, or what the CRM fills in.",
 			"记录中写明了字段。请更正连接的模板，或 CRM 中的数据。") + a.again()
@@ -108,8 +109,8 @@ var hints = []hint{
 	},
 	{
 		[]string{"人员不存在", "用户不存在", "账号不存在", "帐号不存在", "找不到人员", "找不到用户", "未找到用户", "未找到人员", "接收人", "user not found", "user does not exist", "no such user", "unknown user"},
-		"The OA does not know the account: correct the binding with todosync bindings set.",
-		"OA 不认识该账号：请用 todosync bindings set 更正绑定。",
+		"The OA does not know the account: correct the binding with `todosync bindings set`.",
+		"OA 不认识该账号：请用 `todosync bindings set` 更正绑定。",
 	},
 	{
 		[]string{"token", "令牌", "登录", "登陆", "session", "会话", "过期", "expired", "login"},
@@ -157,18 +158,18 @@ func (a *adviser) business() string {
 // bind says how a receiver is bound.
 func (a *adviser) bind(then string) string {
 	if !a.known() {
-		return a.t("Bind the receivers; todosync bindings unbound --tenant "+a.tenant+" lists them. ",
-			"请绑定接收人；todosync bindings unbound --tenant "+a.tenant+" 可列出。") + then
+		return a.t("Bind the receivers; `todosync bindings unbound --tenant "+a.tenant+"` lists them. ",
+			"请绑定接收人；`todosync bindings unbound --tenant "+a.tenant+"` 可列出。") + then
 	}
 	who := "CRM_USER"
 	if shellSafe(a.receiver) {
 		who = a.receiver
 	}
 	where := " --tenant " + a.tenant + " --connection " + a.group.Connection
-	out := a.t("Bind this receiver: todosync bindings set "+who+" OA_ACCOUNT"+where+". ", "请绑定该接收人：todosync bindings set "+who+" OA_ACCOUNT"+where+"。")
+	set, list := "`todosync bindings set "+who+" OA_ACCOUNT"+where+"`", "`todosync bindings unbound"+where+"`"
+	out := a.t("Bind this receiver: "+set+". ", "请绑定该接收人："+set+"。")
 	if a.group.Count > 1 {
-		out = a.t("Bind these receivers: todosync bindings set "+who+" OA_ACCOUNT"+where+", or import a file; todosync bindings unbound"+where+" lists them. ",
-			"请绑定这些接收人：todosync bindings set "+who+" OA_ACCOUNT"+where+"，或导入文件；todosync bindings unbound"+where+" 可列出。")
+		out = a.t("Bind these receivers: "+set+", or import a file; "+list+" lists them. ", "请绑定这些接收人："+set+"，或导入文件；"+list+" 可列出。")
 	}
 	return out + then
 }
@@ -180,7 +181,7 @@ func (a *adviser) again() string {
 		cmd += " --connection " + a.group.Connection
 	}
 	cmd += " --state failed --class " + a.group.Class
-	return a.t(" Then send them again: "+cmd+".", " 处理后重新发送："+cmd+"。")
+	return a.t(" Then send them again: `"+cmd+"`.", "处理后重新发送：`"+cmd+"`。")
 }
 
 // known reports whether the group is of one connection.
@@ -190,13 +191,13 @@ func (a *adviser) show(cmd, id string) string {
 	if !shellSafe(id) {
 		id = "ID"
 	}
-	return "todosync " + cmd + " " + id
+	return "`todosync " + cmd + " " + id + "`"
 }
 
 // shellSafe reports whether a text means itself in a command line.
 func shellSafe(s string) bool {
 	for i, r := range s {
-		ok := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || i > 0 && strings.ContainsRune("._-@:", r)
+		ok := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || i > 0 && strings.ContainsRune("._-", r)
 		if !ok {
 			return false
 		}

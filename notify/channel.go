@@ -15,6 +15,8 @@ type Channel interface {
 
 // An Error says why a channel did not take a digest. Msg and Hint are for people and hold no secret, nor an address that holds one.
 type Error struct {
+	// Taken: some of the recipients have the digest, so it counts as sent and is not sent again; Msg says who does not have it.
+	Taken   bool
 	Lasting bool          // another try helps only after somebody has changed something: settings, a secret, the other side
 	After   time.Duration // the other side asked for this pause; 0: it did not
 	Msg     string
@@ -32,6 +34,12 @@ func (e *Error) Error() string {
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Taken reports whether an error of Send tells of a digest that some have: it is sent, and the error is worth showing.
+func Taken(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Taken
+}
 
 // Lasting reports whether an error of Send stays until somebody changes something.
 func Lasting(err error) bool {

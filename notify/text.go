@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -114,16 +115,21 @@ func (v *view) textExamples(b *strings.Builder) {
 			head = true
 		}
 		b.WriteString("- " + v.about(e) + "\n  " + v.detail(e) + "\n")
-		switch {
-		case e.URL != "":
-			b.WriteString("  " + e.URL + "\n")
-		case e.Record != "":
-			b.WriteString("  todosync " + pageOf(e.Kind) + " show " + e.Record + "\n")
+		if where := cmp.Or(e.URL, e.command()); where != "" {
+			b.WriteString("  " + where + "\n")
 		}
 	}
 	if n := v.untold(); head && n > 0 {
 		b.WriteString(v.t("- and "+number(n)+" more", "- 另有 "+number(n)+" 项") + "\n")
 	}
+}
+
+// command shows the record where there is no link to it.
+func (e *Example) command() string {
+	if e.URL != "" || !shellSafe(e.Record) {
+		return ""
+	}
+	return "todosync " + pageOf(e.Kind) + " show " + e.Record
 }
 
 // detail is what there is to say of an example beside its todo.

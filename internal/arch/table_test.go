@@ -28,7 +28,7 @@ func table() []row {
 		}},
 		{"connector/draft", []string{"mapping"}, nil},
 		{"connector/preset", nil, nil},
-		{"notify", []string{"connector", "retry"}, nil},
+		{"notify", []string{"connector", "mapping", "retry"}, []string{"github.com/wneessen/go-mail"}},
 		{"connector/hash", nil, []string{"github.com/emmansun/gmsm"}},
 		{"connector/script", []string{"connector/hash", "mapping"}, []string{"go.starlark.net"}},
 		{"connector", []string{"connector/hash", "connector/script", "mapping", "retry"}, []string{"github.com/google/uuid", "golang.org/x/time"}},

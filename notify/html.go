@@ -11,9 +11,6 @@ import (
 //go:embed mail.html
 var mailSource string
 
-// mailPage is compiled once: it is part of the program, so it cannot be wrong.
-var mailPage = template.Must(template.New("mail").Parse(mailSource))
-
 // A mailView is what the page of a mail is filled with.
 type mailView struct {
 	Lang, ID, URL, Title, Heading, Tenant, Severity, Span, TestNote, Lead string
@@ -79,8 +76,12 @@ func (v *view) html() (string, error) {
 			m.Examples = append(m.Examples, mailExample{v.about(e), v.detail(e), e.URL, e.command()})
 		}
 	}
+	page, err := template.New("mail").Parse(mailSource)
+	if err != nil {
+		return "", err
+	}
 	var b strings.Builder
-	if err := mailPage.Execute(&b, m); err != nil {
+	if err := page.Execute(&b, m); err != nil {
 		return "", err
 	}
 	return b.String(), nil

@@ -49,6 +49,7 @@ type Field struct {
 	Map      map[string]string `json:"map,omitempty"`
 	Default  *string           `json:"default,omitempty"`
 	Max      int               `json:"max,omitempty"`
+	Relative bool              `json:"relative,omitempty"` // an address less its scheme and host
 	Required bool              `json:"required,omitempty"`
 	Label    string            `json:"label,omitempty"`
 }

@@ -25,6 +25,9 @@ func (r *run) own(v *value, f *ownField, receiver int) error {
 	if v.absent() && f.def.Default != nil {
 		*v = value{kind: configured, text: clean(*f.def.Default)}
 	}
+	if f.def.Relative && !v.absent() {
+		*v = value{kind: textual, text: relative(v.string())}
+	}
 	if f.def.Max > 0 && !v.absent() {
 		text := v.string()
 		if short := cut(text, f.def.Max); short != text {
@@ -150,4 +153,16 @@ func cut(s string, n int) string {
 		}
 	}
 	return s
+}
+
+// relative gives an address without its scheme and host, from the path on; what has neither stays as it is.
+func relative(address string) string {
+	scheme, rest, found := strings.Cut(address, "//")
+	if !found || strings.ContainsAny(scheme, "/?#") || scheme != "" && !strings.HasSuffix(scheme, ":") {
+		return address
+	}
+	if at := strings.IndexAny(rest, "/?#"); at >= 0 {
+		return rest[at:]
+	}
+	return ""
 }

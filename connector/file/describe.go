@@ -75,6 +75,7 @@ func descriptions() map[string]string {
 		"duplicate":    "\"Already there\": a create has succeeded.",
 		"gone":         "\"Not there\": a delete or done has succeeded, an edit becomes a create.",
 		"partial":      "Some receivers of a list failed.",
+		"relative":     "true: the value is an address, and its scheme and host are left out.",
 		"remember":     "Own codes, each with the path of a value in the answer to a create or edit that later requests of the todo need, beside #F119.",
 		"codes":        "Codes, compared as text.",
 		"messages":     "Parts of messages.",

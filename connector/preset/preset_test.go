@@ -165,6 +165,20 @@ func TestWeaverPrefixes(t *testing.T) {
 				t.Errorf("%s: want %s in\n%s", name, want, got)
 			}
 		}
+		// A reminder that is about no record leads to the CRM's home page.
+		e := event(t, name, connector.KindReminder, connector.ActionCreate)
+		bare := bytes.Replace(e.Payload, []byte(`"object": {"apiName": "QuoteObj", "label": "报价单", "dataId": "6729aa", "name": "Q-2024-118"},`), nil, 1)
+		e, rejection := connector.ParseEvent(connector.Incoming{Sequence: 1, Subject: "crm.714439.reminder.create", Data: bare, Time: at()}, "")
+		if rejection != nil {
+			t.Fatal(rejection)
+		}
+		out, err = p.Preview(e, connector.SceneRemind, bindings(), at())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := out[0].Body, `"appurl":"https://m.example.com/oa/weaver/714439/oa/home?device=mobile"`; !strings.Contains(got, want) {
+			t.Errorf("%s: want %s in\n%s", name, want, got)
+		}
 	}
 }
 

@@ -238,8 +238,9 @@ func FuzzServe(f *testing.F) {
 	for i, path := range []string{
 		seeyonReceive + "/pendings", seeyonUpdate, seeyonToken + "/a/b", weaverUpsert, weaverService, "/rest/ofs/ReceiveRequestInfoByXml",
 		landrayService, landrayREST + "setTodoDone", yunzhijiaTodo + "action.json", "/api/todo/v3/addtask", "/api/auth/v2/tickets", "/",
+		feishuInstances, feishuMessages, "/v1.0/todo/users/a/tasks", "/v1.0/todo/users/a/tasks/b", "/cgi-bin/message/send",
 	} {
-		for _, body := range []string{seeyonTodo, weaverFlow(nil), landraySample, welinkSample, `{"params":[1,{"openId":2}],"targets":"[{}]"}`, "<a><b/></a>", ""} {
+		for _, body := range []string{seeyonTodo, weaverFlow(nil), landraySample, welinkSample, dingtalkSample, wecomSample, `{"params":[1,{"openId":2}],"targets":"[{}]"}`, "<a><b/></a>", ""} {
 			f.Add(uint8(i), "POST", path, body)
 		}
 	}

@@ -48,7 +48,8 @@ type Worker struct {
 	signal  chan struct{}
 	running map[int64]*runner
 	memory  map[int64]*memory
-	doctors map[int64]*tokenDoctor // of the connections whose token was checked
+	doctors map[int64]*tokenDoctor      // of the connections whose token was checked
+	trials  map[ConnectionKey]time.Time // until when a connection is not tried again; zero: a trial is under way
 }
 
 // NewWorker makes a Worker.
@@ -81,6 +82,7 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	w := &Worker{
 		cfg: cfg, scripts: make(chan struct{}, maxScripts), wanted: map[int64]bool{}, signal: make(chan struct{}, 1),
 		running: map[int64]*runner{}, memory: map[int64]*memory{}, doctors: map[int64]*tokenDoctor{},
+		trials: map[ConnectionKey]time.Time{},
 	}
 	if cfg.Sharing != nil {
 		w.share = newShare(w, cfg.Name+"-"+uuid.NewString()[:8]) // a process that starts again is another worker

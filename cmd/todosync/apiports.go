@@ -20,6 +20,7 @@ func (a *app) openAPI() error {
 		Auth: api.Authenticators{api.AdminToken(a.token), apiTokens{a.store}}, Tokens: apiTokens{a.store}, Version: version, Log: a.log,
 		Records: records{a.store}, ByHand: byHand{a.store, a.jobs}, Events: p, Publisher: a.publisher, Settings: p, Connections: p, Bindings: p, Importer: p, Rejects: p,
 		Secrets: p, Stats: p, Health: a.health,
+		Try: a.try, Recent: a.store.RecentEvent,
 		Doctor: a.examine, Backups: backups{a}, Metrics: a.metrics.Handler(), MetricsOpen: a.openToAll(),
 		Compile: connector.CompileOptions{Env: a.env(), PublicURL: a.cfg.publicURL},
 	})
@@ -28,6 +29,17 @@ func (a *app) openAPI() error {
 	}
 	a.http = api.NewServer(handler, handler)
 	return nil
+}
+
+// try has the worker try a connection.
+func (a *app) try(ctx context.Context, k connector.ConnectionKey, stored bool, t connector.Trial) (connector.TrialReport, error) {
+	if stored {
+		var err error
+		if t.Conn, err = a.store.Lookup(k); err != nil {
+			return connector.TrialReport{}, err
+		}
+	}
+	return a.worker.Try(ctx, t)
 }
 
 // ports is the store as the API wants to see it.

@@ -26,7 +26,7 @@ const (
 	maxFile = 32 << 20
 )
 
-// A Config is what an API needs. All of it is required but Now, Compile, Doctor, Backups, Metrics and MetricsOpen.
+// A Config is what an API needs. All of it is required but Now, Compile, Try, Recent, Doctor, Backups, Metrics and MetricsOpen.
 type Config struct {
 	Auth    Authenticator
 	Version string
@@ -47,6 +47,10 @@ type Config struct {
 	// Health looks at each part that the program needs. It must answer within seconds, whatever is away.
 	Health func(ctx context.Context) []Part
 
+	// Try tries a connection against its OA; nil: there is no such route. Of a stored one it takes the settings that run.
+	Try func(ctx context.Context, k connector.ConnectionKey, stored bool, t connector.Trial) (connector.TrialReport, error)
+	// Recent gives an accepted event whole: the one with an id, else the newest of a tenant and kind.
+	Recent func(ctx context.Context, tenant string, kind connector.Kind, id string) (connector.StoredEvent, error)
 	// Doctor looks at all parts, also at every connection's address; nil: there is no such route. It may take a minute.
 	Doctor func(ctx context.Context, ask DoctorAsk) []Check
 	// Backups makes copies of the store; nil: there is no such route.
@@ -66,7 +70,7 @@ func (c *Config) validate() error {
 	for i := range v.NumField() {
 		f := v.Field(i)
 		switch name := v.Type().Field(i).Name; name {
-		case "Now", "Compile", "Doctor", "Backups", "Metrics", "MetricsOpen":
+		case "Now", "Compile", "Try", "Recent", "Doctor", "Backups", "Metrics", "MetricsOpen":
 		default:
 			if f.IsZero() {
 				problems = append(problems, errors.New(name+": needed"))
@@ -98,7 +102,7 @@ func New(cfg Config) (*API, error) {
 	a.huma = humago.New(a.mux, a.describe())
 	a.huma.UseMiddleware(a.checkQuery, a.authenticate)
 	for _, register := range []func(){
-		a.eventRoutes, a.recordRoutes, a.byHandRoutes, a.jobRoutes, a.tenantRoutes, a.connectionRoutes, a.settingsRoutes, a.renderRoutes,
+		a.eventRoutes, a.recordRoutes, a.byHandRoutes, a.jobRoutes, a.tenantRoutes, a.connectionRoutes, a.settingsRoutes, a.renderRoutes, a.tryRoute, a.draftRoute,
 		a.bindingRoutes, a.rejectRoutes, a.secretRoutes, a.tokenRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute, a.backupRoute, a.doctorRoute,
 	} {
 		register()

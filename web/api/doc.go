@@ -34,6 +34,8 @@
 //	GET    /export?tenant=&connection=                YAML documents
 //	POST   /validate {files: [{name, content}]}       {valid, problems: [{file, line, column, path, message, warning}]}
 //	POST   /render {connection | tenant+name, scene, event, bindings, explain}
+//	POST   /try {connection | tenant+name, mode: live|dry|auth, scene, event | eventId, receiver, bindings, todo | keepId}
+//	POST   /draft {files, from, tenant, name, scene, operation}   {connection, guesses, decisions, secrets, valid, problems}
 //	GET    /fields?tenant=&connection=                the catalogue of placeholders
 //	GET    .../connections/{name}/bindings?q=&format=csv; PUT one Binding; DELETE ?user=
 //	GET    .../connections/{name}/unbound             UnboundUser

@@ -65,7 +65,7 @@ func (a *API) renderRoutes() {
 
 func (a *API) render(ctx context.Context, in *renderInput) (*renderOutput, error) {
 	b := &in.Body
-	c, stored, err := a.toRender(ctx, in)
+	c, stored, err := a.toRender(ctx, chosen{in.Language, b.Connection, b.Tenant, b.Name})
 	if err != nil {
 		return nil, err
 	}
@@ -95,25 +95,17 @@ func (a *API) render(ctx context.Context, in *renderInput) (*renderOutput, error
 		return nil, err
 	}
 	out := &renderOutput{}
-	out.Body.Requests = make([]previewView, len(previews))
-	for i, p := range previews {
-		v := previewView{Scene: p.Scene, Receiver: p.Receiver, Method: p.Method, Address: p.Address, Headers: p.Headers, Body: p.Body}
-		if v.Headers == nil {
-			v.Headers = []retry.Header{}
-		}
-		if b.Explain {
-			v.Placeholders = p.Placeholders
-		}
-		out.Body.Requests[i] = v
-	}
+	out.Body.Requests = viewPreviews(previews, b.Explain)
 	return out, nil
 }
 
+// A chosen connection is one of a file, or a stored one by its names.
+type chosen struct{ language, file, tenant, name string }
+
 // toRender is the connection that is meant, and whether it is a stored one.
-func (a *API) toRender(ctx context.Context, in *renderInput) (*connector.Connection, bool, error) {
-	b := &in.Body
-	if b.Connection != "" {
-		docs, problems := file.Parse("connection", []byte(b.Connection), a.fileOptions(ctx, in.Language))
+func (a *API) toRender(ctx context.Context, in chosen) (*connector.Connection, bool, error) {
+	if in.file != "" {
+		docs, problems := file.Parse("connection", []byte(in.file), a.fileOptions(ctx, in.language))
 		if problems.Err() != nil {
 			return nil, false, fileProblem(problems)
 		}
@@ -126,7 +118,7 @@ func (a *API) toRender(ctx context.Context, in *renderInput) (*connector.Connect
 		}
 		return docs[i].Connection, false, nil
 	}
-	k := connector.ConnectionKey{Tenant: b.Tenant, Name: b.Name}
+	k := connector.ConnectionKey{Tenant: in.tenant, Name: in.name}
 	if k.Tenant == "" || k.Name == "" {
 		return nil, false, invalid("connection", "give a connection file, or tenant and name of a stored connection")
 	}

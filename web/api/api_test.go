@@ -160,7 +160,7 @@ func TestOpenAPI(t *testing.T) {
 		"/api/v1/records/export": "get", "/api/v1/tenants": "get", "/api/v1/tenants/{tenant}": "get put", "/api/v1/connections": "get",
 		connection: "delete get put", connection + "/pause": "post", connection + "/resume": "post", connection + "/revisions": "get",
 		connection + "/bindings": "delete get put", connection + "/unbound": "get", "/api/v1/tenants/{tenant}/bindings/import": "post",
-		"/api/v1/validate": "post", "/api/v1/apply": "post", "/api/v1/export": "get", "/api/v1/render": "post", "/api/v1/fields": "get",
+		"/api/v1/validate": "post", "/api/v1/draft": "post", "/api/v1/try": "post", "/api/v1/apply": "post", "/api/v1/export": "get", "/api/v1/render": "post", "/api/v1/fields": "get",
 		"/api/v1/rejected": "get", "/api/v1/rejected/{id}": "get", "/api/v1/rejected/{id}/replay": "post",
 		"/api/v1/records/{id}/retry": "get post", "/api/v1/records/{id}/cancel": "post", "/api/v1/records/retry": "post",
 		"/api/v1/records/cancel": "post", "/api/v1/jobs": "get", "/api/v1/jobs/{id}": "get", "/api/v1/jobs/{id}/stop": "post",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"todosync/connector"
@@ -52,6 +53,12 @@ func (a *API) draft(ctx context.Context, in *draftInput) (*one[draftView], error
 	}
 	if b.Tenant != "" && !connector.ValidTenant(b.Tenant) {
 		return nil, invalid("tenant", "want 1 to 64 of A-Z a-z 0-9 _ -")
+	}
+	if len(b.Files) == 0 {
+		return nil, invalid("files", "give the sample")
+	}
+	if b.Scene != "" && !slices.Contains(connector.Scenes(), b.Scene) {
+		return nil, invalid("scene", "want create, edit, done, delete, remind or message")
 	}
 	from := b.From
 	if len(from) == 0 {

@@ -30,6 +30,7 @@ func newSite(t *testing.T) *site {
 		Auth: tokens{api.AdminToken(adminToken)}, Version: "test", Log: slog.New(slog.NewTextHandler(&lockedWriter{w: &log}, nil)),
 		Records: b, ByHand: b, Events: b, Publisher: b, Settings: b, Connections: b, Bindings: b, Importer: b, Rejects: b, Secrets: b, Tokens: b, Stats: b,
 		Health: func(context.Context) []api.Part { return b.parts },
+		Try:    b.try, Recent: b.recent,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"todosync/connector"
 	"todosync/retry"
@@ -57,6 +58,9 @@ func (a *API) try(ctx context.Context, in *tryInput) (*one[tryView], error) {
 	}
 	if b.Scene == "" {
 		b.Scene = connector.SceneCreate
+	}
+	if !slices.Contains(connector.Scenes(), b.Scene) {
+		return nil, invalid("scene", "want create, edit, done, delete, remind or message")
 	}
 	c, stored, err := a.toRender(ctx, chosen{in.Language, b.Connection, b.Tenant, b.Name})
 	if err != nil {

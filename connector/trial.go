@@ -207,7 +207,7 @@ func (r *trier) live(ctx context.Context) error {
 	req.addOnce("Idempotency-Key", w.ID)
 	r.sender.receipts = nil
 	x := exchange{program: p, work: w, sent: t.Scene, account: account, people: peopleOf(w, scope)}
-	attempts, v := r.a.call(ctx, sp, &req, scope, m, x.people)
+	attempts, v := r.a.exchanges(ctx, w, sp, &req, scope, m, x.people)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

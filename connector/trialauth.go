@@ -121,13 +121,17 @@ func (r *trier) token(ctx context.Context) bool {
 	if r.tokenInUse(ctx) {
 		return true
 	}
-	shown, err := r.p.token.ask(r.scope)
+	var shown rendering
+	var err error
+	if r.p.token.script == nil {
+		shown, err = r.p.token.ask(r.scope)
+	}
 	if err != nil {
 		r.step(TrialStep{Name: TrialToken, Detail: "its request cannot be made: " + err.Error(), Hint: "set the secrets that it names: todosync secret list --tenant " + r.p.Key.Tenant})
 		return false
 	}
-	got, terr := r.p.token.fetch(ctx, r.sender, r.scope, nil)
-	x := r.exchange(shown.stored, r.sender.last())
+	got, terr := r.p.token.fetch(ctx, r.a.caller(), r.scope)
+	x := r.exchange(shown.stored, r.sender.last()) // of a script, the last call that it made
 	x.Response.Body = "***"
 	if x.Response.Status == 0 {
 		x.Response.Body = ""

@@ -18,6 +18,7 @@ type UnboundUser struct {
 	UserName   string    `json:"crm_user_name"`
 	Waiting    int       `json:"waiting"` // deliveries that are held for him
 	Newest     time.Time `json:"newest"`  // when the newest of his deliveries was made
+	Since      time.Time `json:"since"`   // when the oldest that is held was made; zero: none is
 }
 
 // unboundMost is how many deliveries without a binding are looked at, newest first.
@@ -70,6 +71,7 @@ func (d *DB) Unbound(ctx context.Context, key connector.ConnectionKey, p connect
 		}
 		if r.State == string(connector.Held) {
 			u.Waiting++
+			u.Since = instant(r.CreatedMs)
 		}
 	}
 	for _, u := range users {

@@ -87,57 +87,24 @@ func (p ports) RemoveBinding(ctx context.Context, k connector.ConnectionKey, use
 	return err
 }
 
-// ImportBindings implements api.Importer: a file with a wrong row changes nothing, so it is tried before it is stored.
+// ImportBindings implements api.Importer.
 func (p ports) ImportBindings(ctx context.Context, i api.Import, by api.By) (api.ImportReport, error) {
-	in := store.BindingImport{Tenant: i.Tenant, Who: by.Who, DryRun: true, Rows: make([]store.BindingRow, len(i.Rows))}
+	in := store.BindingImport{Tenant: i.Tenant, Who: by.Who, DryRun: i.DryRun, Progress: i.Progress, Rows: make([]store.BindingRow, len(i.Rows))}
 	for n, r := range i.Rows {
 		in.Rows[n] = store.BindingRow{Row: r.Row, Binding: r.Binding}
 	}
-	changes, err := p.replaced(ctx, i)
-	if err != nil {
-		return api.ImportReport{}, err
-	}
 	report, err := p.db.ImportBindings(ctx, in)
-	if err == nil && !i.DryRun && len(report.Errors) == 0 {
-		in.DryRun = false
-		report, err = p.db.ImportBindings(ctx, in)
-	}
 	out := api.ImportReport{
-		DryRun: i.DryRun, Added: report.Added, Changed: report.Changed, Same: report.Same, Released: report.Released,
-		Errors: []api.RowError{}, Changes: changes,
+		DryRun: i.DryRun, Added: report.Added, Changed: report.Changed, Same: report.Same, Released: report.Released, Moved: report.Moved,
+		Errors: []api.RowError{}, Changes: []api.BindingReplace{}, Warnings: []api.RowError{},
 	}
 	for _, e := range report.Errors {
-		out.Errors = append(out.Errors, api.RowError{Row: e.Row, Message: e.Message})
+		out.Errors = append(out.Errors, api.RowError{Row: e.Row, Column: e.Column, Message: e.Message})
+	}
+	for _, r := range report.Rebindings {
+		out.Changes = append(out.Changes, api.BindingReplace{Row: r.Row, Connection: r.Connection, User: r.User, From: r.From, To: r.To})
 	}
 	return out, err
-}
-
-// replacedMost is how many replaced accounts an import's report names.
-const replacedMost = 1000
-
-// replaced finds the rows that give a user another account than he has.
-func (p ports) replaced(ctx context.Context, i api.Import) ([]api.BindingReplace, error) {
-	have := map[[2]string]string{}
-	page := connector.PageOf{Limit: 1000}
-	for {
-		found, err := p.db.Bindings(ctx, store.BindingFilter{Tenant: i.Tenant}, page)
-		if err != nil {
-			return nil, err
-		}
-		for _, b := range found.Items {
-			have[[2]string{b.Connection, b.User}] = b.Account
-		}
-		if page.Cursor = found.Next; page.Cursor == "" {
-			break
-		}
-	}
-	out := []api.BindingReplace{}
-	for _, r := range i.Rows {
-		if from, bound := have[[2]string{r.Connection, r.User}]; bound && from != r.Account && len(out) < replacedMost {
-			out = append(out, api.BindingReplace{Row: r.Row, Connection: r.Connection, User: r.User, From: from, To: r.Account})
-		}
-	}
-	return out, nil
 }
 
 // Secrets implements api.Secrets.
@@ -173,7 +140,7 @@ func (p ports) Unbound(ctx context.Context, k connector.ConnectionKey, page conn
 	found, err := p.db.Unbound(ctx, k, page)
 	out := connector.Page[api.UnboundUser]{Next: found.Next, Items: []api.UnboundUser{}}
 	for _, u := range found.Items {
-		out.Items = append(out.Items, api.UnboundUser{User: u.User, UserName: u.UserName, Waiting: u.Waiting, Newest: u.Newest})
+		out.Items = append(out.Items, api.UnboundUser{User: u.User, UserName: u.UserName, Waiting: u.Waiting, Newest: u.Newest, Since: u.Since})
 	}
 	return out, err
 }

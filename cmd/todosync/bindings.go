@@ -5,10 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"todosync/connector"
+	"todosync/web/api"
 )
 
 // bindingColumns are the columns of bindings, in lists and in the CSV that import takes.
@@ -122,8 +127,9 @@ func (c *cli) bindingsListCmd(s *scope) *cobra.Command {
 }
 
 func (c *cli) bindingsExportCmd(s *scope) *cobra.Command {
-	cmd := &cobra.Command{Use: "export", Short: c.t("Write all bindings as CSV that import takes", "导出全部绑定（可再次导入的 CSV）"), Args: c.args(0, 0, "")}
-	to := cmd.Flags().StringP("file", "f", "", c.t("file to write to (default: standard output)", "写入的文件（默认标准输出）"))
+	cmd := &cobra.Command{Use: "export", Short: c.t("Write all bindings as CSV or XLSX that import takes", "导出全部绑定（可再次导入的 CSV 或 XLSX）"), Args: c.args(0, 0, "")}
+	to := cmd.Flags().StringP("file", "f", "", c.t("file to write to; as a workbook where it ends in .xlsx (default: CSV to standard output)",
+		"写入的文件，以 .xlsx 结尾时写成工作簿（默认 CSV，标准输出）"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		a, err := c.enter(cmd, s, false)
 		if err != nil {
@@ -133,18 +139,48 @@ func (c *cli) bindingsExportCmd(s *scope) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if c.output == "" || c.output == "table" {
-			c.output = "csv"
-		}
 		var out bytes.Buffer
-		printer := *c
-		printer.stdout = &out
-		if err := printer.list(bindingColumns[:], items); err != nil {
+		switch c.output {
+		case "json", "yaml":
+			printer := *c
+			printer.stdout = &out
+			err = printer.list(bindingColumns[:], items)
+		default:
+			err = exportBindings(&out, strings.HasSuffix(strings.ToLower(*to), ".xlsx"), items)
+		}
+		if err != nil {
 			return err
 		}
 		return c.save(*to, &out)
 	}
 	return cmd
+}
+
+// exportBindings writes bindings as a file that import takes: CSV, or a workbook.
+func exportBindings(to io.Writer, workbook bool, items []json.RawMessage) error {
+	format := "csv"
+	if workbook {
+		format = "xlsx"
+	}
+	return api.WriteBindings(to, format, func(row func(cells []string) error) error {
+		head := make([]string, len(bindingColumns))
+		for i := range bindingColumns {
+			head[i] = bindingColumns[i].key
+		}
+		if err := row(head); err != nil {
+			return err
+		}
+		for _, raw := range items {
+			var b connector.Binding
+			if err := json.Unmarshal(raw, &b); err != nil {
+				return fmt.Errorf("read the binding: %w", err)
+			}
+			if err := row([]string{b.Connection, b.User, b.UserName, b.Account, b.AccountName}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (c *cli) bindingsUnboundCmd(s *scope) *cobra.Command {
@@ -162,6 +198,7 @@ func (c *cli) bindingsUnboundCmd(s *scope) *cobra.Command {
 		return c.list([]column{
 			bindingColumns[0], bindingColumns[1], bindingColumns[2],
 			{key: "waiting", en: "waiting", zh: "等待"},
+			{key: "since", en: "since", zh: "开始时间"},
 			{key: "newest", en: "newest", zh: "最近"},
 		}, items)
 	}

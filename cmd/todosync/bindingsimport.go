@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,12 +19,11 @@ type importReport struct {
 	Changed  int  `json:"changed"`
 	Same     int  `json:"same"`
 	Released int  `json:"released"`
-	Errors   []struct {
-		Row     int    `json:"row"`
-		Column  string `json:"column"`
-		Message string `json:"message"`
-	} `json:"errors"`
-	Changes []struct {
+	Moved    int  `json:"moved"`
+
+	Errors   []importRemark `json:"errors"`
+	Warnings []importRemark `json:"warnings"`
+	Changes  []struct {
 		Row        int    `json:"row"`
 		Connection string `json:"connection"`
 		User       string `json:"crm_user_id"`
@@ -33,13 +32,20 @@ type importReport struct {
 	} `json:"changes"`
 }
 
+// An importRemark is what an import says of a row.
+type importRemark struct {
+	Row     int    `json:"row"`
+	Column  string `json:"column"`
+	Message string `json:"message"`
+}
+
 func (c *cli) bindingsImportCmd(s *scope) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "import FILE", Short: c.t("Import bindings from CSV (UTF-8 or GBK)", "从 CSV（UTF-8 或 GBK）导入绑定"), Args: c.args(1, 1, "FILE"),
-		Long: c.t(`Imports bindings from CSV with the columns connection, crm_user_id, crm_user_name, oa_account, oa_user_name in any order,
+		Use: "import FILE", Short: c.t("Import bindings from CSV (UTF-8 or GBK) or XLSX", "从 CSV（UTF-8 或 GBK）或 XLSX 导入绑定"), Args: c.args(1, 1, "FILE"),
+		Long: c.t(`Imports bindings from CSV, or from the first sheet of an XLSX workbook, with the columns connection, crm_user_id, crm_user_name, oa_account, oa_user_name in any order,
 headings in English or Chinese. --connection says which connection is meant where the file has no such column. A file with a wrong
 row changes nothing.`,
-			`从 CSV 导入绑定，列为 connection、crm_user_id、crm_user_name、oa_account、oa_user_name，顺序不限，表头中英文均可。
+			`从 CSV 或 XLSX 工作簿的第一个工作表导入绑定，列为 connection、crm_user_id、crm_user_name、oa_account、oa_user_name，顺序不限，表头中英文均可。
 文件没有连接列时用 --connection 指定连接。只要有一行出错，就不做任何更改。`),
 	}
 	dry := cmd.Flags().Bool("dry-run", false, c.t("only say what would change", "只说明会有哪些变化"))
@@ -62,10 +68,10 @@ row changes nothing.`,
 }
 
 func (c *cli) importBindings(cmd *cobra.Command, a *client, at string, q url.Values, src []byte) error {
-	p := c.progress(c.t("sent", "已发送"))
-	var raw json.RawMessage
-	err := a.do(cmd.Context(), call{method: http.MethodPost, path: at, query: q, media: "text/csv", body: io.TeeReader(bytes.NewReader(src), p)}, &raw)
-	p.end()
+	raw, err := c.sendBindings(cmd, a, call{
+		method: http.MethodPost, path: at, query: q, media: "text/csv", body: bytes.NewReader(src),
+		header: http.Header{"Accept": {"application/x-ndjson"}},
+	})
 	if err != nil {
 		return err
 	}
@@ -84,11 +90,44 @@ func (c *cli) importBindings(cmd *cobra.Command, a *client, at string, q url.Val
 	return nil
 }
 
+// sendBindings sends a file and shows how far its import is. It gives the report.
+func (c *cli) sendBindings(cmd *cobra.Command, a *client, r call) (json.RawMessage, error) {
+	resp, err := a.open(cmd.Context(), r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	p := c.progress(c.t("rows", "行"))
+	defer p.end()
+	lines := json.NewDecoder(resp.Body)
+	for {
+		var line struct {
+			Done, Total int
+			Report      json.RawMessage
+			Problem     json.RawMessage
+		}
+		switch err := lines.Decode(&line); {
+		case err != nil:
+			return nil, &failure{
+				msg: c.t("the import broke off before its end", "导入中断，未收到最终结果"), err: err,
+				hint: c.t("Run it again: what is stored already stays as it is.", "请重新导入：已保存的部分保持不变。"),
+			}
+		case line.Report != nil:
+			return line.Report, nil
+		case line.Problem != nil:
+			return nil, a.refusal(resp.StatusCode, resp.Status, line.Problem)
+		}
+		p.of(line.Done, line.Total)
+	}
+}
+
 // tellImport prints an import's report for a person.
 func (c *cli) tellImport(r *importReport) {
 	for _, e := range r.Errors {
-		where := fmt.Sprintf(c.t("row %d", "第 %d 行"), e.Row)
-		fmt.Fprintln(c.stdout, strings.Join([]string{where, e.Column, oneLine(e.Message)}, ": "))
+		fmt.Fprintln(c.stdout, c.remark(&e))
+	}
+	for _, w := range r.Warnings {
+		fmt.Fprintln(c.stdout, c.t("warning: ", "警告：")+c.remark(&w))
 	}
 	for _, x := range r.Changes {
 		fmt.Fprintf(c.stdout, c.t("row %d: %s of %s changes from %s to %s\n", "第 %d 行：%s(%s)从 %s 改为 %s\n"), x.Row, oneLine(x.User), oneLine(x.Connection), oneLine(x.From), oneLine(x.To))
@@ -98,6 +137,14 @@ func (c *cli) tellImport(r *importReport) {
 	}
 	if r.DryRun {
 		fmt.Fprintf(c.stdout, c.t("would add %d, change %d, leave %d\n", "将新增 %d，修改 %d，不变 %d\n"), r.Added, r.Changed, r.Same)
+		if r.Moved > 0 {
+			fmt.Fprintln(c.stdout, c.t(plural(r.Moved, "1 open todo would move to another account", "%d open todos would move to another account"),
+				fmt.Sprintf("%d 条未完成的待办将移到其他账号", r.Moved)))
+		}
+		if r.Released > 0 {
+			fmt.Fprintln(c.stdout, c.t(plural(r.Released, "1 held delivery would go", "%d held deliveries would go"),
+				fmt.Sprintf("%d 条暂留的待办将会发送", r.Released)))
+		}
 		return
 	}
 	fmt.Fprintf(c.stdout, c.t("added %d, changed %d, left %d\n", "新增 %d，修改 %d，不变 %d\n"), r.Added, r.Changed, r.Same)
@@ -105,4 +152,10 @@ func (c *cli) tellImport(r *importReport) {
 		fmt.Fprintln(c.stdout, c.t(plural(r.Released, "1 held delivery goes now", "%d held deliveries go now"),
 			fmt.Sprintf("%d 条暂留的待办现在发送", r.Released)))
 	}
+}
+
+// remark is one remark as a line.
+func (c *cli) remark(e *importRemark) string {
+	parts := []string{fmt.Sprintf(c.t("row %d", "第 %d 行"), e.Row), e.Column, oneLine(e.Message)}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ": ")
 }

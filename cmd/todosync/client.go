@@ -211,15 +211,24 @@ func (e *apiError) Unwrap() error { return &e.failure }
 
 // problem reads an error answer.
 func (a *client) problem(resp *http.Response) error {
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		raw = nil
+	}
+	return a.refusal(resp.StatusCode, resp.Status, raw)
+}
+
+// refusal puts a problem into words. status is what came instead where it is none.
+func (a *client) refusal(code int, status string, raw []byte) error {
 	c := a.cli
 	var p problem
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	e := &apiError{status: resp.StatusCode}
-	if err != nil || json.Unmarshal(raw, &p) != nil || p.Status == 0 {
-		e.msg = fmt.Sprintf(c.t("%s answered %s", "%s 应答 %s"), a.base, resp.Status)
+	e := &apiError{status: code}
+	if json.Unmarshal(raw, &p) != nil || p.Status == 0 {
+		e.msg = fmt.Sprintf(c.t("%s answered %s", "%s 应答 %s"), a.base, status)
 		e.hint = c.t("Is that address a todosync server?", "该地址确实是 todosync 服务器吗？")
 		return e
 	}
+	e.status = p.Status
 	e.msg, e.hint = p.Detail, p.Hint
 	if e.msg == "" {
 		e.msg = p.Title
@@ -235,7 +244,7 @@ func (a *client) problem(resp *http.Response) error {
 		e.msg += "\n  " + strings.TrimPrefix(d.Path+": "+d.Message, ": ")
 	}
 	e.msg = strings.TrimSpace(e.msg)
-	if resp.StatusCode == http.StatusUnauthorized {
+	if e.status == http.StatusUnauthorized {
 		e.hint = c.t("Give --token or TODOSYNC_TOKEN, or name the server's data folder with --data-dir.",
 			"请用 --token 或 TODOSYNC_TOKEN 提供令牌，或用 --data-dir 指明服务器的数据目录。")
 	}

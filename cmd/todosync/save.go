@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -58,6 +59,16 @@ func (p *progress) Write(b []byte) (int, error) {
 		fmt.Fprintf(p.c.stderr, "\r%s %.1f MiB ", p.what, float64(p.n)/(1<<20))
 	}
 	return len(b), nil
+}
+
+// of shows how much of how many is done.
+func (p *progress) of(done, total int) {
+	if !p.on || total == 0 {
+		return
+	}
+	const width = 30
+	full := min(done*width/total, width)
+	fmt.Fprintf(p.c.stderr, "\r[%s%s] %d/%d %s ", strings.Repeat("#", full), strings.Repeat(" ", width-full), done, total, p.what)
 }
 
 // end takes the line away again.

@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
-	"fmt"
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 
@@ -19,7 +20,7 @@ type bindingQuery struct {
 	Paging
 	Q      string `query:"q" doc:"a part of user, account or name"`
 	User   string `query:"user" doc:"CRM user id"`
-	Format string `query:"format" enum:"json,csv" default:"json" doc:"csv: all of them, as a file that can be imported"`
+	Format string `query:"format" enum:"json,csv,xlsx" default:"json" doc:"csv, xlsx: all of them, as a file that can be imported"`
 }
 
 type bindingBody struct {
@@ -48,6 +49,7 @@ type unboundQuery struct {
 type unboundView struct {
 	UnboundUser
 	Newest Time `json:"newest"`
+	Since  Time `json:"since" doc:"when the oldest of what is held for him was made"`
 }
 
 type importInput struct {
@@ -55,7 +57,8 @@ type importInput struct {
 	Language   string `header:"Accept-Language"`
 	DryRun     bool   `query:"dryRun" doc:"only say what would change"`
 	Connection string `query:"connection" doc:"for rows that name none"`
-	RawBody    []byte `contentType:"text/csv" doc:"CSV with headings, in UTF-8, UTF-16, GBK or GB18030"`
+	Accept     string `header:"Accept" doc:"application/x-ndjson: lines that tell how far it is, then the report or the problem"`
+	RawBody    []byte `contentType:"text/csv" doc:"XLSX, or CSV in UTF-8, UTF-16, GBK or GB18030, with headings"`
 }
 
 func (a *API) bindingRoutes() {
@@ -97,7 +100,9 @@ func (a *API) bindingRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		return listOf(page, func(u UnboundUser) unboundView { return unboundView{UnboundUser: u, Newest: Time(u.Newest)} }), nil
+		return listOf(page, func(u UnboundUser) unboundView {
+			return unboundView{UnboundUser: u, Newest: Time(u.Newest), Since: Time(u.Since)}
+		}), nil
 	})
 	handle(a, route{
 		method: http.MethodPost, path: "/tenants/{tenant}/bindings/import", id: "importBindings", need: Operate, body: maxFile,
@@ -118,58 +123,52 @@ func (a *API) listBindings(ctx context.Context, in *bindingQuery) (*huma.StreamR
 			_ = a.huma.Marshal(hc.BodyWriter(), "application/json", body) // a client that went away hears nothing
 		}}, nil
 	}
+	pages := func(row func([]string) error) error {
+		if err := row(bindingColumns[:]); err != nil {
+			return err
+		}
+		var failed error
+		err := each(func(p connector.PageOf) (connector.Page[connector.Binding], error) {
+			return a.Bindings.Bindings(ctx, f, p)
+		},
+			func(v connector.Binding) {
+				if failed == nil {
+					failed = row([]string{v.Connection, v.User, v.UserName, v.Account, v.AccountName})
+				}
+			})
+		return errors.Join(err, failed)
+	}
 	var b bytes.Buffer
-	out := csv.NewWriter(&b)
-	_ = out.Write(bindingColumns[:]) // a buffer takes everything
-	err := each(func(p connector.PageOf) (connector.Page[connector.Binding], error) {
-		return a.Bindings.Bindings(ctx, f, p)
-	},
-		func(v connector.Binding) {
-			_ = out.Write([]string{v.Connection, v.User, v.UserName, v.Account, v.AccountName})
-		})
-	if err != nil {
+	if err := WriteBindings(&b, in.Format, pages); err != nil {
 		return nil, err
 	}
-	out.Flush()
+	media := "text/csv; charset=utf-8"
+	if in.Format == "xlsx" {
+		media = xlsxType
+	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		_, w := humago.Unwrap(hc)
-		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-		w.Header().Set("Content-Disposition", `attachment; filename="bindings.csv"`)
+		w.Header().Set("Content-Type", media)
+		w.Header().Set("Content-Disposition", `attachment; filename="bindings.`+in.Format+`"`)
 		_, _ = w.Write(b.Bytes()) // a client that went away hears nothing
 	}}, nil
 }
 
-func (a *API) importBindings(ctx context.Context, in *importInput) (*one[ImportReport], error) {
-	rows, wrong, err := ReadBindings(in.RawBody, in.Connection)
-	if err != nil {
-		return nil, err
+const xlsxType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+// WriteBindings writes rows of bindings as a file that can be imported again.
+func WriteBindings(to io.Writer, format string, rows func(row func([]string) error) error) error {
+	if format == "xlsx" {
+		return writeWorkbook(to, rows)
 	}
-	report := ImportReport{DryRun: in.DryRun, Errors: wrong}
-	if len(wrong) == 0 || in.DryRun {
-		dry := in.DryRun || len(wrong) > 0
-		if report, err = a.Importer.ImportBindings(ctx, Import{Tenant: in.Tenant, Rows: rows, DryRun: dry}, by(ctx, "api")); err != nil {
-			return nil, err
+	out := csv.NewWriter(to)
+	err := rows(func(cells []string) error {
+		guarded := make([]string, len(cells))
+		for i, c := range cells {
+			guarded[i] = guard(c)
 		}
-		report.DryRun = in.DryRun
-		report.Errors = append(wrong, report.Errors...)
-	}
-	if len(report.Errors) > 0 && !in.DryRun {
-		p := newProblem(http.StatusUnprocessableEntity,
-			fmt.Sprintf("rows of the file that are wrong: %d; nothing was changed", len(report.Errors)), "?dryRun=true tells the same without changing anything")
-		for _, e := range report.Errors {
-			path := fmt.Sprintf("row %d", e.Row)
-			if e.Column != "" {
-				path += " " + e.Column
-			}
-			p.Errors = append(p.Errors, ProblemDetail{Path: path, Message: e.Message, Line: e.Row})
-		}
-		return nil, p
-	}
-	if report.Errors == nil {
-		report.Errors = []RowError{}
-	}
-	if report.Changes == nil {
-		report.Changes = []BindingReplace{}
-	}
-	return &one[ImportReport]{Body: report}, nil
+		return out.Write(guarded)
+	})
+	out.Flush()
+	return errors.Join(err, out.Error())
 }

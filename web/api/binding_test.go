@@ -82,7 +82,22 @@ func TestReadBindings(t *testing.T) {
 		"headings only": {text: "connection,crm_user_id,oa_account\n"},
 		"no headings":   {text: "oa,1002,han\n", err: "crm_user_id"},
 		"twice":         {text: "connection,crm_user_id,oa_account,OA账号\n", err: "twice"},
-		"a workbook":    {text: "PK\x03\x04rest", err: "Excel"},
+		"a workbook":    {text: "PK\x03\x04rest", err: "workbook"},
+		"an old one":    {text: "\xD0\xCF\x11\xE0rest", err: "XLSX"},
+		"Excel's number": {
+			text: "connection,crm_user_id,oa_account\noa,1.23457E+15,a\noa,2,1E+20\noa,3,6E5\n",
+			rows: []api.ImportRow{{Row: 4, Binding: connector.Binding{Connection: "oa", User: "3", Account: "6E5"}}},
+			wrong: []api.RowError{
+				{Row: 2, Column: "crm_user_id", Message: "Excel has made the number 1.23457E+15 of the id; format the column as text in Excel and enter the id again"},
+				{Row: 3, Column: "oa_account", Message: "Excel has made the number 1E+20 of the id; format the column as text in Excel and enter the id again"},
+			},
+		},
+		"no formulas": {
+			text: "connection,crm_user_id,oa_account\noa,'=1+1,''@x\noa,'1,a\n",
+			rows: []api.ImportRow{
+				{Row: 2, Binding: connector.Binding{Connection: "oa", User: "=1+1", Account: "'@x"}}, {Row: 3, Binding: connector.Binding{Connection: "oa", User: "'1", Account: "a"}},
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

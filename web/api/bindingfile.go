@@ -37,93 +37,211 @@ const (
 	maxColumns  = 100
 )
 
-// ReadBindings reads a CSV file of bindings: columns in any order with headings in English or Chinese; UTF-8, UTF-16, GBK or GB18030;
-// commas, semicolons or tabs. connection is that of rows that name none. Rows that are wrong are told by their number (1 is the headings);
-// the error, of kind Invalid, is for a file that is none.
+// A BindingFile is what stands in a file of bindings. Rows are told by their number; 1 is the headings.
+type BindingFile struct {
+	Rows     []ImportRow
+	Wrong    []RowError
+	Warnings []RowError // what may have been lost before the file came here
+}
+
+// ReadBindings is ReadBindingFile without warnings.
 func ReadBindings(raw []byte, connection string) (rows []ImportRow, wrong []RowError, err error) {
+	f, err := ReadBindingFile(raw, connection)
+	return f.Rows, f.Wrong, err
+}
+
+// ReadBindingFile reads a file of bindings: CSV (UTF-8, UTF-16, GBK or GB18030; commas, semicolons or tabs) or XLSX (its first sheet), columns
+// in any order with headings in English or Chinese. connection is that of rows that name none. The error, of kind Invalid or TooLarge, is
+// for a file that is none.
+func ReadBindingFile(raw []byte, connection string) (BindingFile, error) {
+	t := bindingTable{connection: connection, numbers: map[string]*RowError{}}
+	var err error
+	if isWorkbook(raw) {
+		err = readWorkbook(raw, t.take)
+	} else {
+		t.guarded = true
+		err = t.readCSV(raw)
+	}
+	if err == nil && t.columns == nil {
+		err = invalid("", "the file is empty; its first row holds the headings "+strings.Join(bindingColumns[:], ", "))
+	}
+	if err != nil {
+		return BindingFile{}, err
+	}
+	for _, column := range bindingColumns {
+		if n := t.numbers[column]; n != nil {
+			t.file.Warnings = append(t.file.Warnings, *n)
+		}
+	}
+	return t.file, nil
+}
+
+// A bindingTable makes bindings of the rows of a file.
+type bindingTable struct {
+	connection string
+	guarded    bool           // an apostrophe may stand before what would be a formula
+	columns    map[string]int // nil before the headings
+	numbers    map[string]*RowError
+	file       BindingFile
+}
+
+func (t *bindingTable) readCSV(raw []byte) error {
 	text, err := decodeText(raw)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	head, _, _ := strings.Cut(text, "\n")
 	r := csv.NewReader(strings.NewReader(text))
-	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace = delimiter(head), -1, true
-	headings, err := r.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, nil, invalid("", "the file is empty; its first row holds the headings "+strings.Join(bindingColumns[:], ", "))
-	}
-	if err != nil {
-		return nil, nil, invalid("row 1", csvMistake(err))
-	}
-	columns, err := findColumns(headings, connection)
-	if err != nil {
-		return nil, nil, err
-	}
+	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace, r.ReuseRecord = delimiter(head), -1, true, true
+	var cells []cell
 	for {
-		cells, err := r.Read()
+		record, err := r.Read()
 		if errors.Is(err, io.EOF) {
-			return rows, wrong, nil
+			return nil
+		}
+		if err != nil && t.columns == nil {
+			return invalid("row 1", csvMistake(err))
 		}
 		if err != nil {
 			line := 0
 			if e, ok := errors.AsType[*csv.ParseError](err); ok {
 				line = e.StartLine
 			}
-			return rows, append(wrong, RowError{Row: line, Message: csvMistake(err)}), nil
+			t.file.Wrong = append(t.file.Wrong, RowError{Row: line, Message: csvMistake(err)})
+			return nil
 		}
 		line, _ := r.FieldPos(0)
-		if len(rows) == maxBindings {
-			return nil, nil, &connector.Error{
-				Kind: connector.TooLarge, Msg: fmt.Sprintf("the file has more than %d rows", maxBindings), Hint: "split it",
-			}
+		cells = cells[:0]
+		for _, text := range record {
+			cells = append(cells, cell{text: text})
 		}
-		if row, blank, mistakes := readRow(cells, columns, connection); len(mistakes) > 0 {
-			for _, m := range mistakes {
-				m.Row = line
-				wrong = append(wrong, m)
-			}
-		} else if !blank {
-			row.Row = line
-			rows = append(rows, row)
+		if err := t.take(line, cells); err != nil {
+			return err
 		}
 	}
 }
 
-// readRow reads one row; a row of empty cells is blank.
-func readRow(cells []string, columns map[string]int, connection string) (row ImportRow, blank bool, wrong []RowError) {
-	blank = !slices.ContainsFunc(cells, func(c string) bool { return strings.TrimSpace(c) != "" })
-	if blank {
-		return row, true, nil
+// take takes one row. The first that is not blank holds the headings.
+func (t *bindingTable) take(line int, cells []cell) error {
+	if !slices.ContainsFunc(cells, func(c cell) bool { return strings.TrimSpace(c.text) != "" }) {
+		return nil
 	}
-	cell := func(column string) string {
-		i, there := columns[column]
+	if t.columns == nil {
+		headings := make([]string, len(cells))
+		for i, c := range cells {
+			headings[i] = c.text
+		}
+		var err error
+		t.columns, err = findColumns(headings, t.connection)
+		return err
+	}
+	if len(t.file.Rows)+len(t.file.Wrong) >= maxBindings {
+		return &connector.Error{
+			Kind: connector.TooLarge, Msg: fmt.Sprintf("the file has more than %d rows", maxBindings), Hint: "split it",
+		}
+	}
+	row, wrong := t.row(line, cells)
+	if len(wrong) > 0 {
+		t.file.Wrong = append(t.file.Wrong, wrong...)
+		return nil
+	}
+	t.file.Rows = append(t.file.Rows, row)
+	return nil
+}
+
+// row reads one row.
+func (t *bindingTable) row(line int, cells []cell) (row ImportRow, wrong []RowError) {
+	bad := func(column, why string) { wrong = append(wrong, RowError{Row: line, Column: column, Message: why}) }
+	read := func(column string) string {
+		i, there := t.columns[column]
 		if !there || i >= len(cells) {
 			return ""
 		}
-		v := strings.TrimSpace(strings.ToValidUTF8(cells[i], "\uFFFD"))
+		c := cells[i]
+		v := strings.TrimSpace(strings.ToValidUTF8(c.text, "\uFFFD"))
+		if t.guarded {
+			v = unguard(v)
+		}
 		if len(v) > connector.MaxID {
-			wrong = append(wrong, RowError{Column: column, Message: fmt.Sprintf("longer than %d bytes", connector.MaxID)})
+			bad(column, fmt.Sprintf("longer than %d bytes", connector.MaxID))
 		}
 		if strings.ContainsRune(v, 0) || strings.ContainsRune(v, utf8.RuneError) {
-			wrong = append(wrong, RowError{Column: column, Message: "holds characters that are none: is the file in UTF-8 or GBK?"})
+			bad(column, "holds characters that are none: is the file in UTF-8 or GBK?")
+		}
+		if c.broken {
+			bad(column, "holds an error of Excel: "+v)
+		}
+		if column == "crm_user_id" || column == "oa_account" {
+			if why := t.spoilt(line, column, v, c.number); why != "" {
+				bad(column, why)
+			}
 		}
 		return v
 	}
-	row.Binding = connector.Binding{
-		Connection: cell("connection"), User: cell("crm_user_id"), UserName: cell("crm_user_name"),
-		Account: cell("oa_account"), AccountName: cell("oa_user_name"),
-	}
+	row = ImportRow{Row: line, Binding: connector.Binding{
+		Connection: read("connection"), User: read("crm_user_id"), UserName: read("crm_user_name"),
+		Account: read("oa_account"), AccountName: read("oa_user_name"),
+	}}
 	if row.Connection == "" {
-		row.Connection = connection
+		row.Connection = t.connection
 	}
 	for _, need := range [...]struct{ column, value string }{
 		{"connection", row.Connection}, {"crm_user_id", row.User}, {"oa_account", row.Account},
 	} {
 		if need.value == "" {
-			wrong = append(wrong, RowError{Column: need.column, Message: "missing"})
+			bad(need.column, "missing")
 		}
 	}
-	return row, false, wrong
+	return row, wrong
+}
+
+// exactDigits is how many digits of a number Excel keeps.
+const exactDigits = 15
+
+// spoilt says what Excel has made of an id that it took for a number, where that can be seen. What cannot is warned of, once a column.
+func (t *bindingTable) spoilt(line int, column, v string, number bool) string {
+	const hint = "; format the column as text in Excel and enter the id again"
+	mantissa, exponent, scientific := strings.Cut(strings.ToUpper(v), "E")
+	digits := strings.Trim(strings.Replace(mantissa, ".", "", 1), "0123456789") == "" && mantissa != ""
+	if scientific && digits && strings.Contains(mantissa, ".") && len(exponent) > 0 && strings.Trim(exponent, "+0123456789") == "" {
+		return "Excel has made the number " + v + " of the id" + hint
+	}
+	if scientific && digits && strings.HasPrefix(exponent, "+") && strings.Trim(exponent[1:], "0123456789") == "" {
+		return "Excel has made the number " + v + " of the id" + hint
+	}
+	if !number {
+		return ""
+	}
+	switch {
+	case strings.ContainsAny(v, ".E"):
+		return "is the number " + v + ", and no id" + hint
+	case len(v) > exactDigits:
+		return fmt.Sprintf("is a number of more than %d digits, of which Excel has changed the last ones%s", exactDigits, hint)
+	}
+	if t.numbers[column] == nil {
+		t.numbers[column] = &RowError{
+			Row: line, Column: column, Message: "is kept as a number, from this row on: zeros in front of it, if there were any, are lost" + hint,
+		}
+	}
+	return ""
+}
+
+// formulaMarks begin what a spreadsheet takes for a formula.
+const formulaMarks = "=+-@\t\r"
+
+// guard puts an apostrophe before what a spreadsheet would run as a formula when it opens the CSV; unguard takes it away again.
+func guard(v string) string {
+	if rest := strings.TrimLeft(v, "'"); rest != "" && strings.ContainsRune(formulaMarks, rune(rest[0])) {
+		return "'" + v
+	}
+	return v
+}
+
+func unguard(v string) string {
+	if rest := strings.TrimLeft(v, "'"); rest != "" && rest != v && strings.ContainsRune(formulaMarks, rune(rest[0])) {
+		return v[1:]
+	}
+	return v
 }
 
 // findColumns finds out which column stands where.
@@ -195,9 +313,10 @@ func csvMistake(err error) string {
 // decodeText gives a file's text: by its byte order mark, else UTF-8 where it is that, else GB18030, which GBK is a part of.
 func decodeText(raw []byte) (string, error) {
 	switch {
-	case bytes.HasPrefix(raw, []byte("PK\x03\x04")), bytes.HasPrefix(raw, []byte("\xD0\xCF\x11\xE0")):
+	case bytes.HasPrefix(raw, []byte("\xD0\xCF\x11\xE0")):
 		return "", &connector.Error{
-			Kind: connector.Invalid, Msg: "this is an Excel workbook, not CSV", Hint: "save it as CSV (Save As, CSV UTF-8) and import that",
+			Kind: connector.Invalid, Msg: "this is an Excel workbook of the old form (XLS), or one with a password",
+			Hint: "save it as XLSX without a password, or as CSV (Save As, CSV UTF-8), and import that",
 		}
 	case bytes.HasPrefix(raw, []byte("\xEF\xBB\xBF")):
 		return string(raw[3:]), nil

@@ -183,6 +183,8 @@ type Import struct {
 	Tenant string
 	Rows   []ImportRow
 	DryRun bool
+	// Progress is told how far it is after each step; nil: nobody asks.
+	Progress func(done, total int)
 }
 
 // An ImportRow is one line of an import.
@@ -201,6 +203,9 @@ type ImportReport struct {
 	Changes []BindingReplace `json:"changes"` // accounts that are replaced, the first 1,000
 	// Released is how many deliveries were held for one of these users and go now.
 	Released int `json:"released"`
+	// Moved is how many open todos leave another account's inbox for the new one's.
+	Moved    int        `json:"moved"`
+	Warnings []RowError `json:"warnings"` // what may have been lost before the file came here
 }
 
 // A RowError says what is wrong with a row.
@@ -232,6 +237,7 @@ type UnboundUser struct {
 	UserName string    `json:"crm_user_name"`
 	Waiting  int       `json:"waiting"` // deliveries held for him
 	Newest   time.Time `json:"newest"`  // when the newest of his deliveries was made
+	Since    time.Time `json:"since"`   // when the oldest that is held was made; zero: none is
 }
 
 // Rejects keeps what was no acceptable event.

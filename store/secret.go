@@ -120,9 +120,15 @@ func (d *DB) SetSecret(ctx context.Context, tenant, name, value, who string) err
 	case clean(value) != value:
 		return invalid("the value holds a NUL or bytes that are no UTF-8", "")
 	}
+	if err := d.rereadKeys(); err != nil {
+		return &connector.Error{Kind: connector.Internal, Op: op, Msg: "the key cannot be read", Err: err}
+	}
 	now := millis(d.cfg.Now())
 	var conns []int64
 	err := d.writer.write(ctx, op, func(t *tx) error {
+		if _, err := d.readMark(t); err != nil { // another process may have changed the key
+			return err
+		}
 		if err := t.nameTenant(tenant, now); err != nil {
 			return err
 		}

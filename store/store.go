@@ -3,7 +3,6 @@ package store
 import (
 	"bufio"
 	"context"
-	"crypto/cipher"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -28,9 +27,12 @@ const readers = 4
 
 // A Config is what Open needs.
 type Config struct {
-	Path    string                   // of SQLite's database file, made where it is missing; its folder must exist
-	Address string                   // of a PostgreSQL database, postgres://...; then Path is not needed
-	Key     []byte                   // 32 bytes: opens and seals secrets
+	Path    string   // of SQLite's database file, made where it is missing; its folder must exist
+	Address string   // of a PostgreSQL database, postgres://...; then Path is not needed
+	Key     []byte   // 32 bytes: opens and seals secrets
+	OldKeys [][]byte // open what they have sealed; see Rotate
+	// Keys reads all keys anew, the first of them first, since another process may have been given one; optional.
+	Keys    func() ([][]byte, error)
 	Log     *slog.Logger             // required
 	Now     func() time.Time         // time.Now by default
 	Compile connector.CompileOptions // how stored connections are compiled
@@ -86,7 +88,9 @@ type DB struct {
 	registry *registry
 	feed     *feed
 	hot      *hot
-	box      cipher.AEAD
+	ring     ring
+	markMu   sync.Mutex // guards mark
+	mark     []byte     // as it was last read: it tells which key seals
 	secrets  secretCache
 	closing  sync.Once
 	restored time.Time // what was read before may have been sent already; zero: the store was never restored
@@ -102,13 +106,12 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	box, err := newBox(cfg.Key)
-	if err != nil {
-		return nil, err
-	}
 	d := &DB{
-		cfg: cfg, box: box, feed: newFeed(cfg.Changed), hot: newHot(),
+		cfg: cfg, feed: newFeed(cfg.Changed), hot: newHot(),
 		entropy: ulid.Monotonic(bufio.NewReader(rand.Reader), 0),
+	}
+	if err := d.ring.set(append([][]byte{cfg.Key}, cfg.OldKeys...), nil); err != nil {
+		return nil, err
 	}
 	if err := d.open(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())

@@ -130,6 +130,11 @@ func (p ports) SetSecret(ctx context.Context, s api.SecretName, value string, by
 	return p.db.SetSecret(ctx, s.Tenant, s.Name, value, by.Who)
 }
 
+// RotateKey implements api.Secrets.
+func (p ports) RotateKey(ctx context.Context, by api.By) (api.KeyChange, error) {
+	return p.rotate(ctx, by.Who)
+}
+
 // RemoveSecret implements api.Secrets.
 func (p ports) RemoveSecret(ctx context.Context, s api.SecretName, by api.By) error {
 	return p.db.RemoveSecret(ctx, s.Tenant, s.Name, by.Who)

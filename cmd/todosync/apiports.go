@@ -15,7 +15,7 @@ import (
 
 // openAPI makes the HTTP server.
 func (a *app) openAPI() error {
-	p := ports{a.store}
+	p := ports{db: a.store, rotate: a.rotateKey}
 	handler, err := api.New(api.Config{
 		Auth: api.Authenticators{api.AdminToken(a.token), apiTokens{a.store}}, Tokens: apiTokens{a.store}, Version: version, Log: a.log,
 		Records: records{a.store}, ByHand: byHand{a.store, a.jobs}, Events: p, Publisher: a.publisher, Settings: p, Connections: p, Bindings: p, Importer: p, Rejects: p,
@@ -43,7 +43,10 @@ func (a *app) try(ctx context.Context, k connector.ConnectionKey, stored bool, t
 }
 
 // ports is the store as the API wants to see it.
-type ports struct{ db *store.DB }
+type ports struct {
+	db     *store.DB
+	rotate func(ctx context.Context, who string) (api.KeyChange, error)
+}
 
 // Save implements api.Settings.
 func (p ports) Save(ctx context.Context, docs []api.Document, by api.By) ([]api.SaveResult, error) {

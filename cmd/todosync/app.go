@@ -40,6 +40,8 @@ type app struct {
 	token  string                      // of the admin
 	folder *folder
 
+	keyChange keyChange
+
 	started started
 
 	stopping atomic.Bool // nothing new is taken
@@ -226,18 +228,20 @@ func (a *app) openNATS(ctx context.Context) error {
 
 func (a *app) openStore(ctx context.Context) error {
 	path := filepath.Join(a.cfg.dataDir, storeFile)
-	key, err := storeKey(a.cfg.key(), path, a.log)
+	given, err := a.keys()
 	if err != nil {
 		return err
 	}
 	a.store, err = store.Open(ctx, store.Config{
-		Path: path, Address: a.cfg.storeAddress, Key: key, Log: a.log, Worker: a.name(), Wake: a.changed, Followed: a.followed, Changed: a.recordsChanged, Committed: a.metrics.Committed,
+		Path: path, Address: a.cfg.storeAddress, Key: given.keys[0], OldKeys: given.keys[1:], Log: a.log, Worker: a.name(), Wake: a.changed, Followed: a.followed, Changed: a.recordsChanged, Committed: a.metrics.Committed,
 		Compile: connector.CompileOptions{Env: a.env(), PublicURL: a.cfg.publicURL},
+		Keys:    func() ([][]byte, error) { k, err := a.keys(); return k.keys, err },
 	})
 	if err != nil {
 		return err
 	}
 	a.undo(a.store.Close)
+	a.endKeyChange(ctx)
 	if a.cfg.shared() {
 		return nil
 	}

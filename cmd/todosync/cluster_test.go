@@ -27,7 +27,7 @@ func fleet(t *testing.T, n int) ([]*process, []string, *natstest.Cluster) {
 	dir := t.TempDir()
 	address, key := filepath.Join(dir, "store"), filepath.Join(dir, "key")
 	write(t, address, pgtest.Database(t))
-	if _, err := storeKey(key, filepath.Join(dir, "none"), slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := readKeys(key, filepath.Join(dir, "none"), slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	var all []*process

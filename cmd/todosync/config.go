@@ -44,6 +44,7 @@ type config struct {
 
 	storeAddress string // of PostgreSQL, from either; empty: SQLite
 	keyFile      string
+	keyText      string
 
 	listen         string
 	tlsCert        string
@@ -97,6 +98,7 @@ func (c *cli) configFlags(f *pflag.FlagSet, o *config) {
 	f.Var(&o.streamMaxBytes, "stream-max-bytes", c.t("size at which the stream refuses events", "流的容量上限，超过则拒收"))
 	f.StringVar(&o.store, "store", o.store, c.t("sqlite, or postgres://...", "sqlite，或 postgres://..."))
 	f.StringVar(&o.storeFile, "store-file", "", c.t("file with the store's address and password", "存储地址（含密码）的文件"))
+	f.StringVar(&o.keyText, "key", "", c.t("key of secrets in place of a file; only from the environment", "加密密钥（代替密钥文件）；只能来自环境变量"))
 	f.StringVar(&o.keyFile, "key-file", "", c.t("file with the key of secrets (default DATA/key)", "密钥文件（默认 DATA/key）"))
 	f.StringVar(&o.listen, "listen", o.listen, c.t("where the API listens", "API 监听地址"))
 	f.StringVar(&o.tlsCert, "tls-cert", "", c.t("certificate file", "证书文件"))
@@ -183,6 +185,9 @@ func (o *config) validateNATS(add func(flag, why string, a ...any)) {
 	}
 	if o.natsPassword != "" && o.natsPasswordFile != "" {
 		add("nats-password-file", "the password is given twice")
+	}
+	if o.keyText != "" && o.keyFile != "" {
+		add("key-file", "the key is given twice")
 	}
 	if o.stream == "" || strings.ContainsAny(o.stream, " .*>/\\\t") {
 		add("stream", "%q is no name of a stream", o.stream)

@@ -46,36 +46,69 @@ func adminToken(dir string, log *slog.Logger) (string, error) {
 	return text, nil
 }
 
-// storeKey reads the key of the store. It is made where neither it nor the store is there yet: a new key beside an old store would
+// replacedMark stands in a key file above keys that are being replaced: they are taken out of it when nothing is sealed with them any
+// more.
+const replacedMark = "# being replaced: todosync takes what follows away when nothing is encrypted with it any more"
+
+// storeKeys are the keys of the store, as a key file or the environment gives them: the first is today's, the others open what was
+// sealed with them.
+type storeKeys struct {
+	keys      [][]byte
+	replacing bool // a change of the key was begun, and is to be ended
+}
+
+// readKeys reads the keys of the store. A key file is made where neither it nor the store is there yet: a new key beside an old store would
 // make all its secrets unreadable without a word.
-func storeKey(name, store string, log *slog.Logger) ([]byte, error) {
+func readKeys(name, store string, log *slog.Logger) (storeKeys, error) {
 	text, err := secretFile(name, log)
 	if errors.Is(err, os.ErrNotExist) {
 		if _, err := os.Stat(store); err == nil {
-			return nil, &connector.Error{
+			return storeKeys{}, &connector.Error{
 				Kind: connector.NotFound, Op: "read the key",
 				Msg:  "the store " + store + " is there, but its key file " + name + " is not",
 				Hint: "Bring the key file back (from a backup, or with --key-file): without it no secret in the store can be read.",
 			}
 		}
 		key := random(keySize)
-		return key, writeNew(name, base64.StdEncoding.EncodeToString(key))
+		return storeKeys{keys: [][]byte{key}}, writeNew(name, base64.StdEncoding.EncodeToString(key))
 	}
 	if err != nil {
-		return nil, err
+		return storeKeys{}, err
 	}
-	key, err := hex.DecodeString(text)
-	if err != nil {
-		key, err = base64.StdEncoding.DecodeString(text)
-	}
-	if err != nil || len(key) != keySize {
-		return nil, &connector.Error{
-			Kind: connector.Invalid, Op: "read the key",
-			Msg:  name + " holds no key: want 32 bytes, written as Base64 or hexadecimal",
-			Hint: "Bring the right file back, or name it with --key-file.",
+	return parseKeys(text, name)
+}
+
+// parseKeys reads keys, one a line or with commas between them. Lines that begin with # are comments.
+func parseKeys(text, from string) (storeKeys, error) {
+	var out storeKeys
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") {
+			out.replacing = out.replacing || line == replacedMark && len(out.keys) > 0
+			continue
+		}
+		for one := range strings.FieldsFuncSeq(line, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
+			key, err := hex.DecodeString(one)
+			if err != nil {
+				key, err = base64.StdEncoding.DecodeString(one)
+			}
+			if err != nil || len(key) != keySize {
+				return out, noKey(from)
+			}
+			out.keys = append(out.keys, key)
 		}
 	}
-	return key, nil
+	if len(out.keys) == 0 {
+		return out, noKey(from)
+	}
+	return out, nil
+}
+
+func noKey(from string) error {
+	return &connector.Error{
+		Kind: connector.Invalid, Op: "read the key",
+		Msg:  from + " holds no key: want 32 bytes, written as Base64 or hexadecimal",
+		Hint: "Bring the right file back, or name it with --key-file.",
+	}
 }
 
 // secretFile reads a file that only its owner should read, and says so where others can.

@@ -40,7 +40,11 @@ func TestStoreKey(t *testing.T) {
 			if tt.store {
 				write(t, db, "x")
 			}
-			got, err := storeKey(file, db, quiet)
+			keys, err := readKeys(file, db, quiet)
+			var got []byte
+			if len(keys.keys) > 0 {
+				got = keys.keys[0]
+			}
 			if tt.bad {
 				if err == nil || connector.KindOf(err) != tt.kind {
 					t.Fatalf("got %v, want kind %v", err, tt.kind)
@@ -55,9 +59,9 @@ func TestStoreKey(t *testing.T) {
 			if err != nil || len(got) != keySize || (tt.want != nil && !bytes.Equal(got, tt.want)) {
 				t.Fatalf("got %x, %v", got, err)
 			}
-			again, err := storeKey(file, db, quiet)
-			if err != nil || !bytes.Equal(got, again) {
-				t.Errorf("the next start reads %x, %v; want %x", again, err, got)
+			again, err := readKeys(file, db, quiet)
+			if err != nil || len(again.keys) != 1 || !bytes.Equal(got, again.keys[0]) {
+				t.Errorf("the next start reads %x, %v; want %x", again.keys, err, got)
 			}
 			if st, err := os.Stat(file); err != nil || (tt.text == "" && st.Mode().Perm() != 0o600) {
 				t.Errorf("the file: %v, %v", st.Mode(), err)

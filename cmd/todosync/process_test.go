@@ -24,6 +24,8 @@ type process struct {
 	nats string // host:port
 	cmd  *exec.Cmd
 	out  *lines
+
+	environment []string // of the server, beside that of the test
 }
 
 // newProcess chooses free ports and a data folder for servers that a test starts one after another.
@@ -67,6 +69,7 @@ func (p *process) launch(args ...string) {
 		"serve", "--data-dir", p.dir, "--listen", p.api, "--nats-listen", p.nats, "--log-format", "text",
 	}, args...)...)
 	p.cmd.Env = append(os.Environ(), "LANG=C", "TODOSYNC_LANG=", "GORACE=halt_on_error=1")
+	p.cmd.Env = append(p.cmd.Env, p.environment...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)

@@ -22,7 +22,7 @@ func (c *cli) secretCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "secret", Short: c.t("Secrets of a tenant, named in its files as ${secret:NAME}", "租户的密钥，文件中以 ${secret:名称} 引用")}
 	s := c.serverFlags(cmd)
 	tenant := cmd.PersistentFlags().String("tenant", "", c.t("tenant", "租户"))
-	return c.group(cmd, c.secretSetCmd(s, tenant), c.secretListCmd(s, tenant), c.secretRemoveCmd(s, tenant))
+	return c.group(cmd, c.secretSetCmd(s, tenant), c.secretListCmd(s, tenant), c.secretRemoveCmd(s, tenant), c.secretRotateCmd(s))
 }
 
 func (c *cli) secretSetCmd(s *server, tenant *string) *cobra.Command {

@@ -115,6 +115,9 @@ func (c *cli) exposed(f *pflag.FlagSet) error {
 		case "nats-password":
 			wrong = append(wrong, fmt.Sprintf(c.t("--nats-password: everybody on this machine can read it; use %s or --nats-password-file",
 				"--nats-password：本机任何人都能看到；请改用 %s 或 --nats-password-file"), envName(flag.Name)))
+		case "key":
+			wrong = append(wrong, fmt.Sprintf(c.t("--key: everybody on this machine can read it; use %s or --key-file",
+				"--key：本机任何人都能看到；请改用 %s 或 --key-file"), envName(flag.Name)))
 		case "nats", "store", "smtp":
 			for a := range strings.SplitSeq(flag.Value.String(), ",") {
 				u, err := url.Parse(a)

@@ -253,6 +253,16 @@ type Secrets interface {
 	Secrets(ctx context.Context, tenants []string) ([]SecretName, error)
 	SetSecret(ctx context.Context, s SecretName, value string, by By) error
 	RemoveSecret(ctx context.Context, s SecretName, by By) error
+	// RotateKey changes the key that secrets and tokens are encrypted with, for all tenants.
+	RotateKey(ctx context.Context, by By) (KeyChange, error)
+}
+
+// A KeyChange says what a change of the key has done.
+type KeyChange struct {
+	Secrets int      `json:"secrets" doc:"encrypted anew"`
+	Tokens  int      `json:"tokens" doc:"encrypted anew"`
+	Old     int      `json:"old" doc:"old keys that are still given to this worker and open nothing any more"`
+	Lost    []string `json:"lost" doc:"secrets that no key opens, as tenant/name; they must be set again"`
 }
 
 // A SecretName names a secret.

@@ -19,6 +19,8 @@ type putSecret struct {
 	}
 }
 
+type keyChanged struct{ Body KeyChange }
+
 type deleteSecret struct {
 	Tenant string `query:"tenant" required:"true"`
 	Name   string `query:"name" required:"true"`
@@ -47,6 +49,21 @@ func (a *API) secretRoutes() {
 			return nil, err
 		}
 		return nil, a.Secrets.SetSecret(ctx, s, in.Body.Value, by(ctx, "api"))
+	})
+	handle(a, route{
+		method: http.MethodPost, path: "/secrets/rotate", id: "rotateKey", summary: "Change the key that secrets and tokens are encrypted with", need: Admin,
+	}, func(ctx context.Context, _ *struct{}) (*keyChanged, error) {
+		if len(principal(ctx).Tenants) > 0 {
+			return nil, &connector.Error{Kind: connector.Forbidden, Op: "change the key", Msg: "only an admin of all tenants changes the key"}
+		}
+		done, err := a.Secrets.RotateKey(ctx, by(ctx, "api"))
+		if err != nil {
+			return nil, err
+		}
+		if done.Lost == nil {
+			done.Lost = []string{}
+		}
+		return &keyChanged{Body: done}, nil
 	})
 	handle(a, route{
 		method: http.MethodDelete, path: "/secrets", id: "deleteSecret", summary: "Remove a secret of a tenant", need: Admin,

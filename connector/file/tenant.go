@@ -2,7 +2,6 @@ package file
 
 import (
 	"maps"
-	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -68,47 +67,6 @@ func (d *draft) checkTicket(s *connector.TenantSignOn) {
 		d.plainSecret("signOn.secret", s.Secret)
 	case s.Secret != "":
 		d.wrong("signOn.secret", say("is for ticket: HS256 only", "只用于 ticket: HS256"))
-	}
-}
-
-// checkChannel checks one way in which digests are sent.
-func (d *draft) checkChannel(path string, c *connector.NotifyChannel, used map[string]bool) {
-	if !d.required(path+".type", string(c.Type), say("crm, email, webhook, wecom, dingtalk or feishu", "crm、email、webhook、wecom、dingtalk 或 feishu")) {
-		return
-	}
-	if c.Name != "" && !ValidName(c.Name) {
-		d.wrong(path+".name", say("%q: want 1 to 63 of a-z 0-9 -", "%q：应为 1 至 63 个 a-z 0-9 - 字符"), excerpt(c.Name))
-	}
-	switch c.Type {
-	case connector.ChannelCRM, connector.ChannelEmail:
-		if len(c.To) == 0 {
-			d.wrong(path+".to", say("is missing: who gets it", "缺少：接收人"))
-		}
-		if c.Address != "" {
-			d.wrong(path+".address", say("is for webhooks and robots; people stand in to", "只用于 webhook 与群机器人；收件人写在 to"))
-		}
-	default:
-		if d.required(path+".address", c.Address, say("where it is posted", "推送地址")) && !webAddress(c.Address) {
-			d.wrong(path+".address", say("want an address that begins with https:// or http://", "应为以 https:// 或 http:// 开头的地址"))
-		}
-	}
-	for i, to := range c.To {
-		if c.Type != connector.ChannelEmail {
-			break
-		}
-		if _, err := mail.ParseAddress(string(to)); err != nil {
-			d.wrong(d.item(path+".to", i), say("%q is no mail address", "%q 不是邮箱地址"), excerpt(string(to)))
-		}
-	}
-	d.secretsIn(c.Address, used)
-	d.secretsIn(c.Secret, used)
-	d.plainSecret(path+".secret", c.Secret)
-	if q := c.Quiet; q != nil {
-		for _, t := range []struct{ name, value string }{{".quiet.from", q.From}, {".quiet.to", q.To}} {
-			if _, err := time.Parse("15:04", t.value); err != nil && d.required(path+t.name, t.value, say("such as 22:00", "如 22:00")) {
-				d.wrong(path+t.name, say("want a time of day such as 22:00", "应为时刻，如 22:00"))
-			}
-		}
 	}
 }
 

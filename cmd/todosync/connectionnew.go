@@ -262,14 +262,15 @@ func (c *cli) incomplete(cmd *cobra.Command, n *newConnection, missing []missing
 	if len(missing) == 0 {
 		return nil
 	}
-	text := fmt.Sprintf(c.t("%s needs", "%s 缺少"), cmd.CommandPath())
+	var text strings.Builder
+	fmt.Fprintf(&text, c.t("%s needs", "%s 缺少"), cmd.CommandPath())
 	for _, m := range missing {
-		text += "\n  " + m.flag
+		text.WriteString("\n  " + m.flag)
 		if about := m.about.In(string(c.lang)); about != "" {
-			text += "   " + about
+			text.WriteString("   " + about)
 		}
 	}
-	return &usageError{text, c.helpHint(cmd)}
+	return &usageError{text.String(), c.helpHint(cmd)}
 }
 
 // writeConnection checks the file that comes out as `validate` does, writes it where nothing is yet, and sees to the secrets.

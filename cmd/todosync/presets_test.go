@@ -20,12 +20,12 @@ import (
 
 // A presetStory says what a preset is told besides the address of its OA, and how the OA behaves that it is for.
 type presetStory struct {
-	vendor         string
-	user, password string // of the simulator; the secrets are these
-	secrets        [2]string
-	app            string
-	set            []string
-	blind          bool // the simulator keeps no inbox
+	vendor  string
+	user    string    // who may log in, where that is no secret
+	secrets [2]string // the names of user and password
+	app     string
+	set     []string
+	blind   bool // the simulator keeps no inbox
 
 	renamed   bool // an edit, or a re-opening, is another todo for the OA
 	done      oasim.State

@@ -1,6 +1,7 @@
 package oasim
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -39,9 +40,7 @@ func newWecom(s *Sim) *wecom {
 // answer is that of all calls.
 func (v *wecom) answer(code int, text string, more map[string]any) reply {
 	out := map[string]any{"errcode": code, "errmsg": text}
-	for k, x := range more {
-		out[k] = x
-	}
+	maps.Copy(out, more)
 	return asJSON(200, out)
 }
 

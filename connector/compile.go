@@ -61,6 +61,9 @@ func Compile(conn, revision int64, c *Connection, t *Tenant, o CompileOptions) (
 	for _, code := range c.Freeze {
 		k.template("freeze", "#"+code, mapping.Body, "", mapping.Each) // a code that there is not is a mistake
 	}
+	if c.SignOn != nil {
+		p.signOn = k.signOn(c.SignOn)
+	}
 	p.signOnURL = signOnURL(o.PublicURL, c)
 	p.named, p.env = k.named, k.env
 	if len(k.mistakes) > 0 {

@@ -21,13 +21,14 @@ const (
 	ChoreJobs        Chore = "jobs"        // that have ended, and what is left of them
 	ChoreRevisions   Chore = "revisions"   // of settings
 	ChoreAudit       Chore = "audit"       //
+	ChoreSignOns     Chore = "sign-ons"    // the log, and tickets and proofs whose time is over
 	ChoreConnections Chore = "connections" // deleted ones that nothing refers to any more
 )
 
 // Chores are all chores, in their order.
 func Chores() []Chore {
 	return []Chore{
-		ChoreRejects, ChoreUnbound, ChoreRecords, ChoreTodos, ChoreEvents, ChoreTallies, ChoreJobs, ChoreRevisions, ChoreAudit, ChoreConnections,
+		ChoreRejects, ChoreUnbound, ChoreRecords, ChoreTodos, ChoreEvents, ChoreTallies, ChoreJobs, ChoreRevisions, ChoreAudit, ChoreSignOns, ChoreConnections,
 	}
 }
 
@@ -38,6 +39,7 @@ const (
 	KeepTodos     = 90 * 24 * time.Hour
 	UnboundMost   = 90 * 24 * time.Hour // how long a delivery is held for a binding
 	KeepJobs      = 90 * 24 * time.Hour
+	KeepSignOns   = 180 * 24 * time.Hour
 	KeepAudit     = 2 * 365 * 24 * time.Hour
 	AuditMost     = 1_000_000 // entries
 	KeepRevisions = 365 * 24 * time.Hour

@@ -26,6 +26,7 @@ type Program struct {
 	token     *tokenProgram
 	basic     *basicProgram
 	sign      *signProgram
+	signOn    *signOnProgram // nil: nobody signs on
 	policy    retry.Policy
 	fields    *mapping.Fields
 	named     []string          // the secrets that its templates name

@@ -39,6 +39,8 @@ func (d *DB) Sweep(ctx context.Context, s connector.Sweep) (connector.Swept, err
 		err = w.revisions(ctx)
 	case connector.ChoreAudit:
 		err = w.audit(ctx)
+	case connector.ChoreSignOns:
+		err = w.signOns(ctx)
 	case connector.ChoreConnections:
 		err = w.connections(ctx)
 	default:

@@ -8,6 +8,7 @@ import (
 	"todosync/connector"
 	"todosync/store"
 	"todosync/web/api"
+	"todosync/web/signon"
 )
 
 // The API and the store know nothing of each other: each has its own words for what passes between them. The types of this file
@@ -17,7 +18,7 @@ import (
 func (a *app) openAPI() error {
 	p := ports{db: a.store, rotate: a.rotateKey}
 	handler, err := api.New(api.Config{
-		Auth: api.Authenticators{api.AdminToken(a.token), apiTokens{a.store}}, Tokens: apiTokens{a.store}, Version: version, Log: a.log,
+		Auth: api.Authenticators{api.AdminToken(a.token), apiTokens{a.store}}, Tokens: apiTokens{a.store}, SignOns: signOnDesk{a.store}, Version: version, Log: a.log,
 		Records: records{a.store}, ByHand: byHand{a.store, a.jobs}, Events: p, Publisher: a.publisher, Settings: p, Connections: p, Bindings: p, Importer: p, Rejects: p,
 		Secrets: p, Stats: p, Health: a.health,
 		Try: a.try, Recent: a.store.RecentEvent,
@@ -27,7 +28,11 @@ func (a *app) openAPI() error {
 	if err != nil {
 		return err
 	}
-	a.http = api.NewServer(handler, handler)
+	gateway, err := signon.New(signon.Config{Desk: signOnDesk{a.store}, OA: a.worker, Log: a.log, Public: a.cfg.publicURL, Client: a.client()})
+	if err != nil {
+		return err
+	}
+	a.http = api.NewServer(handler, front(gateway, handler))
 	return nil
 }
 

@@ -17,6 +17,7 @@ func table() []row {
 		{"web/api", []string{"connector", "connector/draft", "connector/file", "mapping", "retry"}, []string{
 			"github.com/danielgtaylor/huma/v2", "golang.org/x/text",
 		}},
+		{"web/signon", []string{"connector", "mapping", "retry"}, nil},
 		{"store", []string{"connector", "mapping", "notify", "retry"}, []string{
 			"github.com/jackc/pgx/v5", "github.com/jmoiron/sqlx", "github.com/mattn/go-sqlite3", "github.com/oklog/ulid/v2",
 			"github.com/pressly/goose/v3",

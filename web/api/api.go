@@ -43,6 +43,7 @@ type Config struct {
 	Rejects     Rejects
 	Secrets     Secrets
 	Tokens      Tokens
+	SignOns     SignOns
 	Stats       Statistics
 	// Health looks at each part that the program needs. It must answer within seconds, whatever is away.
 	Health func(ctx context.Context) []Part
@@ -103,7 +104,7 @@ func New(cfg Config) (*API, error) {
 	a.huma.UseMiddleware(a.checkQuery, a.authenticate)
 	for _, register := range []func(){
 		a.eventRoutes, a.recordRoutes, a.byHandRoutes, a.jobRoutes, a.tenantRoutes, a.connectionRoutes, a.settingsRoutes, a.renderRoutes, a.tryRoute, a.draftRoute,
-		a.bindingRoutes, a.rejectRoutes, a.secretRoutes, a.tokenRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute, a.backupRoute, a.doctorRoute,
+		a.bindingRoutes, a.rejectRoutes, a.secretRoutes, a.tokenRoutes, a.signOnRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute, a.backupRoute, a.doctorRoute,
 	} {
 		register()
 	}

@@ -397,3 +397,17 @@ func (b *backend) Audit(_ context.Context, f api.AuditFilter, p connector.PageOf
 	b.audit = append(b.audit, f)
 	return pageOf([]api.AuditEntry{{Who: "vera", What: "secret set", Tenant: "t1", Target: "oa-password"}}, p)
 }
+
+// RedeemTicket implements api.SignOns: there is one ticket, of tenant t1.
+func (b *backend) RedeemTicket(_ context.Context, ticket string, tenants []string) (api.RedeemedTicket, bool, error) {
+	ok := ticket == "good" && (len(tenants) == 0 || slices.Contains(tenants, "t1"))
+	return api.RedeemedTicket{Tenant: "t1", User: "1002", Target: "/todo/QuoteObj/66f", Expires: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}, ok, nil
+}
+
+// SignOns implements api.SignOns.
+func (b *backend) SignOns(_ context.Context, f api.SignOnFilter, p connector.PageOf) (connector.Page[api.SignOn], error) {
+	if len(f.Numbers) > 0 && f.Numbers[0] != "7KQ2M9XD" {
+		return connector.Page[api.SignOn]{}, nil
+	}
+	return pageOf([]api.SignOn{{Number: "7KQ2M9XD", Tenant: "t1", Outcome: "no_binding", Skew: 1500 * time.Millisecond}}, p)
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"todosync/web/signon"
+)
+
+// TestSignOn lets an employee in by a signed link, has the CRM redeem his ticket, once, and finds why another was not let in.
+func TestSignOn(t *testing.T) {
+	t.Parallel()
+	const secret = "a-secret-of-signed-links"
+	p := newProcess(t)
+	p.start("--public-url", "https://todo.example.com")
+	file := filepath.Join(t.TempDir(), "settings.yaml")
+	write(t, file, `apiVersion: todosync/v1
+kind: Tenant
+tenant: t1
+signOn: {crmLoginUrl: "https://crm.example.com/login"}
+---
+apiVersion: todosync/v1
+kind: Connection
+tenant: t1
+name: plant
+signOn: {vendor: weaver, secret: "${secret:signon}"}
+`)
+	p.cli("apply", "-f", file)
+	p.cli("secret", "set", "signon", "--tenant", "t1", "--value", secret)
+	p.cli("bindings", "set", "crm-1", "0001", "--tenant", "t1", "--connection", "plant")
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	visit := func(login, with string) *http.Response {
+		t.Helper()
+		stamp := strconv.FormatInt(time.Now().UnixMilli(), 10)
+		q := url.Values{"loginid": {login}, "stamp": {stamp}, "token": {signon.LinkToken(with, login, stamp)}}
+		resp, err := client.Get("http://" + p.api + "/oa/weaver/t1/plant/todo/QuoteObj/66f?" + q.Encode()) //nolint:noctx // the test's own server
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp
+	}
+	resp := visit("0001", secret)
+	to, err := resp.Location()
+	if err != nil || resp.StatusCode != http.StatusSeeOther || to.Host != "crm.example.com" || to.Query().Get("target") != "/todo/QuoteObj/66f" {
+		t.Fatalf("%d to %v, %v", resp.StatusCode, to, err)
+	}
+	token := strings.TrimSpace(p.cli("token", "create", "crm", "--scope", "tickets:redeem", "--tenant", "t1"))
+	redeem := func() (status int, body map[string]any) {
+		t.Helper()
+		req, err := http.NewRequest(http.MethodPost, "http://"+p.api+"/api/v1/tickets/redeem", strings.NewReader(`{"ticket":"`+to.Query().Get("ticket")+`"}`)) //nolint:noctx // as above
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, body
+	}
+	if status, body := redeem(); status != http.StatusOK || body["tenant"] != "t1" || body["userId"] != "crm-1" || body["target"] != "/todo/QuoteObj/66f" {
+		t.Errorf("redeemed: %d %v", status, body)
+	}
+	if status, _ := redeem(); status != http.StatusNotFound {
+		t.Errorf("redeemed again: %d", status)
+	}
+	if resp := visit("0002", "another-secret"); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("a wrong signature: %d", resp.StatusCode)
+	}
+	var log []struct{ Number, Outcome, Account, UserID string }
+	if err := json.Unmarshal([]byte(p.cli("sign-ons", "--tenant", "t1", "-o", "json")), &log); err != nil {
+		t.Fatal(err)
+	}
+	if len(log) != 2 || log[0].Outcome != "bad_proof" || log[1].Outcome != "signed_on" || log[1].UserID != "crm-1" {
+		t.Errorf("the log: %+v", log)
+	}
+	if found := p.cli("sign-ons", log[0].Number); !strings.Contains(found, "the signature is wrong") {
+		t.Errorf("sign-ons %s prints %s", log[0].Number, found)
+	}
+	if code := p.stop(); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+}

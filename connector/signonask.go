@@ -1,0 +1,130 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"todosync/mapping"
+	"todosync/retry"
+)
+
+// ticketCode stands for the ticket in the templates of a verifier: {ticket} is written so that integrators need no code for it.
+const ticketCode = "F999"
+
+// A signOnProgram is how an OA proves who an employee is, ready to run.
+type signOnProgram struct {
+	secret *mapping.Template // nil: none
+	base   []*mapping.Template
+	verify *requestProgram // nil: no verifier of settings
+}
+
+// SignOnTexts are the texts of a connection's sign-on settings, with variables and secrets filled in.
+type SignOnTexts struct {
+	Secret string   // of signed links
+	Base   []string // the addresses that may be asked, without a slash at their ends
+}
+
+// signOn compiles the sign-on settings.
+func (k *compiler) signOn(s *SignOnSettings) *signOnProgram {
+	out := &signOnProgram{}
+	if s.Secret != "" {
+		out.secret = k.template("signOn.secret", s.Secret, mapping.HeaderValue, "", mapping.Each)
+	}
+	for i, b := range s.Base {
+		out.base = append(out.base, k.template(fmt.Sprintf("signOn.base[%d]", i), string(b), mapping.Address, "", mapping.Each))
+	}
+	if s.Verify == nil {
+		return out
+	}
+	own, err := mapping.ParseFields(map[string]mapping.Field{ticketCode: {Path: "ticket"}}, k.zone, k.c.TimeFormat)
+	k.mistake("signOn.verify", err)
+	inner := *k
+	inner.fields, inner.mistakes = own, nil
+	settings := RequestSettings{Method: s.Verify.Method, Address: withTicket(s.Verify.URL), Headers: Headers{}, Body: withTicket(s.Verify.Body)}
+	if settings.Method == "" {
+		settings.Method = "GET"
+	}
+	for name, v := range s.Verify.Headers {
+		settings.Headers[name] = Text(withTicket(string(v)))
+	}
+	request := inner.request("signOn.verify", settings, mapping.Each)
+	k.mistakes, k.named, k.env = append(k.mistakes, inner.mistakes...), inner.named, inner.env
+	out.verify = &request
+	return out
+}
+
+func withTicket(s string) string { return strings.ReplaceAll(s, "{ticket}", "#"+ticketCode) }
+
+// signOnScope is what the templates of a sign-on may ask for.
+func (p *Program) signOnScope(ctx context.Context, from Registry, doc *mapping.Doc) *mapping.Scope {
+	s := p.scope(&Delivery{Key: p.Key}, "", &StoredEvent{}, nothing(), &Lane{}, nil)
+	s.Event = doc
+	s.Secret = func(name string) (string, error) { return from.Secret(ctx, p.Key.Tenant, name) }
+	s.UUID = func() string { return "" }
+	return s
+}
+
+// SignOn fills the texts of the connection's sign-on settings in. Without such settings all are empty.
+func (p *Program) SignOn(ctx context.Context, from Registry) (SignOnTexts, error) {
+	var out SignOnTexts
+	if p.signOn == nil {
+		return out, nil
+	}
+	s := p.signOnScope(ctx, from, nothing())
+	if p.signOn.secret != nil {
+		b, err := p.signOn.secret.Append(nil, s, mapping.Wire)
+		if err != nil {
+			return out, err
+		}
+		out.Secret = string(b)
+	}
+	for _, t := range p.signOn.base {
+		b, err := t.Append(nil, s, mapping.Wire)
+		if err != nil {
+			return out, err
+		}
+		out.Base = append(out.Base, strings.TrimRight(string(b), "/"))
+	}
+	return out, nil
+}
+
+// AskOA sends one request of a sign-on with the connection's certificates, proxy and time limits, beside all deliveries. What it says
+// of an error is free of secrets.
+func (w *Worker) AskOA(ctx context.Context, conn int64, r retry.Request) (retry.Receipt, error) {
+	p, err := w.cfg.Registry.Program(ctx, conn)
+	if err != nil {
+		return retry.Receipt{}, err
+	}
+	sender, err := w.open(p.Settings)
+	if err != nil {
+		return retry.Receipt{}, err
+	}
+	defer sender.Close()
+	return sender.Post(ctx, r)
+}
+
+// VerifyTicket asks the OA about a ticket with the request that signOn.verify describes.
+func (w *Worker) VerifyTicket(ctx context.Context, conn int64, ticket string) (retry.Receipt, error) {
+	p, err := w.cfg.Registry.Program(ctx, conn)
+	if err != nil {
+		return retry.Receipt{}, err
+	}
+	if p.signOn == nil || p.signOn.verify == nil {
+		return retry.Receipt{}, &Error{Kind: Invalid, Op: "verify ticket", Msg: "the connection has no signOn.verify"}
+	}
+	event, err := json.Marshal(map[string]string{"ticket": ticket})
+	if err != nil {
+		return retry.Receipt{}, err
+	}
+	doc, err := mapping.ParseDoc(event)
+	if err != nil {
+		return retry.Receipt{}, err
+	}
+	made, err := p.signOn.verify.render(p.signOnScope(ctx, w.cfg.Registry, doc))
+	if err != nil {
+		return retry.Receipt{}, err
+	}
+	return w.AskOA(ctx, conn, made.wire)
+}

@@ -1,0 +1,303 @@
+package signon
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"todosync/connector"
+	"todosync/retry"
+)
+
+// Prefix stands before the path of every address of the Gateway.
+const Prefix = "/oa/"
+
+// How long what the Gateway gives out and keeps is good.
+const (
+	TicketLife  = time.Minute
+	ProofMemory = time.Minute // between the OA's server and the browser, where no setting says otherwise
+	proofKept   = 10 * time.Minute
+)
+
+// Bounds of what a browser may bring.
+const (
+	maxSegment = 256
+	maxProof   = 2048
+)
+
+// A Place is what a browser's address leads to.
+type Place struct {
+	Conn     int64
+	Key      connector.ConnectionKey
+	Settings connector.SignOnSettings
+	Secret   string   // of signed links, filled in
+	Base     []string // the addresses that may be asked, filled in
+	Login    string   // the CRM's address, which gets the ticket
+	Ticket   connector.TicketKind
+	Language connector.Language
+}
+
+// An Admission lets somebody in.
+type Admission struct {
+	Conn    int64
+	Proof   []byte    // hash of what proves who he is; nil: it has been used up already
+	Until   time.Time // how long the proof must not come again
+	Ticket  []byte    // hash
+	Expires time.Time // of the ticket
+	Target  string
+	Entry   Entry
+}
+
+// An Entry is a line of the sign-on log.
+type Entry struct {
+	Number     string
+	At         time.Time
+	Tenant     string
+	Connection string
+	Vendor     string
+	Account    string
+	User       string
+	Outcome    string
+	Why        string
+	Skew       time.Duration // by how much the OA's clock was behind ours
+	Address    string
+}
+
+// A Desk keeps what the Gateway must not forget. All of it holds for all workers together.
+type Desk interface {
+	// Place gives a connection with its sign-on. NotFound: there is no such connection, or nobody signs on there.
+	Place(ctx context.Context, key connector.ConnectionKey) (Place, error)
+	UserOf(ctx context.Context, conn int64, account string) (b connector.Binding, ok bool, err error)
+	// Admit keeps the ticket and the entry. fresh is false, and nothing is kept, where the proof was used before.
+	Admit(ctx context.Context, a Admission) (fresh bool, err error)
+	NoteSignOn(ctx context.Context, e Entry) error
+	// UseProof uses a proof up. fresh is false where it came before.
+	UseProof(ctx context.Context, conn int64, proof []byte, until time.Time) (fresh bool, err error)
+	// KeepProof notes for whom a proof stands that was used up, so that RecallProof finds it, once.
+	KeepProof(ctx context.Context, conn int64, proof []byte, account string, until time.Time) error
+	// RecallProof finds what KeepProof noted, once. known: the proof came before; the account is empty where nothing is noted any more.
+	RecallProof(ctx context.Context, conn int64, proof []byte) (account string, known bool, err error)
+	// ForgetProof lets a proof come again that nobody could be asked about.
+	ForgetProof(ctx context.Context, conn int64, proof []byte) error
+}
+
+// An OA answers questions about who somebody is.
+type OA interface {
+	// AskOA sends one request with the connection's certificates, proxy and time limits.
+	AskOA(ctx context.Context, conn int64, r retry.Request) (retry.Receipt, error)
+	// VerifyTicket sends the request of the connection's own verifier.
+	VerifyTicket(ctx context.Context, conn int64, ticket string) (retry.Receipt, error)
+}
+
+// A Config is what a Gateway needs. All of it is required but Now.
+type Config struct {
+	Desk   Desk
+	OA     OA
+	Log    *slog.Logger
+	Public string                     // where browsers reach the server
+	Client func(*http.Request) string // the browser's address
+	Now    func() time.Time           // time.Now by default
+}
+
+// A Gateway answers the addresses that todos in an OA lead to.
+type Gateway struct {
+	cfg     Config
+	slows   *guesses
+	refusal *template.Template
+}
+
+// New makes a Gateway.
+func New(cfg Config) (*Gateway, error) {
+	if cfg.Desk == nil || cfg.OA == nil || cfg.Log == nil || cfg.Client == nil {
+		return nil, errors.New("make the sign-on gateway: Desk, OA, Log and Client are needed")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	page, err := template.ParseFS(pages, "page.html")
+	if err != nil {
+		return nil, fmt.Errorf("make the sign-on gateway: %w", err)
+	}
+	return &Gateway{cfg: cfg, slows: newGuesses(), refusal: page}, nil
+}
+
+// A visit is one browser's request under way.
+type visit struct {
+	*Gateway
+	w      http.ResponseWriter
+	r      *http.Request
+	query  url.Values
+	place  Place
+	home   bool
+	target string
+	entry  Entry
+	proof  proof
+}
+
+// A proof is who the OA says somebody is.
+type proof struct {
+	account string
+	hash    []byte // to be used up with the ticket; nil: it is already
+	until   time.Time
+	uniform bool // that nobody is bound to the account must not be told from a wrong signature
+}
+
+// ServeHTTP answers one browser.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	switch {
+	case r.Method == http.MethodHead || prefetches(r):
+		w.WriteHeader(http.StatusNoContent) // it wants to look, and would use a ticket up
+		return
+	case r.Method != http.MethodGet:
+		h.Set("Allow", http.MethodGet)
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	v := &visit{Gateway: g, w: w, r: r}
+	v.entry = Entry{Number: newNumber(), At: g.cfg.Now(), Address: g.cfg.Client(r)}
+	if err := v.admit(); err != nil {
+		v.refuse(err)
+	}
+}
+
+// prefetches reports whether a program looks ahead for somebody who has not clicked.
+func prefetches(r *http.Request) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		if v := strings.ToLower(r.Header.Get(name)); strings.Contains(v, "prefetch") || strings.Contains(v, "preview") {
+			return true
+		}
+	}
+	return false
+}
+
+// admit does all of a visit that ends well.
+func (v *visit) admit() *refusal {
+	key, vendor, err := v.read()
+	if err != nil {
+		return err
+	}
+	v.entry.Tenant, v.entry.Connection, v.entry.Vendor = key.Tenant, key.Name, vendor
+	if v.slows.over(v.entry.Address, key, v.entry.At) {
+		return &refusal{outcome: Slowed, why: "too many failed tries from this address or at this connection within a minute", status: http.StatusTooManyRequests}
+	}
+	ctx := v.r.Context()
+	place, perr := v.cfg.Desk.Place(ctx, key)
+	switch {
+	case connector.KindOf(perr) == connector.NotFound && perr != nil:
+		return v.guessed(key, &refusal{outcome: Unknown, why: "no such connection, or it has no sign-on", nobody: true})
+	case perr != nil:
+		return unavailable(perr)
+	case string(place.Settings.Vendor) != vendor:
+		return v.guessed(key, &refusal{outcome: Unknown, why: "the connection's sign-on is of another vendor: " + string(place.Settings.Vendor)})
+	case place.Login == "":
+		v.place = place
+		return &refusal{outcome: NotSetUp, why: "the tenant has no signOn.crmLoginUrl"}
+	case place.Ticket != connector.TicketOpaque:
+		v.place = place
+		return &refusal{outcome: NotSetUp, why: "this version gives out opaque tickets alone, not " + string(place.Ticket)}
+	}
+	v.place = place
+	done, refused := v.prove()
+	if refused != nil || done {
+		return refused
+	}
+	return v.letIn(ctx)
+}
+
+// read reads the address: vendor, tenant, connection, and what the CRM is to show.
+func (v *visit) read() (key connector.ConnectionKey, vendor string, refused *refusal) {
+	bad := func(why string) *refusal { return &refusal{outcome: BadAddress, why: why, nobody: true} }
+	var parts []string
+	for s := range strings.SplitSeq(strings.TrimPrefix(v.r.URL.EscapedPath(), Prefix), "/") {
+		p, err := url.PathUnescape(s)
+		if err != nil || p == "" || p == "." || p == ".." || len(p) > maxSegment || strings.ContainsFunc(p, unicode.IsControl) {
+			return key, "", bad("a part of the path is empty, too long or unreadable")
+		}
+		parts = append(parts, p)
+	}
+	query, err := url.ParseQuery(v.r.URL.RawQuery)
+	if err != nil {
+		return key, "", bad("the query is unreadable")
+	}
+	for _, values := range query {
+		if len(values) > 1 || len(values[0]) > maxProof {
+			return key, "", bad("a parameter is given twice, or is too long")
+		}
+	}
+	v.query = query
+	switch {
+	case len(parts) == 4 && parts[3] == "home":
+		v.home, v.target = true, "/home"
+	case len(parts) == 6 && parts[3] == "todo":
+		v.target = "/todo/" + url.PathEscape(parts[4]) + "/" + url.PathEscape(parts[5])
+	default:
+		return key, "", bad("no address of the gateway")
+	}
+	if !connector.ValidTenant(parts[1]) {
+		return key, "", bad("no tenant's name")
+	}
+	if query.Get("device") == "mobile" {
+		v.target += "?device=mobile"
+	}
+	return connector.ConnectionKey{Tenant: parts[1], Name: parts[2]}, parts[0], nil
+}
+
+// letIn sends who has proved himself to the CRM.
+func (v *visit) letIn(ctx context.Context) *refusal {
+	v.entry.Account = v.proof.account
+	b, bound, err := v.cfg.Desk.UserOf(ctx, v.place.Conn, v.proof.account)
+	if err != nil {
+		return unavailable(err)
+	}
+	if !bound {
+		return &refusal{outcome: NoBinding, why: "nobody of the CRM is bound to this account", uniform: v.proof.uniform}
+	}
+	v.entry.User, v.entry.Outcome = b.User, string(SignedOn)
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // never fails
+	ticket := base64.RawURLEncoding.EncodeToString(raw)
+	fresh, err := v.cfg.Desk.Admit(ctx, Admission{
+		Conn: v.place.Conn, Proof: v.proof.hash, Until: v.proof.until, Ticket: HashOf(ticket), Expires: v.entry.At.Add(TicketLife), Target: v.target, Entry: v.entry,
+	})
+	switch {
+	case err != nil:
+		return unavailable(err)
+	case !fresh:
+		v.entry.User = ""
+		return &refusal{outcome: Used, why: "the same proof came before"}
+	}
+	login, err := url.Parse(v.place.Login)
+	if err != nil {
+		return &refusal{outcome: NotSetUp, why: "signOn.crmLoginUrl is no address"}
+	}
+	add := url.Values{"ticket": {ticket}, "target": {v.target}}.Encode()
+	if login.RawQuery != "" {
+		add = login.RawQuery + "&" + add
+	}
+	login.RawQuery = add
+	v.w.Header().Set("Location", login.String())
+	v.w.WriteHeader(http.StatusSeeOther)
+	v.cfg.Log.InfoContext(ctx, "signed on", "number", v.entry.Number, "tenant", v.entry.Tenant, "connection", v.entry.Connection,
+		"user", v.entry.User, "skew", v.entry.Skew)
+	return nil
+}
+
+// HashOf is how a ticket is kept.
+func HashOf(ticket string) []byte {
+	sum := sha256.Sum256([]byte(ticket))
+	return sum[:]
+}

@@ -227,7 +227,9 @@ func TestSignedLink(t *testing.T) {
 // TestLinkAttacks tries what gets nobody in. A wrong user, a wrong signature and a missing binding cannot be told apart.
 func TestLinkAttacks(t *testing.T) {
 	t.Parallel()
-	sign := func(login, stamp string) string { return link(login, stamp, signon.LinkToken(linkSecret, login, stamp)) }
+	sign := func(login, stamp string) string {
+		return link(login, stamp, signon.LinkToken(linkSecret, login, stamp))
+	}
 	at := func(d time.Duration) string {
 		ms, _ := strconv.ParseInt(linkStamp, 10, 64)
 		return strconv.FormatInt(ms+int64((time.Second+d)/time.Millisecond), 10)
@@ -399,11 +401,15 @@ func TestSeeyon(t *testing.T) {
 	// Without an answer a ticket may be tried once more.
 	good["v5-4"] = true
 	answer := h.answer
-	h.answer = func(string) (retry.Receipt, error) { return retry.Receipt{}, &retry.Error{Class: retry.Timeout, Msg: "no answer"} }
+	h.answer = func(string) (retry.Receipt, error) {
+		return retry.Receipt{}, &retry.Error{Class: retry.Timeout, Msg: "no answer"}
+	}
 	if w := h.get(todo + "v5-4"); w.Code != http.StatusGatewayTimeout {
 		t.Errorf("an OA that is too slow: %d", w.Code)
 	}
-	h.answer = func(string) (retry.Receipt, error) { return retry.Receipt{}, &retry.Error{Class: retry.Network, Msg: "refused"} }
+	h.answer = func(string) (retry.Receipt, error) {
+		return retry.Receipt{}, &retry.Error{Class: retry.Network, Msg: "refused"}
+	}
 	if w := h.get(todo + "v5-4"); w.Code != http.StatusBadGateway {
 		t.Errorf("an OA that is away: %d", w.Code)
 	}

@@ -344,7 +344,9 @@ func (b *backend) SetSecret(_ context.Context, n api.SecretName, value string, _
 	return nil
 }
 
-func (b *backend) RotateKey(context.Context, api.By) (api.KeyChange, error) { return api.KeyChange{Secrets: 1}, nil }
+func (b *backend) RotateKey(context.Context, api.By) (api.KeyChange, error) {
+	return api.KeyChange{Secrets: 1}, nil
+}
 
 func (b *backend) RemoveSecret(_ context.Context, n api.SecretName, _ api.By) error {
 	delete(b.secrets, n)

@@ -65,6 +65,7 @@ const (
 	TrialBasic   TrialName = "basic"
 	TrialClient  TrialName = "certificate"
 	TrialRequest TrialName = "request"
+	TrialNothing TrialName = "log-in" // there is none
 )
 
 // A trier makes one trial.

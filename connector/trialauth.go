@@ -41,7 +41,7 @@ func (r *trier) auth(ctx context.Context) {
 		some = true
 	}
 	if !some && target != nil {
-		r.step(TrialStep{Name: TrialBasic, OK: true, Detail: "the connection has no token and no HTTP Basic: nothing more to check without sending a todo"})
+		r.step(TrialStep{Name: TrialNothing, OK: true, Detail: "the connection has no token and no HTTP Basic: nothing more to check without sending a todo"})
 	}
 }
 

@@ -33,6 +33,7 @@ const (
 type drafting struct {
 	from                           []string
 	tenant, name, scene, operation string
+	links                          string
 	explain, fetch                 bool
 }
 
@@ -63,6 +64,7 @@ Several --from make one connection with a scene each; a JSON sample after a WSDL
 	f.StringVar(&d.name, "name", "oa", c.t("the connection's name", "连接名称"))
 	f.StringVar(&d.scene, "scene", "", c.t("scene of the first sample; by default what its address says", "第一个样例的场景；默认按地址判断"))
 	f.StringVar(&d.operation, "operation", "", c.t("operation of a WSDL that has several", "WSDL 含多个操作时指定操作"))
+	f.StringVar(&d.links, "links", "sign-on", c.t("where links of todos lead: sign-on (#F117, #F118) or crm (#F109, #F110)", "待办链接指向：sign-on(#F117、#F118)或 crm(#F109、#F110)"))
 	f.BoolVar(&d.explain, "explain", false, c.t("also a table of fields: right side, reason", "附上字段表：右侧内容与理由"))
 	f.BoolVar(&d.fetch, "fetch", false, c.t("fetch what a WSDL imports from http addresses", "允许下载 WSDL 从 http 地址导入的文件"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -71,6 +73,9 @@ Several --from make one connection with a scene each; a JSON sample after a WSDL
 		}
 		if d.scene != "" && !slices.Contains(connector.Scenes(), connector.Scene(d.scene)) {
 			return &usageError{fmt.Sprintf(c.t("--scene %s: want create, edit, done, delete, remind or message", "--scene %s：只能是 create、edit、done、delete、remind 或 message"), d.scene), ""}
+		}
+		if d.links != "sign-on" && d.links != "crm" {
+			return &usageError{fmt.Sprintf(c.t("--links %s: want sign-on or crm", "--links %s：只能是 sign-on 或 crm"), d.links), ""}
 		}
 		if !file.ValidName(d.name) {
 			return &usageError{fmt.Sprintf(c.t("--name %s: want 1 to 63 of a-z 0-9 -", "--name %s：应为 1 至 63 个 a-z 0-9 - 字符"), d.name), ""}
@@ -93,7 +98,7 @@ func (c *cli) draft(ctx context.Context, d *drafting) error {
 		sources = append(sources, draft.Source{Name: name, Text: src})
 	}
 	got, err := draft.From(sources, draft.Options{
-		Tenant: d.tenant, Name: d.name, Scene: d.scene, Operation: d.operation, Lang: string(c.lang),
+		Tenant: d.tenant, Name: d.name, Scene: d.scene, Operation: d.operation, CRMLinks: d.links == "crm", Lang: string(c.lang),
 		Open: func(name string) ([]byte, error) { return c.beside(ctx, d, name) },
 	})
 	if e, ok := errors.AsType[*draft.Error](err); ok {

@@ -205,7 +205,7 @@ func (c *cli) printStep(s *triedStep) {
 	}
 	names := map[connector.TrialName]string{
 		connector.TrialAddress: c.t("address", "地址"), connector.TrialToken: c.t("token", "令牌"), connector.TrialBasic: "HTTP Basic",
-		connector.TrialClient: c.t("certificate", "证书"), connector.TrialRequest: c.t("request", "请求"),
+		connector.TrialClient: c.t("certificate", "证书"), connector.TrialRequest: c.t("request", "请求"), connector.TrialNothing: c.t("log-in", "登录"),
 	}
 	fmt.Fprintf(c.stdout, "%s %s: %s\n", mark, names[s.Name], shown(oneLine(s.Detail)))
 	if x := s.Exchange; x != nil && x.Request.Method != "" {

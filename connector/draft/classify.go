@@ -3,6 +3,7 @@ package draft
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // A role is what a value is for, by its own name and sample; which placeholder that means may depend on the others.
@@ -59,6 +60,9 @@ var wrappers = []string{"data", "body", "request", "req", "param", "params", "me
 func classify(l *leaf) finding {
 	name := strings.TrimPrefix(l.name(), "@")
 	f := byName(name, meaning(name), inherited(l), l)
+	if l.where == inHeader {
+		return ofHeader(l, f)
+	}
 	if f.role != noRole {
 		return f
 	}
@@ -71,6 +75,29 @@ func classify(l *leaf) finding {
 		}
 	}
 	return bySample(l, meaning(name))
+}
+
+// ofHeader judges a header: it lets in, tells requests apart or says when; what a todo says stands elsewhere. A long value of letters and
+// digits is taken for a credential, whatever it is called.
+func ofHeader(l *leaf, f finding) finding {
+	switch {
+	case f.role == secretRole, f.role == nonceRole, f.role == timeRole:
+		return f
+	case meaning(l.name())&ident != 0 && (strings.Contains(strings.ToLower(l.name()), "request") || strings.Contains(strings.ToLower(l.name()), "trace")):
+		f.role = nonceRole
+	case opaque(l.sample):
+		f.role = secretRole
+	default:
+		f.role, f.why = constRole, say("a header, the same for all todos", "请求头，所有待办相同")
+	}
+	return f
+}
+
+// opaque reports whether a value looks like one that a machine has made up: long, without blanks, letters and digits mixed.
+func opaque(s string) bool {
+	const least = 12
+	return len(s) >= least && strings.ContainsAny(s, "0123456789") && strings.ContainsFunc(s, unicode.IsLetter) && !strings.ContainsAny(s, " ,;/.=") ||
+		shapeOf(s) == tokenShape || len(s) >= least && hexID.MatchString(s)
 }
 
 // clause is the part of a comment that names the field: up to the first sign that ends it.
@@ -110,6 +137,9 @@ func byName(name string, m, above tag, l *leaf) finding {
 	spelled := words(name)
 	has := func(word string) bool { return slices.Contains(spelled, word) }
 	any := func(t tag) bool { return m&t != 0 }
+	if has("key") && (has("api") || has("app") || has("access") || has("secret") || has("private") || has("auth") || has("license")) || has("ak") || has("sk") {
+		m |= secret
+	}
 	if has("order") && any(ident|named) {
 		m = m&^flag | record
 	}

@@ -105,11 +105,48 @@ func (b *builder) command(args []string) (*sample, error) {
 
 // positional takes the address; what else stands there is what the manual shows as the answer.
 func (c *curlCommand) positional(a string) {
-	if c.s.url == "" {
+	answer, marked := strings.CutPrefix(a, answerMark)
+	switch t := strings.TrimSpace(answer); {
+	case marked:
+		c.s.answer = firstValue(t)
+	case c.s.url == "":
 		c.s.url = a
-	} else if t := strings.TrimSpace(a); strings.HasPrefix(t, "{") || strings.HasPrefix(t, "<") {
+	case strings.HasPrefix(t, "{") || strings.HasPrefix(t, "<"):
 		c.s.answer = t
 	}
+}
+
+// answerMark begins an argument that is none, but the answer which stands behind a command.
+const answerMark = "\x00answer:"
+
+// firstValue is the JSON object or XML that a text begins with, behind status line and headers where it has such.
+func firstValue(s string) string {
+	if strings.HasPrefix(s, "HTTP/") {
+		i := strings.IndexAny(s, "{<")
+		if i < 0 {
+			return ""
+		}
+		s = s[i:]
+	}
+	if !strings.HasPrefix(s, "{") {
+		return strings.TrimSpace(s)
+	}
+	depth, quoted := 0, false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && c == '{':
+			depth++
+		case !quoted && c == '}':
+			if depth--; depth == 0 {
+				return s[:i+1]
+			}
+		}
+	}
+	return s
 }
 
 type curlOption struct {
@@ -329,8 +366,14 @@ func posixArgs(s string) []string {
 	}
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; c {
-		case ' ', '\t', '\n', '\r':
+		case ' ', '\t', '\r':
 			flush()
+		case '\n':
+			flush()
+			// What the manual shows behind the command is the answer.
+			if rest := strings.TrimLeft(s[i:], " \t\r\n"); strings.HasPrefix(rest, "{") || strings.HasPrefix(rest, "<") || strings.HasPrefix(rest, "HTTP/") {
+				return append(args, answerMark+rest)
+			}
 		case ';', '|', '&':
 			if !some || i+1 >= len(s) || strings.IndexByte(" \t\r\n&|;", s[i+1]) >= 0 {
 				flush()

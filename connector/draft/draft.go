@@ -27,7 +27,8 @@ type Options struct {
 	Tenant    string // of the connection
 	Name      string // of the connection; "oa" by default
 	Scene     string // of the first sample; by default what its address and operation say
-	Operation string // of a WSDL with several
+	Operation string // of a WSDL with several; more than one with commas
+	CRMLinks  bool   // addresses of todos are the CRM's own, not those of the sign-on gateway
 	Lang      string // of the reasons: en (default) or zh
 
 	// Open gives what a source names, such as an imported schema. Nil: nothing can be opened.
@@ -346,7 +347,7 @@ func (b *builder) decisions() []string {
 		if !r.tells("F001") && !r.tells("F102") {
 			add("scene %s: no field names the receiver, so that an OA could not tell whose todo it is", "场景 %s：没有字段指明接收人，OA 无法知道是谁的待办", r.scene)
 		}
-		if r.result.code == "" {
+		if !slices.ContainsFunc(b.requests, func(o *request) bool { return o.result.code != "" }) {
 			add("result: what an answer of success looks like (codeName, successCode); until then every 2xx counts as one", "result：成功应答的样子（codeName、successCode）；在此之前任何 2xx 都视为成功")
 		}
 		for _, n := range r.notes {

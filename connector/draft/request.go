@@ -86,6 +86,9 @@ func (b *builder) request(s *sample) error {
 	}
 	g := &guesser{leaves: r.leaves, vendor: r.vendor, secret: r.hide}
 	g.guess()
+	if b.o.CRMLinks {
+		r.linkCRM()
+	}
 	if again := r.optional(s); again != nil {
 		return b.request(again)
 	}
@@ -99,6 +102,20 @@ func (b *builder) request(s *sample) error {
 	}
 	b.requests = append(b.requests, r)
 	return nil
+}
+
+// linkCRM has addresses of todos lead straight to the CRM.
+func (r *request) linkCRM() {
+	for _, l := range r.leaves {
+		for i, p := range l.pieces {
+			switch {
+			case p.hole && p.text == "#F117":
+				l.pieces[i].text, l.reason = "#F109", say("an address for PCs, straight to the CRM", "PC 地址，直达 CRM")
+			case p.hole && p.text == "#F118":
+				l.pieces[i].text, l.reason = "#F110", say("an address for phones, straight to the CRM", "手机地址，直达 CRM")
+			}
+		}
+	}
 }
 
 // optional leaves empty what may be left out and nothing fits: a text as an empty one; of another type, which an empty one is not, not at

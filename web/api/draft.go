@@ -21,6 +21,7 @@ type draftInput struct {
 		Tenant    string          `json:"tenant,omitempty"`
 		Name      string          `json:"name,omitempty" doc:"of the connection"`
 		Scene     connector.Scene `json:"scene,omitempty" doc:"of the first sample"`
+		Links     string          `json:"links,omitempty" enum:"sign-on,crm" doc:"where links of todos lead: sign-on (default) or crm"`
 		Operation string          `json:"operation,omitempty" doc:"of a WSDL; several with commas"`
 	}
 }
@@ -79,7 +80,7 @@ func (a *API) draft(ctx context.Context, in *draftInput) (*one[draftView], error
 	}
 	o := a.fileOptions(ctx, in.Language)
 	got, err := draft.From(sources, draft.Options{
-		Tenant: b.Tenant, Name: b.Name, Scene: string(b.Scene), Operation: b.Operation, Lang: o.Lang,
+		Tenant: b.Tenant, Name: b.Name, Scene: string(b.Scene), Operation: b.Operation, CRMLinks: b.Links == "crm", Lang: o.Lang,
 		Open: func(name string) ([]byte, error) {
 			base, _, _ := strings.Cut(name, "?")
 			if text, ok := given[name]; ok {

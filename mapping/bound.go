@@ -21,7 +21,7 @@ var errManyVariables = mistake("the variables make this text longer than 1 MiB: 
 // room refuses a value that would not fit behind used bytes, before it is written: escaped many times over, as in JSON
 // inside JSON inside JSON, a long value may grow beyond all memory.
 func (p *place) room(used int, v *value) error {
-	if n := used + len(v.text)*p.widest(); n <= MaxRendered {
+	if used+len(v.text)*p.widest <= MaxRendered {
 		return nil
 	}
 	size := 0
@@ -35,15 +35,6 @@ func (p *place) room(used int, v *value) error {
 		return tooLarge(used + size)
 	}
 	return nil
-}
-
-// widest is how many bytes one byte of a value may become.
-func (p *place) widest() int {
-	n := p.esc.widest
-	if p.raw != nil {
-		n = max(n, p.raw.widest)
-	}
-	return max(n, 1)
 }
 
 // size is how many bytes a value has when escaped: exactly, save for what depends on the text before the value.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +85,22 @@ func FuzzCompile(f *testing.F) {
 		case "xml":
 			if a, b := xmlStructure(got), xmlStructure(plain); a != b {
 				t.Fatalf("%q with %q: %q and %q differ: %s, %s", src, v, got, plain, a, b)
+			}
+		}
+	})
+}
+
+// FuzzRender renders any value in every place: it comes back, and all around it stays as it was.
+func FuzzRender(f *testing.F) {
+	for _, seed := range []string{"x", `a"b\c`, "]]>", "\r\n\t\x00\x1b", "..", "\ufffe\uffff", "\xff\xed\xa0\x80", "#F012 ${x}", "</a>&amp;", "\u2028\u0085\ufeff", "null", "http://x/?a=b&c"} {
+		f.Add(seed)
+	}
+	all := shapes()
+	names := slices.Sorted(maps.Keys(all))
+	f.Fuzz(func(t *testing.T, v string) {
+		for _, name := range names {
+			if v != "" {
+				all[name].check(t, v)
 			}
 		}
 	})

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -174,19 +175,28 @@ func (p *jsonText) scalar() {
 // str reads a string from its opening quote and keeps what it says as a text of its own.
 func (p *jsonText) str() {
 	p.i++
-	var text []unit
+	start, escaped := p.i, false
+	var text []unit // from the first escape on; until then the text is what is written
 	for p.i < len(p.u) {
 		u := p.u[p.i]
 		switch {
 		case u.hole > 0:
 			p.level.contexts = append(p.level.contexts, holeContext{u.hole, inString})
-			text = append(text, u)
+			if escaped {
+				text = append(text, u)
+			}
 			p.i++
 		case u.c == '"':
+			if !escaped {
+				text = p.u[start:p.i:p.i]
+			}
 			p.i++
 			p.level.texts = append(p.level.texts, text)
 			return
 		case u.c == '\\':
+			if !escaped {
+				text, escaped = slices.Clone(p.u[start:p.i]), true
+			}
 			if text = p.escape(text); p.err != nil {
 				return
 			}
@@ -195,7 +205,9 @@ func (p *jsonText) str() {
 				"字符串中有控制字符 U+%04X；换行写 \\n，制表符写 \\t", u.c)
 			return
 		default:
-			text = append(text, u)
+			if escaped {
+				text = append(text, u)
+			}
 			p.i++
 		}
 	}

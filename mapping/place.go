@@ -7,9 +7,10 @@ type place struct {
 	chain string
 	esc   *escaper // of text
 	// Outside quotes, text becomes a JSON string: quote stands around it, esc is for inside it, and raw for what is JSON.
-	raw   *escaper
-	quote string
-	guard guard
+	raw    *escaper
+	quote  string
+	guard  guard
+	widest int // bytes that one byte of a value may become
 }
 
 // set takes a chain of contexts, which may end in inJSON.
@@ -19,9 +20,11 @@ func (p *place) set(chain string, own map[string]*escaper) {
 		outer := chain[:n]
 		p.raw, p.esc = escaperFor(outer, own), escaperFor(outer+string(inString), own)
 		p.quote, _ = escapeByte(outer, `"`)
+		p.widest = max(p.esc.widest, p.raw.widest, 1)
 		return
 	}
 	p.esc = escaperFor(chain, own)
+	p.widest = max(p.esc.widest, 1)
 }
 
 // A value is what a placeholder stands for in one rendering.

@@ -62,7 +62,11 @@ type analysis struct {
 }
 
 func newAnalysis(pieces []piece) *analysis {
-	a := &analysis{}
+	size := 0
+	for _, p := range pieces {
+		size += max(len(p.lit), 1)
+	}
+	a := &analysis{flat: make([]unit, 0, size), pos: make([]int, 0, size)}
 	for _, p := range pieces {
 		if p.hole != nil {
 			a.holes = append(a.holes, p.hole)
@@ -98,6 +102,9 @@ func (a *analysis) variable(u unit) bool {
 
 // fill puts the text of variables in their place: of those for which which holds, given the text so far.
 func (a *analysis) fill(text []unit, which func(sofar []unit) bool) []unit {
+	if !slices.ContainsFunc(text, a.variable) {
+		return text
+	}
 	out := make([]unit, 0, len(text))
 	for _, u := range text {
 		if !a.variable(u) || which != nil && !which(out) {

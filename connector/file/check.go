@@ -60,15 +60,14 @@ func (d *draft) checkMembers(n *node, s *shape, path string) {
 		d.wrongKind(n, path, say("a mapping (name: value)", "映射（名称：值）"))
 		return
 	}
-	firsts := make(map[string]member, len(n.members))
-	for _, m := range n.members {
+	seen := firsts{s: s}
+	for i, m := range n.members {
 		at := join(path, m.name)
-		if first, twice := firsts[s.key(m.name)]; twice {
+		if first := seen.of(n.members[:i], m.name); first != nil {
 			d.problem(m.at, at, say("this name stands here twice; the first is on line %d", "名称重复，第一次出现在第 %d 行"), first.at.line+d.offset)
 			m.value.bad = true
 			continue
 		}
-		firsts[s.key(m.name)] = m
 		elem := s.member(m.name)
 		if elem == nil {
 			d.unknown(m, s, path)

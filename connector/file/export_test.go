@@ -120,6 +120,9 @@ func FuzzParse(f *testing.F) {
 	f.Add("a: &a [*a]\n<<: *a\n? x\n: |2-\n   y\n")
 	f.Add(head + create)
 	f.Fuzz(func(t *testing.T, src string) {
+		if _, problems := Parse("a.json", []byte(src), Options{Lang: "zh"}); len(problems) > maxProblems+1 {
+			t.Errorf("%d problems", len(problems))
+		}
 		docs, problems := Parse("a.yaml", []byte(src), Options{})
 		lines := strings.Count(src, "\n") + strings.Count(src, "\r") + 2
 		for _, p := range problems {

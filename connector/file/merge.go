@@ -19,33 +19,56 @@ func merge(under, over *node, s *shape) *node {
 	}
 	out := &node{kind: mappingKind, at: over.at, bad: over.bad}
 	dropped := replaced(over, s)
-	first := make(map[string]*member, len(over.members))
-	for i := range over.members {
-		if m := &over.members[i]; first[s.key(m.name)] == nil {
-			first[s.key(m.name)] = m
-		}
-	}
-	have := make(map[string]bool, len(over.members))
+	first := firsts{s: s}
+	have := firsts{s: s}
 	for _, m := range under.members {
-		given := first[s.key(m.name)]
+		given := first.of(over.members, m.name)
 		switch {
 		case given == nil && slices.Contains(dropped, m.name):
 		case given == nil:
-			have[s.key(m.name)] = true
 			out.members = append(out.members, m)
 		case given.value.kind == nullKind:
 		default:
-			have[s.key(m.name)] = true
 			out.members = append(out.members, member{given.name, given.at, merge(m.value, given.value, s.of(m.name))})
 		}
 	}
 	for _, m := range over.members {
-		if m.value.kind != nullKind && !have[s.key(m.name)] {
-			have[s.key(m.name)] = true
+		if m.value.kind != nullKind && have.of(out.members, m.name) == nil {
 			out.members = append(out.members, member{m.name, m.at, m.value.pruned(s.of(m.name))})
 		}
 	}
 	return out
+}
+
+// firsts finds members by their names, the first of each, in a list that only grows. A few are looked through, many are indexed.
+type firsts struct {
+	s       *shape
+	index   map[string]int
+	indexed int // the members that index knows
+}
+
+func (f *firsts) of(members []member, name string) *member {
+	if len(members) <= fewMembers {
+		for i := range members {
+			if members[i].name == name || f.s.folds && strings.EqualFold(members[i].name, name) {
+				return &members[i]
+			}
+		}
+		return nil
+	}
+	if f.index == nil {
+		f.index = make(map[string]int, 2*len(members))
+	}
+	for ; f.indexed < len(members); f.indexed++ {
+		key := f.s.key(members[f.indexed].name)
+		if _, ok := f.index[key]; !ok {
+			f.index[key] = f.indexed
+		}
+	}
+	if i, ok := f.index[f.s.key(name)]; ok {
+		return &members[i]
+	}
+	return nil
 }
 
 // replaced gives the alternatives that a file drops by setting one of them.

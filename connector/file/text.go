@@ -83,8 +83,11 @@ func documents(text string) iter.Seq[document] {
 					return
 				}
 				rest := body[3:]
-				blank = strings.TrimSpace(rest) == ""
-				b.WriteString("   " + rest + "\n")
+				if blank = strings.TrimSpace(rest) == ""; blank {
+					start = number + 1
+				} else {
+					b.WriteString("   " + rest + "\n")
+				}
 			case marks(body, "..."):
 				if !flush(number + 1) {
 					return

@@ -286,8 +286,8 @@ func (x *exchange) lane() Lane {
 	}
 	took := v.class == retry.OK
 	if took && !v.gone && (x.sent == SceneCreate || x.sent == SceneEdit) {
-		if v.remoteID != "" {
-			lane.RemoteID = v.remoteID
+		if v.remoteID != "" || x.sent == SceneCreate && w.Lane != "" && lane.Has != w.External {
+			lane.RemoteID = v.remoteID // what the OA called the todo under another external id is not this one's
 		}
 		if x.frozen != nil {
 			lane.Frozen = maps.Clone(x.frozen)
@@ -307,6 +307,7 @@ func (x *exchange) lane() Lane {
 			lane.Presence, lane.Has, lane.Account = Present, w.External, x.account
 		case v.unanswered && lane.Presence == Absent:
 			lane.Presence, lane.Has, lane.Account = Maybe, w.External, x.account
+			lane.RemoteID = "" // it stood in the answer that did not come
 		}
 	case SceneEdit:
 		if v.gone && took {

@@ -329,6 +329,26 @@ func (s *presetStage) lost() {
 	if all := s.todos("hanmeimei", func(x oasim.Todo) bool { return !x.Message && x.State == oasim.StateTodo }); len(all) != 1 {
 		s.t.Errorf("a create that came twice made %d todos", len(all))
 	}
+	if s.story.repeated == connector.Succeeded {
+		// Also where the OA's id stood in the answer that was lost.
+		s.send("b", "edit", "合同 D2")
+		s.send("b", "done", "合同 D2")
+		if left := s.todos("hanmeimei", func(x oasim.Todo) bool { return !x.Message && x.State == oasim.StateTodo }); len(left) > 0 {
+			s.t.Errorf("still in the inbox: %+v", left)
+		}
+	}
+	// A todo that was done and is open again is another one for some OAs: the id of the first must not be taken for its own.
+	s.send("z", "create", "合同 Z1")
+	s.send("z", "done", "合同 Z1")
+	if s.story.repeated == connector.Succeeded {
+		s.sim.When(oasim.Match{}.Matches, oasim.Just(oasim.DoLost))
+		s.send("z", "create", "合同 Z2")
+		s.open("hanmeimei", "合同 Z2")
+		s.send("z", "delete", "合同 Z2")
+		if left := s.todos("hanmeimei", func(x oasim.Todo) bool { return !x.Message && x.State == oasim.StateTodo }); len(left) > 0 {
+			s.t.Errorf("still in the inbox: %+v", left)
+		}
+	}
 	s.send("c", "create", "合同 E")
 	s.sim.When(oasim.Match{}.Matches, oasim.Just(oasim.DoLost))
 	for _, r := range s.publish("c", "delete", "合同 E") {

@@ -39,15 +39,18 @@ func queryOf(c *Call) url.Values {
 func (v *dingtalk) read(c *Call) request {
 	var f fields
 	var err error
-	if c.Method != http.MethodDelete {
+	if c.Method != http.MethodDelete && c.Method != http.MethodGet {
 		f, err = readJSON(c.Body)
 	}
 	var handle func(*Call, fields) reply
-	user, id, isTask := dingtalkTask(c.Path)
+	user, id, source, isTask := dingtalkTask(c.Path)
 	method := c.Method
 	switch {
 	case c.Path == dingtalkTokens:
 		c.Op, handle, method = OpToken, v.token, http.MethodPost
+	case isTask && source != "":
+		c.Op, handle, method = OpQuery, v.look, http.MethodGet
+		c.Todo = source
 	case isTask && id == "":
 		c.Op, handle, method = OpCreate, v.create, http.MethodPost
 		c.Todo, c.Accounts = f.text("sourceId"), f.texts("executorIds")
@@ -87,19 +90,32 @@ func (v *dingtalk) read(c *Call) request {
 	}
 }
 
-// dingtalkTask takes the path of a person's tasks, or of one of them, apart.
-func dingtalkTask(path string) (user, id string, ok bool) {
+// dingtalkTask takes the path of a person's tasks, of one of them, or of the one with a sourceId, apart.
+func dingtalkTask(path string) (user, id, source string, ok bool) {
 	rest, ok := strings.CutPrefix(path, dingtalkUsers)
 	parts := strings.Split(rest, "/")
 	switch {
-	case !ok || len(parts) < 2 || len(parts) > 3 || parts[0] == "" || parts[1] != "tasks":
-		return "", "", false
-	case len(parts) == 3 && parts[2] == "":
-		return "", "", false
+	case !ok || len(parts) < 2 || slices.Contains(parts, "") || parts[1] != "tasks":
+		return "", "", "", false
+	case len(parts) == 4 && parts[2] == "sources":
+		source = parts[3]
 	case len(parts) == 3:
 		id = parts[2]
+	case len(parts) > 3:
+		return "", "", "", false
 	}
-	return parts[0], id, true
+	return parts[0], id, source, true
+}
+
+// look finds a task by its sourceId.
+func (v *dingtalk) look(c *Call, _ fields) reply {
+	found := v.standing(v.sources[c.Todo])
+	if len(found) == 0 {
+		return v.refuse(c, 400, "todo.taskGet.paramError", "task not exist") // the words are not documented
+	}
+	return asJSON(200, map[string]any{
+		"id": found[0].ID, "sourceId": c.Todo, "subject": found[0].Title, "done": found[0].State == StateDone,
+	})
 }
 
 // token logs an app in.
@@ -132,7 +148,7 @@ func (v *dingtalk) fits(f fields) string {
 // create makes a task. A sourceId that is known is refused, whatever became of its task.
 func (v *dingtalk) create(c *Call, f fields) reply {
 	refuse := func(why string) reply { return v.refuse(c, 400, "todo.taskCreate.paramError", why) }
-	user, _, _ := dingtalkTask(c.Path)
+	user, _, _, _ := dingtalkTask(c.Path)
 	link, _ := f["detailUrl"].(map[string]any)
 	detail := fields(link)
 	source := f.text("sourceId")

@@ -25,6 +25,10 @@ func TestDingTalkLife(t *testing.T) {
 	id := field(t, body, "id")
 	c.wantStates("zhangsan " + id + " todo")
 	wantWords(c, "POST", tasks, dingtalkSample, "todo.taskCreate.paramError", "task exist")
+	if _, body := c.must("GET", tasks+"/sources/s1", ""); field(t, body, "id") != id {
+		t.Errorf("by its sourceId: %s", body)
+	}
+	wantWords(c, "GET", tasks+"/sources/s2", "", "todo.taskGet.paramError", "task not exist")
 	if status, body := c.must("PUT", tasks+"/"+id, `{"subject":"报价单 2"}`); status != 200 || !strings.Contains(body, `"result":true`) {
 		t.Errorf("update: %d %s", status, body)
 	}

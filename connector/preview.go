@@ -25,6 +25,15 @@ type Preview struct {
 // Preview renders what a scene would send for an event, without sending it: one request a receiver with `each`, else one.
 // It needs no store; bindings are by CRM user. An error of kind Invalid says what is missing.
 func (p *Program) Preview(e *Event, scene Scene, bindings map[string]Binding, now time.Time) ([]Preview, error) {
+	return p.previews(e, scene, bindings, now, false)
+}
+
+// PreviewWhole is Preview with what lets the connection in, as it goes along with each request: HTTP Basic and the token, as ***.
+func (p *Program) PreviewWhole(e *Event, scene Scene, bindings map[string]Binding, now time.Time) ([]Preview, error) {
+	return p.previews(e, scene, bindings, now, true)
+}
+
+func (p *Program) previews(e *Event, scene Scene, bindings map[string]Binding, now time.Time, whole bool) ([]Preview, error) {
 	sp := p.scenes[scene]
 	if sp == nil {
 		var on []string
@@ -57,6 +66,9 @@ func (p *Program) Preview(e *Event, scene Scene, bindings map[string]Binding, no
 		if err != nil {
 			return nil, &Error{Kind: Invalid, Op: "render " + string(scene), Msg: err.Error()}
 		}
+		if whole {
+			one = p.admitted(one)
+		}
 		if p.sign != nil {
 			if one, err = p.sign.preview(one, sp.request.kind(), now); err != nil {
 				return nil, &Error{Kind: Invalid, Op: "render " + string(scene), Msg: err.Error()}
@@ -66,6 +78,20 @@ func (p *Program) Preview(e *Event, scene Scene, bindings map[string]Binding, no
 		out = append(out, one)
 	}
 	return out, nil
+}
+
+// admitted is a preview with what lets the connection in.
+func (p *Program) admitted(v Preview) Preview {
+	r := rendering{stored: SentRequest{Method: v.Method, Address: v.Address, Headers: slices.Clone(v.Headers), Body: v.Body}}
+	if p.basic != nil {
+		r.add("Authorization", "", "Basic "+mapping.Mark(basicMark))
+	}
+	if p.token != nil {
+		p.token.place(&r, "")
+	}
+	shown := r.stored.masked()
+	v.Address, v.Headers = shown.Address, shown.Headers
+	return v
 }
 
 // sampleLane stands for what the OA would have answered to the create: calls after it may need that.

@@ -304,7 +304,7 @@ func (p *Program) DryRun(e *Event, scene Scene, bindings map[string]Binding, now
 	if len(without) > 0 && len(bound.Object.Receivers) == 0 {
 		return nil, unbound, nil
 	}
-	requests, err = p.Preview(&bound, scene, bindings, now)
+	requests, err = p.PreviewWhole(&bound, scene, bindings, now)
 	return requests, unbound, err
 }
 

@@ -13,6 +13,7 @@ type CatalogueField struct {
 	From     string `json:"from"`    // where the value comes from: a path in the event, or words
 	Time     bool   `json:"time,omitempty"`
 	Receiver bool   `json:"receiver,omitempty"` // differs from receiver to receiver
+	Example  string `json:"example,omitempty"`  // a value as an event may bring it
 }
 
 // A builtin is a placeholder of the catalogue: its description, and what to read.
@@ -123,8 +124,19 @@ func Catalogue() []CatalogueField {
 	out := make([]CatalogueField, len(builtins))
 	for i := range builtins {
 		out[i] = builtins[i].CatalogueField
+		out[i].Example = examples[out[i].Code]
 	}
 	return out
+}
+
+// examples are values of the built-in placeholders, all of one todo. It is never changed.
+var examples = map[string]string{
+	"F001": "hanmeimei", "F009": "2024-11-05 09:29:58", "F012": "67298f0c9b3c1a0001a2b3c4", "F015": "6729aa", "F028": "714439", "F037": "QuoteObj", "F049": "lilei",
+	"F053": "Q-2024-118", "F054": "李雷", "F055": "待审批:报价单 Q-2024-118", "F056": "报价单审批", "F101": "1002", "F102": "韩梅梅", "F103": "1001", "F104": "报价单", "F105": "approval",
+	"F106": "pending", "F107": "2024-11-06 18:00:00", "F108": "金额 10,000.00 & 折扣 <5%", "F109": "https://crm.example.com/todo/67298f0c", "F110": "https://m.crm.example.com/todo/67298f0c",
+	"F111": "报价审批", "F112": "部门经理审批", "F113": "wf-91", "F114": "01JBXA7Q3M8Z", "F115": "2024-11-05 09:30:00", "F116": "01M7ZXRCX94Z1S9Y2PGR49MSDE",
+	"F117": "https://todosync.example.com/oa/seeyon/714439/seeyon-hq/todo/QuoteObj/6729aa", "F118": "https://todosync.example.com/oa/seeyon/714439/seeyon-hq/todo/QuoteObj/6729aa?device=mobile",
+	"F119": "OA-20241105-77", "F120": "seeyon-hq", "F121": "create", "F122": "1", "F123": "67298f0c9b3c1a0001a2b3c4", "F124": "韩梅梅", "F125": "李雷", "F126": "2024-11-05 09:30:01",
 }
 
 func builtinOf(code string) *builtin {

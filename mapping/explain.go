@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"strconv"
 	"strings"
 )
 
@@ -12,6 +13,7 @@ type Explained struct {
 	Value       string `json:"value"`           // before escaping; secrets as ***
 	From        string `json:"from"`            // a path in the event, or words
 	Error       string `json:"error,omitempty"` // why there is no value where one is needed
+	Via         string `json:"via,omitempty"`   // what was done to it, by the names of the settings: map, format, zone, default, max
 }
 
 // Explain says for each placeholder and each ${...} of the template, once and in the order of the text, what it stands
@@ -103,4 +105,28 @@ func (r *run) explain(e *Explained, s source) {
 		values[i] = v.string()
 	}
 	e.Value = strings.Join(values, ",")
+	if s.own != nil {
+		e.Via = s.own.via()
+	}
+}
+
+// via names the settings of an own code that change what it reads.
+func (f *ownField) via() string {
+	var out []string
+	for _, x := range []struct {
+		set  bool
+		name string
+	}{
+		{f.def.Map != nil, "map"},
+		{f.def.Format != "", "format " + f.def.Format},
+		{f.def.Zone != "", "zone " + f.def.Zone},
+		{f.def.Relative, "relative"},
+		{f.def.Default != nil, "default"},
+		{f.def.Max > 0, "max " + strconv.Itoa(f.def.Max)},
+	} {
+		if x.set {
+			out = append(out, x.name)
+		}
+	}
+	return strings.Join(out, ", ")
 }

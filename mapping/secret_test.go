@@ -102,17 +102,17 @@ func TestExplain(t *testing.T) {
 	s.Receivers[1].Account = ""
 	s.Frozen = map[string]string{"F055": "kept"}
 	want := []Explained{
-		{"#F012", "待办ID", "todo id", "6729", "todo.id", ""},
-		{"#F201", "", "", "10000.50", "the event's todo.ext.amount", ""},
-		{"#F203", "", "", "0", "from #F106", ""},
-		{"#F102", "接收人姓名", "receiver's name", "韩梅梅,Jim", "the receiver's name", ""},
-		{"${auth}", "变量", "variable", "u:***", "variables, with secrets", ""},
-		{"${secret:x}", "密钥", "secret", "***", "the secrets of the tenant", ""},
-		{"${base}", "变量", "variable", "https://oa.example.com:8080/s", "variables", ""},
-		{"#F001", "接收人的OA账号", "receiver's OA account", "hmm,", "the receiver's binding", "#F001: required (接收人的OA账号, receiver's OA account), and the receiver has none: bind the CRM user"},
-		{"${now:yyyy}", "当前时间", "time of this try", "2024", "the clock, as yyyy", ""},
-		{"#F055", "待办标题", "todo title", "kept", "kept from the create (freeze)", ""},
-		{"#F107", "截止时间", "due time", "", "todo.dueAt", `截止时间, due time: "tomorrow" is not an RFC 3339 time such as 2024-11-05T09:30:00+08:00`},
+		{"#F012", "待办ID", "todo id", "6729", "todo.id", "", ""},
+		{"#F201", "", "", "10000.50", "the event's todo.ext.amount", "", ""},
+		{"#F203", "", "", "0", "from #F106", "", "map"},
+		{"#F102", "接收人姓名", "receiver's name", "韩梅梅,Jim", "the receiver's name", "", ""},
+		{"${auth}", "变量", "variable", "u:***", "variables, with secrets", "", ""},
+		{"${secret:x}", "密钥", "secret", "***", "the secrets of the tenant", "", ""},
+		{"${base}", "变量", "variable", "https://oa.example.com:8080/s", "variables", "", ""},
+		{"#F001", "接收人的OA账号", "receiver's OA account", "hmm,", "the receiver's binding", "#F001: required (接收人的OA账号, receiver's OA account), and the receiver has none: bind the CRM user", ""},
+		{"${now:yyyy}", "当前时间", "time of this try", "2024", "the clock, as yyyy", "", ""},
+		{"#F055", "待办标题", "todo title", "kept", "kept from the create (freeze)", "", ""},
+		{"#F107", "截止时间", "due time", "", "todo.dueAt", `截止时间, due time: "tomorrow" is not an RFC 3339 time such as 2024-11-05T09:30:00+08:00`, ""},
 	}
 	if diff := cmp.Diff(want, tmpl.Explain(s)); diff != "" {
 		t.Error(diff)
@@ -123,7 +123,7 @@ func TestCatalogue(t *testing.T) {
 	t.Parallel()
 	all := Catalogue()
 	for i, f := range all {
-		if !isCode(f.Code) || f.LabelZH == "" || f.LabelEN == "" || f.From == "" || i > 0 && f.Code <= all[i-1].Code {
+		if !isCode(f.Code) || f.LabelZH == "" || f.LabelEN == "" || f.From == "" || f.Example == "" || i > 0 && f.Code <= all[i-1].Code {
 			t.Errorf("%+v", f)
 		}
 	}

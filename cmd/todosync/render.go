@@ -94,7 +94,7 @@ func (c *cli) render(r *rendering) error {
 	if err != nil {
 		return err
 	}
-	previews, err := program.Preview(event, connector.Scene(r.scene), bindings, c.now())
+	previews, err := program.PreviewWhole(event, connector.Scene(r.scene), bindings, c.now())
 	if err != nil {
 		return err
 	}
@@ -234,7 +234,11 @@ func (c *cli) printPlaceholders(p connector.Preview) {
 	t := c.newTable()
 	t.AppendHeader(table.Row{c.t("PLACEHOLDER", "占位符"), c.t("LABEL", "名称"), c.t("VALUE", "值"), c.t("FROM", "来源")})
 	for _, x := range p.Placeholders {
-		t.AppendRow(table.Row{x.Placeholder, c.t(x.LabelEN, x.LabelZH), cut(oneLine(x.Value), 60), x.From})
+		from := x.From
+		if x.Via != "" {
+			from += "; " + x.Via
+		}
+		t.AppendRow(table.Row{x.Placeholder, c.t(x.LabelEN, x.LabelZH), cut(oneLine(x.Value), 60), from})
 	}
 	fmt.Fprintf(c.stdout, "\n%s\n", t.Render())
 }

@@ -76,7 +76,7 @@ func (s *sample) addLine(line string) {
 
 // complete reports whether an answer has ended: manuals print a second one behind it.
 func complete(answer string) bool {
-	const most = 64 << 10
+	const most = 16 << 10
 	t := strings.TrimSpace(answer)
 	switch {
 	case len(t) > most:
@@ -86,9 +86,11 @@ func complete(answer string) bool {
 	case t[0] == '{':
 		return strings.Count(t, "{") == strings.Count(t, "}")
 	case t[0] == '<':
-		c := &collector{}
-		_, err := c.xml(t, nil, inBody)
-		return err == nil
+		name := t[1:]
+		if end := strings.IndexAny(name, " \t\r\n/>"); end >= 0 {
+			name = name[:end]
+		}
+		return strings.HasSuffix(t, "</"+name+">")
 	}
 	return true
 }

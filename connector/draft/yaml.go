@@ -229,7 +229,9 @@ func (f *settings) result() {
 func (f *settings) auth() {
 	r := f.b.requests[0]
 	if r.user != nil {
-		f.line(0, "basic: {user: %s, password: %s}", scalar(r.user.right()), scalar(r.pass.right()))
+		f.line(0, "basic:")
+		f.line(2, "user: %s", scalar(r.user.right()))
+		f.line(2, "password: %s", scalar(r.pass.right()))
 	}
 	if r.proxy != "" {
 		proxy := r.proxy

@@ -90,7 +90,7 @@ func (a *API) render(ctx context.Context, in *renderInput) (*renderOutput, error
 	for _, one := range b.Bindings {
 		bindings[one.User] = one
 	}
-	previews, err := program.Preview(event, b.Scene, bindings, a.Now())
+	previews, err := program.PreviewWhole(event, b.Scene, bindings, a.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -192,13 +192,16 @@ func (v *visit) admit() *refusal {
 	}
 	v.entry.Tenant, v.entry.Connection, v.entry.Vendor = key.Tenant, key.Name, vendor
 	if v.slows.over(v.entry.Address, key, v.entry.At) {
-		return &refusal{outcome: Slowed, why: "too many failed tries from this address or at this connection within a minute", status: http.StatusTooManyRequests}
+		return &refusal{
+			outcome: Slowed, why: "too many failed tries from this address or at this connection within a minute", status: http.StatusTooManyRequests,
+			nobody: !v.slows.tell(key, v.entry.At),
+		}
 	}
 	ctx := v.r.Context()
 	place, perr := v.cfg.Desk.Place(ctx, key)
 	switch {
 	case connector.KindOf(perr) == connector.NotFound && perr != nil:
-		return v.guessed(key, &refusal{outcome: Unknown, why: "no such connection, or it has no sign-on", nobody: true})
+		return v.guessed(key, &refusal{outcome: Unknown, why: "no such connection, or it has no sign-on"})
 	case perr != nil:
 		return unavailable(perr)
 	case string(place.Settings.Vendor) != vendor:

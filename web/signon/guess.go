@@ -21,10 +21,11 @@ type guesses struct {
 	mu          sync.Mutex // guards what follows
 	addresses   map[string][]time.Time
 	connections map[connector.ConnectionKey][]time.Time
+	told        map[connector.ConnectionKey][]time.Time // who was slowed and stands in the log
 }
 
 func newGuesses() *guesses {
-	return &guesses{addresses: map[string][]time.Time{}, connections: map[connector.ConnectionKey][]time.Time{}}
+	return &guesses{addresses: map[string][]time.Time{}, connections: map[connector.ConnectionKey][]time.Time{}, told: map[connector.ConnectionKey][]time.Time{}}
 }
 
 // network is what counts as one address: of IPv6 the 64 bits that one customer gets.
@@ -52,6 +53,17 @@ func (g *guesses) count(address string, key connector.ConnectionKey, now time.Ti
 	defer g.mu.Unlock()
 	note(g.addresses, network(address), now, guessesOfAddress)
 	note(g.connections, key, now, guessesOfConnection)
+}
+
+// tell reports whether one more who was slowed may stand in the log, which nobody shall fill by trying.
+func (g *guesses) tell(key connector.ConnectionKey, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if recent(g.told, key, now) >= guessesOfConnection {
+		return false
+	}
+	note(g.told, key, now, guessesOfConnection)
+	return true
 }
 
 // recent counts what is younger than the span, and forgets the rest.

@@ -69,7 +69,7 @@ func TestCommands(t *testing.T) {
 	refused(exitFailed, "nothing was changed", "bindings", "import", wrong, "--tenant", "t1")
 	refused(exitFailed, "row 3 oa_account: missing", "bindings", "import", wrong, "--tenant", "t1")
 	nowhere := file("nowhere.csv", "connection,crm_user_id,oa_account\none,u1,a2\nnowhere,u3,a3\n")
-	refused(exitFailed, `row 3: tenant t1 has no connection "nowhere"`, "bindings", "import", nowhere, "--tenant", "t1")
+	refused(exitFailed, `row 3 connection: tenant t1 has no connection "nowhere"`, "bindings", "import", nowhere, "--tenant", "t1")
 	replace := file("replace.csv", "connection,crm_user_id,oa_account\none,u1,a9\n")
 	want(p.cli("bindings", "import", replace, "--tenant", "t1", "--dry-run"), "from a1 to a9")
 	want(p.cli("bindings", "export", "--tenant", "t1"), "one,u1,韩梅梅,a1,")

@@ -63,7 +63,7 @@ func TestAll(t *testing.T) {
 		if l.Rounds == 0 {
 			t.Errorf("%s has no figure", l.What)
 		}
-		if l.Against != "" && l.Ratio == 0 {
+		if l.Against != "" && len(l.Ratios) == 0 {
 			t.Errorf("%s has no ratio", l.What)
 		}
 	}

@@ -41,6 +41,7 @@ type Config struct {
 	Bindings    Bindings
 	Importer    Importer
 	Rejects     Rejects
+	Digests     Digests
 	Secrets     Secrets
 	Tokens      Tokens
 	SignOns     SignOns
@@ -104,7 +105,7 @@ func New(cfg Config) (*API, error) {
 	a.huma.UseMiddleware(a.checkQuery, a.authenticate)
 	for _, register := range []func(){
 		a.eventRoutes, a.recordRoutes, a.byHandRoutes, a.jobRoutes, a.tenantRoutes, a.connectionRoutes, a.settingsRoutes, a.renderRoutes, a.tryRoute, a.draftRoute,
-		a.bindingRoutes, a.rejectRoutes, a.secretRoutes, a.tokenRoutes, a.signOnRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute, a.backupRoute, a.doctorRoute,
+		a.bindingRoutes, a.rejectRoutes, a.digestRoutes, a.secretRoutes, a.tokenRoutes, a.signOnRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute, a.backupRoute, a.doctorRoute,
 	} {
 		register()
 	}

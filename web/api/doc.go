@@ -42,6 +42,10 @@
 //	POST   /tenants/{t}/bindings/import?dryRun=true&connection=   a CSV file -> ImportReport
 //	GET    /rejected?tenant=, /rejected/{id}          connector.RejectedEvent
 //	POST   /rejected/{id}/replay                      connector.EventStory
+//	GET    /digests?tenant=&from=&to=, /digests/{id}  notify.Kept: a digest with its channels' outcomes
+//	POST   /digests/{id}/resend {channel}             the digest as it is then
+//	POST   /digests/test {tenant, channel}            ChannelTest
+//	GET    /tenants/{t}/webhook-key                   {tenant, key}
 //	GET    /secrets?tenant=; PUT {tenant, name, value}; DELETE ?tenant=&name=
 //	GET    /stats?tenant=&connection=                 Stats
 package api

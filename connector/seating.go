@@ -28,3 +28,14 @@ func (w *Worker) Seating() Seating {
 	_, out.Reader = s.fences[SeatReader]
 	return out
 }
+
+// Fence is the fencing number of a seat that this worker has, as what is committed for it is checked against; 0: it has not got it, or
+// nothing is shared.
+func (w *Worker) Fence(seat Seat) int64 {
+	if w.share == nil {
+		return 0
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.share.fences[seat]
+}

@@ -283,10 +283,10 @@ func (p *post) try(ctx context.Context, k Lane, t *connector.Tenant, c *connecto
 		w.State, w.Sent, w.Error = ParcelSent, now, ""
 		log.InfoContext(ctx, "digest sent")
 	case now.Sub(since) >= giveUpTime:
-		w.State, w.Error = ParcelFailed, saidOf(sent)
+		w.State, w.Error = ParcelFailed, Said(sent)
 		log.ErrorContext(ctx, "digest given up", "error", w.Error)
 	default:
-		w.Due, w.Error = now.Add(retryWait(w.Tries, sent)), saidOf(sent)
+		w.Due, w.Error = now.Add(retryWait(w.Tries, sent)), Said(sent)
 		log.WarnContext(ctx, "digest not taken", "error", w.Error, "next_try", w.Due)
 	}
 	// Whatever happens to the worker, what was sent is noted where that is still possible.
@@ -331,8 +331,8 @@ func retryWait(tries int, err error) time.Duration {
 	return min(wait, retryMost)
 }
 
-// saidOf is what an error of a channel says to people.
-func saidOf(err error) string {
+// Said is what an error of a channel says to people.
+func Said(err error) string {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Error()
 	}

@@ -28,6 +28,11 @@ func (d desk) fencedDigests(t *tx, op string, fence int64) error {
 // alone is the reach of what touches digests: nothing that others plan or send. Rows of numbers keep them apart where they meet.
 func alone() reach { return reach{} }
 
+// NewDigestID makes the id of a digest.
+func NewDigestID(now time.Time) string {
+	return ulid.MustNew(ulid.Timestamp(now), rand.Reader).String()
+}
+
 // Failing implements notify.Desk.
 func (d desk) Failing(ctx context.Context, now time.Time) ([]notify.Failing, error) {
 	var rows []struct {
@@ -63,10 +68,7 @@ func (d desk) Failing(ctx context.Context, now time.Time) ([]notify.Failing, err
 // digest's, all that come after have a greater number, and make the tenant failing anew.
 func (d desk) Close(ctx context.Context, fence int64, tenant string, now time.Time) (closed bool, err error) {
 	const op = "close window"
-	id, err := ulid.New(ulid.Timestamp(now), rand.Reader)
-	if err != nil {
-		return false, failed(op, err)
-	}
+	id := NewDigestID(now)
 	err = d.db.writer.within(ctx, op, alone, func(t *tx) error {
 		closed = false
 		if err := d.fencedDigests(t, op, fence); err != nil {
@@ -107,7 +109,7 @@ func (d desk) Close(ctx context.Context, fence int64, tenant string, now time.Ti
 		}
 		closed = true
 		return t.run(`INSERT INTO digests (n, id, tenant, from_ms, to_ms, first_n, last_n, closed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			n, id.String(), tenant, millis(w.From), millis(w.To), before+1, last, millis(now))
+			n, id, tenant, millis(w.From), millis(w.To), before+1, last, millis(now))
 	})
 	return closed && err == nil, err
 }

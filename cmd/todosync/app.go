@@ -24,6 +24,7 @@ import (
 	"todosync/connector/intake"
 	"todosync/internal/metrics"
 	"todosync/internal/natsserver"
+	"todosync/notify"
 	"todosync/retry"
 	"todosync/store"
 )
@@ -56,6 +57,8 @@ type app struct {
 	worker    *connector.Worker
 	jobs      *connector.JobWorker
 	tidying   *connector.Housekeeping
+	outlets   *notify.Outlets
+	digester  *notify.Digester
 	egress    *retry.Egress
 	cluster   *cluster // nil: this process is alone
 	listener  net.Listener
@@ -233,7 +236,7 @@ func (a *app) openStore(ctx context.Context) error {
 		return err
 	}
 	a.store, err = store.Open(ctx, store.Config{
-		Path: path, Address: a.cfg.storeAddress, Key: given.keys[0], OldKeys: given.keys[1:], Log: a.log, Worker: a.name(), Wake: a.changed, Followed: a.followed, Changed: a.recordsChanged, Committed: a.metrics.Committed,
+		Path: path, Address: a.cfg.storeAddress, Key: given.keys[0], OldKeys: given.keys[1:], Log: a.log, Worker: a.name(), Wake: a.changed, Followed: a.followed, Changed: a.recordsChanged, Failing: a.failing, Committed: a.metrics.Committed,
 		Compile: connector.CompileOptions{Env: a.env(), PublicURL: a.cfg.publicURL},
 		Keys:    func() ([][]byte, error) { k, err := a.keys(); return k.keys, err },
 	})
@@ -310,6 +313,9 @@ func (a *app) openPipeline(h hooks) error {
 	if err := a.openCluster(); err != nil {
 		return err
 	}
+	if err := a.openDigests(); err != nil {
+		return err
+	}
 	a.publisher, err = intake.NewPublisher(intake.PublisherConfig{Conn: a.conn, Stream: a.cfg.stream, Ready: a.takes})
 	return err
 }
@@ -368,6 +374,7 @@ func (a *app) run(ctx context.Context) error {
 	start(&worker, "worker", func() error { return a.worker.Run(sending) })
 	start(&worker, "jobs", func() error { return a.worker.Hold(sending, connector.SeatJobs, a.jobs.Run) })
 	start(&worker, "housekeeping", func() error { return a.worker.Hold(sending, connector.SeatHousekeeping, a.tidying.Run) })
+	start(&worker, "digests", func() error { return a.worker.Hold(sending, connector.SeatDigests, a.digester.Run) })
 	start(&reader, "reader", func() error { return a.worker.Hold(reading, connector.SeatReader, a.reader.Run) })
 	if a.cluster != nil {
 		start(&worker, "cluster", func() error { return a.cluster.run(sending) })

@@ -120,6 +120,9 @@ func (c *cluster) rung(ctx context.Context, r intake.Ring) {
 	if r.Settings {
 		c.refresh(ctx)
 	}
+	if r.Failing {
+		c.app.digester.Poke()
+	}
 	c.app.store.Announce(r.Records)
 	if len(r.Conns) > 0 {
 		c.app.worker.Wake(r.Conns)

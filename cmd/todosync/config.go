@@ -148,6 +148,12 @@ func (o *config) validate() error {
 			}
 		}
 	}
+	if _, err := o.mailServer(); err != nil {
+		add("smtp", "%v", err)
+	}
+	if o.smtp == "" && (o.smtpFrom != "" || o.smtpPasswordFile != "") {
+		add("smtp", "is missing: --smtp-from and --smtp-password-file are about it")
+	}
 	if _, err := o.level(); err != nil {
 		add("log-level", "%q is none of debug, info, warn, error", o.logLevel)
 	}
@@ -266,7 +272,7 @@ func (o *config) key() string {
 // idle names the flags that were set and that this version does nothing with, so that nobody waits in vain.
 func (o *config) idle(set func(flag string) bool) []string {
 	var out []string
-	for _, f := range []string{"smtp", "smtp-from", "smtp-password-file", "otlp-endpoint"} {
+	for _, f := range []string{"otlp-endpoint"} {
 		if set(f) {
 			out = append(out, "--"+f)
 		}

@@ -53,7 +53,7 @@ func (a *app) openToAll() bool {
 func (a *app) look(ctx context.Context) metrics.State {
 	s := metrics.State{
 		StoreBytes: sizeOf(filepath.Join(a.cfg.dataDir, storeFile)), WALBytes: sizeOf(filepath.Join(a.cfg.dataDir, storeFile+"-wal")),
-		DiskFree: diskFree(a.cfg.dataDir), Events: -1, Rejected: -1, Workers: 1, Parts: map[string]bool{},
+		DiskFree: diskFree(a.cfg.dataDir), Events: -1, Rejected: -1, Digests: -1, Workers: 1, Parts: map[string]bool{},
 	}
 	h := a.reader.Health(ctx)
 	s.Connected, s.Reading = h.Connected, h.Reading
@@ -95,6 +95,14 @@ func (a *app) look(ctx context.Context) metrics.State {
 	}
 	if events, rejected, err := a.store.Remembered(ctx); err == nil {
 		s.Events, s.Rejected = events, rejected
+	}
+	if counts, err := a.store.DigestCounts(ctx, nil); err == nil {
+		s.Digests = 0
+		for _, c := range counts {
+			if s.Digests += c.Count; s.OldestDigest.IsZero() || c.Oldest.Before(s.OldestDigest) {
+				s.OldestDigest = c.Oldest
+			}
+		}
 	}
 	if a.cfg.shared() { // what lies in this folder then is no store of ours
 		s.StoreBytes, s.WALBytes = -1, -1

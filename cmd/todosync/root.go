@@ -51,7 +51,7 @@ Run it for real:             todosync serve --apply CONNECTIONS`,
 	f.StringVarP(&c.output, "output", "o", "", c.t("output: table, json, yaml or csv", "输出格式：table、json、yaml 或 csv"))
 	c.group(root,
 		c.serveCmd(), c.demoCmd(), c.simulateCmd(),
-		c.publishCmd(), c.eventsCmd(), c.rejectedCmd(), c.recordsCmd(), c.jobsCmd(),
+		c.publishCmd(), c.eventsCmd(), c.rejectedCmd(), c.digestsCmd(), c.recordsCmd(), c.jobsCmd(),
 		c.applyCmd(), c.exportCmd(), c.validateCmd(), c.draftCmd(), c.renderCmd(), c.tryCmd(), c.schemaCmd(),
 		c.connectionsCmd(), c.tenantsCmd(), c.bindingsCmd(), c.secretCmd(),
 		c.tokenCmd(), c.auditCmd(), c.signOnsCmd(),

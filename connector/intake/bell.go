@@ -26,6 +26,8 @@ type Ring struct {
 	Settings bool `json:"settings,omitempty"`
 	// Reads says that the one who rings reads the stream.
 	Reads bool `json:"reads,omitempty"`
+	// Failing says that something was written down for a digest.
+	Failing bool `json:"failing,omitempty"`
 	// Records are the numbers of deliveries that have changed.
 	Records []int64 `json:"records,omitempty"`
 }
@@ -49,6 +51,7 @@ type Bell struct {
 	records  map[int64]bool
 	settings bool
 	reads    bool
+	failing  bool
 	signal   chan struct{} // holds a token while there is something to tell
 }
 
@@ -79,6 +82,7 @@ func (b *Bell) Ring(r Ring) {
 		b.records[n] = true
 	}
 	b.settings, b.reads = b.settings || r.Settings, b.reads || r.Reads
+	b.failing = b.failing || r.Failing
 	b.mu.Unlock()
 	signal(b.signal)
 }
@@ -87,7 +91,7 @@ func (b *Bell) Ring(r Ring) {
 func (b *Bell) take() Ring {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	r := Ring{From: b.cfg.Name, Settings: b.settings, Reads: b.reads, Records: slices.Sorted(maps.Keys(b.records))}
+	r := Ring{From: b.cfg.Name, Settings: b.settings, Reads: b.reads, Failing: b.failing, Records: slices.Sorted(maps.Keys(b.records))}
 	for c := range b.conns {
 		if len(r.Conns) == ringMost {
 			signal(b.signal)
@@ -98,7 +102,7 @@ func (b *Bell) take() Ring {
 	}
 	slices.Sort(r.Conns)
 	clear(b.records)
-	b.settings, b.reads = false, false
+	b.settings, b.reads, b.failing = false, false, false
 	return r
 }
 

@@ -47,6 +47,7 @@ type Metrics struct {
 	commit     prometheus.Histogram
 	operations prometheus.Histogram
 	removed    *prometheus.CounterVec
+	digests    *prometheus.CounterVec
 
 	tenants tenants
 
@@ -100,6 +101,9 @@ func New(cfg Config) (*Metrics, error) {
 		removed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "todosync_removed_total", Help: "What was too old to be kept and was taken away, by what it was.",
 		}, []string{"what"}),
+		digests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "todosync_digests_total", Help: "Tries to send a digest to a channel, by what came of them: sent, waiting (it is tried again), failed (given up).",
+		}, []string{"type", "outcome"}),
 		tenants:      tenants{seen: map[string]bool{}},
 		ofEvents:     map[connector.EventCount]prometheus.Counter{},
 		ofDeliveries: map[connector.DeliveryCount]prometheus.Counter{},
@@ -113,7 +117,7 @@ func New(cfg Config) (*Metrics, error) {
 	}, []string{"version"})
 	build.WithLabelValues(cfg.Version).Set(1)
 	for _, c := range []prometheus.Collector{
-		m.events, m.deliveries, m.attempts, m.delivered, m.attempted, m.commit, m.operations, m.removed, build,
+		m.events, m.deliveries, m.attempts, m.delivered, m.attempted, m.commit, m.operations, m.removed, m.digests, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newStates(m),
 	} {
 		if err := cfg.Registry.Register(c); err != nil {
@@ -148,6 +152,11 @@ func (m *Metrics) Accepted(a connector.Accepted) {
 		d.Count = 0
 		cached(m, m.ofDeliveries, d, m.delivery).Add(n)
 	}
+}
+
+// Told counts a try to send a digest to a channel of a type.
+func (m *Metrics) Told(channel connector.ChannelType, outcome string) {
+	m.digests.WithLabelValues(string(channel), outcome).Inc()
 }
 
 // Observed counts a stored outcome. It is a worker's Observe.

@@ -159,7 +159,7 @@ func fullState() metrics.State {
 			{Key: connector.ConnectionKey{Tenant: "t1", Name: "b"}, Why: "down"},
 			{Key: connector.ConnectionKey{Tenant: "t2", Name: "a"}, Up: true, Why: "paused"},
 		},
-		Jobs: map[connector.JobState]int64{connector.JobRunning: 1}, Events: 7, Rejected: 1, StoreBytes: 100, WALBytes: 10, DiskFree: 1000,
+		Jobs: map[connector.JobState]int64{connector.JobRunning: 1}, Digests: 2, OldestDigest: clock.Add(-time.Hour), Events: 7, Rejected: 1, StoreBytes: 100, WALBytes: 10, DiskFree: 1000,
 		Connected: true, Reading: true, Stream: metrics.Stream{Last: 12, Position: 9, Bytes: 60, MaxBytes: 80},
 		Workers: 3, Seats: 2, Parts: map[string]bool{"store": true, "nats": false},
 	}
@@ -174,7 +174,7 @@ func TestState(t *testing.T) {
 	page := scrape(t, m)
 	for _, line := range []string{
 		`todosync_waiting{state="pending"} 3`, `todosync_waiting{state="sending"} 0`, `todosync_waiting{state="retrying"} 0`,
-		`todosync_waiting{state="held"} 2`, `todosync_oldest_waiting_seconds 60`, `todosync_connection_up{connection="b",tenant="t1"} 0`,
+		`todosync_waiting{state="held"} 2`, `todosync_oldest_waiting_seconds 60`, `todosync_digests_waiting 2`, `todosync_digests_oldest_waiting_seconds 3600`, `todosync_connection_up{connection="b",tenant="t1"} 0`,
 		`todosync_connection_up{connection="a",tenant="t2"} 1`, `todosync_connections{held_for="down"} 1`,
 		`todosync_connections{held_for="none"} 1`, `todosync_jobs{state="running"} 1`, `todosync_jobs{state="failed"} 0`,
 		`todosync_removed_total{what="records"} 12`, `todosync_removed_total{what="events"} 0`, `todosync_stream_lag 3`,

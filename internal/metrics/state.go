@@ -24,6 +24,9 @@ type State struct {
 
 	Events, Rejected int64 // remembered in the store
 
+	Digests      int64     // that wait for a channel; negative: not known
+	OldestDigest time.Time // since when the oldest of them does; zero: none waits
+
 	StoreBytes, WALBytes, DiskFree int64 // of the data folder
 
 	Connected bool // to NATS
@@ -71,6 +74,8 @@ func newStates(m *Metrics) *states {
 		{"connection_up", "1 while the OA is reached as far as known; 0 while it is down, gives no token, or cannot be used.", []string{"tenant", "connection"}},
 		{"connections", "Connections by why nothing is sent; none where something is.", []string{"held_for"}},
 		{"jobs", "Jobs of many deliveries that are remembered, by how they stand.", []string{"state"}},
+		{"digests_waiting", "Digests that a channel has not taken yet, each channel counted.", nil},
+		{"digests_oldest_waiting_seconds", "For how long the oldest of them has waited; 0 where none waits.", nil},
 		{"events_remembered", "Accepted events in the store.", nil},
 		{"rejected_remembered", "Rejected events in the store.", nil},
 		{"store_bytes", "Size of the SQLite database.", nil},
@@ -139,6 +144,13 @@ func (s *states) Collect(out chan<- prometheus.Metric) {
 		for _, state := range connector.JobStates() {
 			gauge("jobs", float64(now.Jobs[state]), string(state))
 		}
+	}
+	if known("digests_waiting", now.Digests); now.Digests >= 0 {
+		age := 0.0
+		if !now.OldestDigest.IsZero() {
+			age = max(s.m.cfg.Now().Sub(now.OldestDigest), 0).Seconds()
+		}
+		gauge("digests_oldest_waiting_seconds", age)
 	}
 	known("events_remembered", now.Events)
 	known("rejected_remembered", now.Rejected)

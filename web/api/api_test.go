@@ -168,6 +168,8 @@ func TestOpenAPI(t *testing.T) {
 		"/api/v1/tokens": "get post", "/api/v1/tokens/{id}": "delete", "/api/v1/audit": "get",
 		"/api/v1/sign-ons": "get", "/api/v1/tickets/redeem": "post",
 		"/api/v1/secrets": "delete get put", "/api/v1/secrets/rotate": "post", "/api/v1/stats": "get", "/healthz": "get", "/readyz": "get",
+		"/api/v1/digests": "get", "/api/v1/digests/{id}": "get", "/api/v1/digests/{id}/resend": "post", "/api/v1/digests/test": "post",
+		"/api/v1/tenants/{tenant}/webhook-key": "get",
 	} {
 		var got []string
 		for m, op := range doc.Paths[route] {

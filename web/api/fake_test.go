@@ -56,6 +56,7 @@ type backend struct {
 	imports   []api.Import
 	report    api.ImportReport
 	rejects   []connector.RejectedEvent
+	digests   digests
 	secrets   map[api.SecretName]string
 	parts     []api.Part
 	changed   chan connector.Record

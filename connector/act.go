@@ -264,6 +264,11 @@ func (l *planner) put(lane *Lane, scene Scene, step int, who []Recipient, st sta
 	if st == unbound {
 		d.Class = ReasonUnbound
 		d.Message = unboundMessage(who, l.program.Key)
+		for _, r := range who {
+			if why := l.known.Refused[UserKey{l.program.Conn, r.ID}]; why != "" {
+				d.Message += "; " + why
+			}
+		}
 		switch l.program.Settings.Unbound {
 		case UnboundFail:
 			d.State = Failed

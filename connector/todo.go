@@ -47,6 +47,8 @@ type Known struct {
 	// Bindings are those of the batch's receivers, and of all who have a lane of its todos: an event may end what it does
 	// not name. They are of all connections of the tenants, since a receiver who is bound in another is not this one's.
 	Bindings map[UserKey]Binding
+	// Refused says of users who have no binding why the account that an event names for them is not theirs.
+	Refused map[UserKey]string
 }
 
 // receiver is the receiver of the last accepted event with this id, nil when he was none.

@@ -37,9 +37,13 @@ func (t *tx) position(stream string) (seq uint64, err error) {
 // error the position may stand within the batch, as it does when somebody else reads the stream.
 func (d *DB) Accept(ctx context.Context, b connector.Batch) (connector.Accepted, error) {
 	var sum connector.Accepted
+	refusals, err := d.bindAutomatically(ctx, b)
+	if err != nil {
+		return sum, err
+	}
 	for part := range d.parts(b) {
 		d.hot.pace(ctx, len(part.Items))
-		if err := d.acceptPart(ctx, part, &sum); err != nil {
+		if err := d.acceptPart(ctx, part, refusals, &sum); err != nil {
 			return sum, err
 		}
 	}
@@ -74,10 +78,10 @@ func (d *DB) parts(b connector.Batch) func(yield func(connector.Batch) bool) {
 
 // acceptPart accepts a part whole. If the database refuses something in it, the part is halved until the event is found,
 // which is then rejected with the store's reason.
-func (d *DB) acceptPart(ctx context.Context, b connector.Batch, sum *connector.Accepted) error {
+func (d *DB) acceptPart(ctx context.Context, b connector.Batch, refusals map[connector.UserKey]string, sum *connector.Accepted) error {
 	var got connector.Accepted
 	err := d.writer.within(ctx, "accept events", func() reach { return d.accepting(&b) }, func(t *tx) error {
-		a := acceptance{db: d, tx: t, batch: b}
+		a := acceptance{db: d, tx: t, batch: b, refusals: refusals}
 		if err := a.accept(); err != nil {
 			return err
 		}
@@ -105,16 +109,16 @@ func (d *DB) acceptPart(ctx context.Context, b connector.Batch, sum *connector.A
 		head, tail := b, b
 		head.Items, head.Last = b.Items[:half], b.Items[half-1].Sequence
 		tail.Items, tail.After = b.Items[half:], head.Last
-		if err := d.acceptPart(ctx, head, sum); err != nil {
+		if err := d.acceptPart(ctx, head, refusals, sum); err != nil {
 			return err
 		}
-		return d.acceptPart(ctx, tail, sum)
+		return d.acceptPart(ctx, tail, refusals, sum)
 	case len(b.Items) == 1 && b.Items[0].Reject == nil:
 		item := b.Items[0]
 		item.Event = nil
 		item.Reject = &connector.Rejection{Reason: "the store refuses it: " + why}
 		b.Items = []connector.Item{item}
-		return d.acceptPart(ctx, b, sum)
+		return d.acceptPart(ctx, b, refusals, sum)
 	}
 	return err
 }
@@ -145,6 +149,8 @@ type acceptance struct {
 	db    *DB
 	tx    *tx
 	batch connector.Batch
+
+	refusals map[connector.UserKey]string // see Known.Refused
 
 	known    connector.Known
 	waiting  []waitingDelivery    // what waited before, to see what planning makes of it

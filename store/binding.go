@@ -245,6 +245,7 @@ type binder struct {
 	who        string
 	now        int64
 	ignoreCase bool
+	automatic  bool    // what it stores is the events' word, and may be changed by them
 	changed    []int64 // deliveries
 }
 
@@ -296,13 +297,13 @@ func (k *binder) set(b connector.Binding) (BindingChange, error) {
 	return out, err
 }
 
-// put stores a binding whose account is free, made by hand.
+// put stores a binding whose account is free.
 func (k *binder) put(b connector.Binding) error {
 	const query = `INSERT INTO bindings (conn, crm_user, crm_user_name, account, account_key, account_name, made_by, automatic, updated_ms)
-		VALUES (?, ?, ?, ?, ?, ?, ?, FALSE, ?) ON CONFLICT (conn, crm_user) DO UPDATE SET crm_user_name = excluded.crm_user_name,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conn, crm_user) DO UPDATE SET crm_user_name = excluded.crm_user_name,
 		account = excluded.account, account_key = excluded.account_key, account_name = excluded.account_name,
 		made_by = excluded.made_by, automatic = excluded.automatic, updated_ms = excluded.updated_ms`
-	return k.tx.spread(query, k.slot.conn, b.User, b.UserName, b.Account, accountKey(b.Account, k.ignoreCase), b.AccountName, k.who, k.now)
+	return k.tx.spread(query, k.slot.conn, b.User, b.UserName, b.Account, accountKey(b.Account, k.ignoreCase), b.AccountName, k.who, k.automatic, k.now)
 }
 
 // release lets the deliveries go that were held because the user was unbound.

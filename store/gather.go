@@ -32,7 +32,7 @@ func (a *acceptance) gather() error {
 	a.known = connector.Known{
 		Programs: map[string][]*connector.Program{},
 		Todos:    map[connector.TodoKey]*connector.Todo{},
-		Bindings: map[connector.UserKey]connector.Binding{},
+		Bindings: map[connector.UserKey]connector.Binding{}, Refused: a.refusals,
 	}
 	a.stored, a.broken = map[eventKey]*stored{}, map[string]string{}
 	if err := a.db.mint(a.tx, a.batch.Now); err != nil {

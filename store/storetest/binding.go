@@ -232,7 +232,7 @@ func testUnbound(t *testing.T, e Engine) {
 	p.accept(Todo{Todo: "1", Receivers: []string{"x", "y"}}, Todo{Todo: "2", Receivers: []string{"x"}})
 	key := connector.ConnectionKey{Tenant: "T", Name: "oa"}
 	got, err := p.db.Unbound(t.Context(), key, connector.PageOf{Limit: 1})
-	want := []store.UnboundUser{{Connection: "oa", User: "x", UserName: "name of x", Waiting: 2, Newest: Start}}
+	want := []store.UnboundUser{{Connection: "oa", User: "x", UserName: "name of x", Waiting: 2, Newest: Start, Since: Start}}
 	if err != nil || !cmp.Equal(want, got.Items) || got.Next == "" {
 		t.Fatalf("unbound %+v, %v", got, err)
 	}

@@ -3,6 +3,7 @@ package draft
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -199,7 +200,7 @@ func (p *jsonReader) object(path []string, depth int) (*jsonNode, error) {
 			return nil, p.wrong("want a colon behind %q", name)
 		}
 		p.space()
-		value, err := p.value(append(path[:len(path):len(path)], name), depth+1)
+		value, err := p.value(append(slices.Clip(path), name), depth+1)
 		if err != nil {
 			return nil, err
 		}

@@ -52,7 +52,6 @@ type leaf struct {
 	bare   bool   // JSON outside quotes
 	note   string // what the manual says beside it
 	listed bool   // an element of a list, or within one
-	alone  bool   // the whole of its path is given by the transport, such as a header's name
 	typ    string // its type in a schema
 	absent bool   // may be left out
 

@@ -34,7 +34,6 @@ type request struct {
 	proxy   string
 	unsafe  bool
 	list    bool // receivers stand in a list
-	fields  []ownField
 	b       *builder
 }
 

@@ -20,12 +20,11 @@ type vendor struct {
 // keysEnough is how many of a vendor's field names tell it.
 const keysEnough = 3
 
-// A saying is what a vendor's manual says of a field. Without a right side the field stays as it is, or is asked for.
+// A saying is what a vendor's manual says of a field. Without a right side the field stays as it is.
 type saying struct {
 	right    string
 	template bool // the right side is more than one placeholder
 	secret   bool
-	open     bool
 	why      phrase
 }
 

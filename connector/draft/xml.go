@@ -169,8 +169,8 @@ func qualified(n xml.Name) string {
 
 // local is a name without its prefix.
 func local(name string) string {
-	if i := strings.IndexByte(name, ':'); i >= 0 {
-		return name[i+1:]
+	if _, after, found := strings.Cut(name, ":"); found {
+		return after
 	}
 	return name
 }

@@ -72,7 +72,7 @@ func (c *cli) readSettings(paths []string, o file.Options) ([]file.Document, fil
 	if len(paths) > 1 {
 		return nil, nil, &usageError{c.t("-f - is standard input, and goes with no other file", "-f - 表示标准输入，不能与其他文件同用"), ""}
 	}
-	src, err := io.ReadAll(c.stdin)
+	src, err := io.ReadAll(io.LimitReader(c.stdin, file.MaxFile+1))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read standard input: %w", err)
 	}

@@ -238,7 +238,7 @@ func (d *draft) checkReceivers(path string, m connector.ReceiverMode) {
 
 // checkRetry checks when and how often something is tried.
 func (d *draft) checkRetry(c *connector.Connection) {
-	if c.Retry.Enabled && len(c.Retry.Schedule) == 0 {
+	if c.Retry.Enabled && len(c.Retry.Schedule) == 0 && !anyBad(d.node("retry.schedule")) {
 		d.wrong("retry.schedule", say("is empty: write the waits, or enabled: false", "为空：请写等待时间，或 enabled: false"))
 	}
 	if len(c.Retry.Schedule) > maxSchedule {
@@ -251,9 +251,11 @@ func (d *draft) checkRetry(c *connector.Connection) {
 	if c.Down.After < 0 {
 		d.wrong("down.after", say("want 0 (off) or more", "应为 0（关闭）或更大"))
 	}
-	if p := c.Down.Probe; len(p) != 2 {
+	switch p := c.Down.Probe; {
+	case anyBad(d.node("down.probe")): // told already
+	case len(p) != 2:
 		d.wrong("down.probe", say("want two durations: the first wait and the longest, such as [1s, 60s]", "应为两个时长：首次与最长等待，如 [1s, 60s]"))
-	} else if p[0] <= 0 || p[0] > p[1] {
+	case p[0] <= 0 || p[0] > p[1]:
 		d.wrong("down.probe", say("want more than 0, the longer wait second", "应大于 0，且长的在后"))
 	}
 	if n := c.Limits.Concurrency; n < 1 || n > maxConcurrency {

@@ -68,7 +68,16 @@ func (k *compiler) tokenSend(t *connector.TokenSettings) {
 	}
 }
 
+// anyBad reports whether a member or an item of a node was told to be wrong.
 func anyBad(n *node) bool {
+	if n == nil {
+		return false
+	}
+	for _, item := range n.items {
+		if item.bad {
+			return true
+		}
+	}
 	for _, m := range n.members {
 		if m.value.bad {
 			return true

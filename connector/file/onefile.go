@@ -24,7 +24,7 @@ func (f *oneFile) open() {
 		return
 	}
 	defer in.Close()
-	src, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	src, err := io.ReadAll(io.LimitReader(in, MaxFile+1))
 	if err != nil {
 		f.unreadable(err)
 		return

@@ -122,6 +122,9 @@ func (d *draft) checkFields(c *connector.Connection, all map[string]mapping.Fiel
 	}
 	for code, f := range c.Fields {
 		d.shown("fields."+code+".label", f.Label)
+		if path := "fields." + code + ".max"; f.Max == 0 && d.given(path) {
+			d.wrong(path, say("want a number of characters, 1 or more", "应为字符数，至少 1"))
+		}
 		if d.checkCode(code) {
 			codes[code] = true
 			continue

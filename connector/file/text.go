@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxFile bounds one file; a document in it is bounded by maxDocument.
-const maxFile = 32 << 20
+// MaxFile is how many bytes one file may have; a document in it is bounded by maxDocument.
+const MaxFile = 32 << 20
 
 // A document is the text of one document and the number of lines before it in its file.
 type document struct {
@@ -19,8 +19,8 @@ type document struct {
 
 // decode makes text of a file: UTF-8 with or without a mark at its front, lines ended by \n.
 func decode(src []byte) (string, *syntaxError) {
-	if len(src) > maxFile {
-		return "", broken(place{}, say("larger than %d MiB: too large to be settings", "超过 %d MiB，不像配置文件"), maxFile>>20)
+	if len(src) > MaxFile {
+		return "", broken(place{}, say("larger than %d MiB: too large to be settings", "超过 %d MiB，不像配置文件"), MaxFile>>20)
 	}
 	if bytes.HasPrefix(src, []byte{0xff, 0xfe}) || bytes.HasPrefix(src, []byte{0xfe, 0xff}) {
 		return "", broken(place{1, 1}, say("the file is UTF-16: save it as UTF-8", "文件编码为 UTF-16：请另存为 UTF-8"))

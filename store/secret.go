@@ -26,10 +26,16 @@ var secretName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 // secretUse finds ${secret:NAME} and ${secret:NAME|form} in settings.
 var secretUse = regexp.MustCompile(`\$\{secret:([A-Za-z0-9][A-Za-z0-9._-]*)`)
 
+// scriptSecret finds secret("NAME") in the scripts of settings, which are JSON strings.
+var scriptSecret = regexp.MustCompile(`\bsecret\(\s*(?:\\"|')([A-Za-z0-9][A-Za-z0-9._-]*)(?:\\"|')`)
+
 // secretNames are the secrets that settings name, each once, sorted.
 func secretNames(settings []byte) []string {
 	var out []string
 	for _, m := range secretUse.FindAllSubmatch(settings, -1) {
+		out = append(out, string(m[1]))
+	}
+	for _, m := range scriptSecret.FindAllSubmatch(settings, -1) {
 		out = append(out, string(m[1]))
 	}
 	slices.Sort(out)

@@ -269,8 +269,9 @@ func testSecrets(t *testing.T, e Engine) {
 	db := e.Open(t, place, nil)
 	got, err := db.Save(t.Context(), []store.SaveItem{Connection("T", "oa", func(c *connector.Connection) {
 		c.Headers = connector.Headers{"X-Key": "${secret:app-key}", "X-Other": "${secret:other|md5}"}
+		c.Scenes[connector.SceneCreate].Script = "def send(r):\n  r.body = secret( \"script-key\")"
 	})}, store.By{Who: "me", How: store.ByAPI})
-	if err != nil || !strings.Contains(got[0].Warning, "app-key, other") {
+	if err != nil || !strings.Contains(got[0].Warning, "app-key, other, script-key") {
 		t.Fatalf("saved %+v, %v", got, err)
 	}
 	conn := Number(t, db, "T", "oa")

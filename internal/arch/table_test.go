@@ -52,6 +52,7 @@ func table() []row {
 		{"internal/arch", nil, nil},
 		{"internal/licences", nil, nil},
 		{"testdata", nil, nil},
+		{"examples/webhook", nil, nil},
 	}
 }
 

@@ -301,7 +301,7 @@ func within(t *testing.T, name string) {
 	took := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	memory := int64(0)
 	if used, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		memory = int64(used.Maxrss) >> 10
+		memory = int64(used.Maxrss) >> 10 //nolint:unconvert // an int32 on some systems
 	}
 	t.Logf("%-25s %8v %4d MB", name, took.Round(time.Millisecond), memory)
 	if took > hostileTime || memory > hostileMemory {

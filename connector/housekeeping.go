@@ -21,6 +21,7 @@ const (
 	ChoreJobs        Chore = "jobs"        // that have ended, and what is left of them
 	ChoreRevisions   Chore = "revisions"   // of settings
 	ChoreAudit       Chore = "audit"       //
+	ChoreDigests     Chore = "digests"     // what was told of failures, with these
 	ChoreSignOns     Chore = "sign-ons"    // the log, and tickets and proofs whose time is over
 	ChoreConnections Chore = "connections" // deleted ones that nothing refers to any more
 )
@@ -28,7 +29,7 @@ const (
 // Chores are all chores, in their order.
 func Chores() []Chore {
 	return []Chore{
-		ChoreRejects, ChoreUnbound, ChoreRecords, ChoreTodos, ChoreEvents, ChoreTallies, ChoreJobs, ChoreRevisions, ChoreAudit, ChoreSignOns, ChoreConnections,
+		ChoreRejects, ChoreUnbound, ChoreRecords, ChoreTodos, ChoreEvents, ChoreTallies, ChoreJobs, ChoreRevisions, ChoreAudit, ChoreDigests, ChoreSignOns, ChoreConnections,
 	}
 }
 
@@ -40,6 +41,7 @@ const (
 	UnboundMost   = 90 * 24 * time.Hour // how long a delivery is held for a binding
 	KeepJobs      = 90 * 24 * time.Hour
 	KeepSignOns   = 180 * 24 * time.Hour
+	KeepFailures  = 2 * 24 * time.Hour // after they were told; records and digests stay
 	KeepAudit     = 2 * 365 * 24 * time.Hour
 	AuditMost     = 1_000_000 // entries
 	KeepRevisions = 365 * 24 * time.Hour

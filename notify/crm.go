@@ -20,7 +20,7 @@ func (c *crm) Send(ctx context.Context, d Digest) error {
 	if err != nil {
 		return err
 	}
-	if err := c.outlets.Notices.PublishNotice(ctx, c.target.Tenant, d.ID, body); err != nil {
+	if err := c.outlets.Notices.PublishNotice(ctx, c.target.Tenant, d.ID+d.Copy, body); err != nil {
 		return &Error{Msg: "NATS did not take the notice", Hint: "see /readyz and todosync doctor", Err: err}
 	}
 	return nil

@@ -49,6 +49,7 @@ type Digest struct {
 	Covers   []string           `json:"covers,omitempty"` // ids of the digests of quiet hours that go with this one, itself included
 	Zone     string             `json:"timeZone"`         // in which Title and Text tell times
 	Name     string             `json:"tenantTitle"`      // what people call the tenant; may be empty
+	Copy     string             `json:"-"`                // tells apart what goes the same way under one id: a second channel, a repeat that a person wants
 	Test     bool               `json:"test,omitempty"`   // a sample: nothing in it has happened
 }
 

@@ -3,6 +3,8 @@ package notify
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -267,6 +269,7 @@ func (p *post) try(ctx context.Context, k Lane, t *connector.Tenant, c *connecto
 	for i, to := range c.To {
 		says.To[i] = string(to)
 	}
+	says.Copy = copyOf(t, k.Channel, &w)
 	sent := p.deliver(ctx, t, c, says)
 	if sent != nil && ctx.Err() != nil {
 		return true, due, nil // the worker stops: it was no try
@@ -300,6 +303,23 @@ func (p *post) try(ctx context.Context, k Lane, t *connector.Tenant, c *connecto
 		return true, now.Add(retryFirst), nil
 	}
 	return sent != nil, w.Due, nil
+}
+
+// copyOf keeps JetStream from taking a digest for one that it has already: the first one of a type goes under the digest's id alone, as it was
+// closed; others do not.
+func copyOf(t *connector.Tenant, channel string, w *Parcel) string {
+	out := ""
+	names := t.Notify.ChannelNames()
+	at := slices.Index(names, channel)
+	for i := range max(at, 0) {
+		if t.Notify.Channels[i].Type == t.Notify.Channels[at].Type {
+			out = "/" + channel
+		}
+	}
+	if !w.First.Equal(w.At) {
+		out += "/" + strconv.FormatInt(w.First.UnixMilli(), 36) // it is sent again because somebody wants it
+	}
+	return out
 }
 
 // deliver makes the channel and has it send, for so long at most.

@@ -37,6 +37,8 @@ func (d *DB) Sweep(ctx context.Context, s connector.Sweep) (connector.Swept, err
 		err = w.jobs(ctx)
 	case connector.ChoreRevisions:
 		err = w.revisions(ctx)
+	case connector.ChoreDigests:
+		err = w.digests(ctx)
 	case connector.ChoreAudit:
 		err = w.audit(ctx)
 	case connector.ChoreSignOns:

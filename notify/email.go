@@ -30,12 +30,11 @@ func (e *email) Send(ctx context.Context, d Digest) error {
 		return &Error{Lasting: true, Msg: "the mail cannot be written: " + err.Error(), Err: err}
 	}
 	now := e.outlets.now()
-	if failure := server.deliver(ctx, letter{
-		from: server.from.Address, to: to, data: m, hold: now.Before(d.Window.To.Add(patience)),
-	}); failure != nil {
-		return failure
+	failure := server.deliver(ctx, letter{from: server.from.Address, to: to, data: m, hold: now.Before(d.Window.To.Add(patience))})
+	if failure == nil {
+		return nil // and no *Error that is nil in an error that is not
 	}
-	return nil
+	return failure
 }
 
 // compose makes the mail. What it holds depends on the digest alone, but for its date, so that a repeat is the same mail.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,22 +113,15 @@ func (s *MailServer) greet(conn net.Conn) (*smtp.Client, *Error) {
 	return client, s.login(client, secure)
 }
 
-// login uses the first of CRAM-MD5, PLAIN and LOGIN that the server has; the latter two show the password, so they need encryption or
-// this machine.
+// login uses the first of PLAIN, LOGIN and CRAM-MD5 that the server has; the first two show the password, so they need encryption or this
+// machine.
 func (s *MailServer) login(client *smtp.Client, secure bool) *Error {
 	if s.user == "" {
 		return nil
 	}
 	_, list := client.Extension("AUTH")
 	ways := strings.Fields(strings.ToUpper(strings.ReplaceAll(list, "=", " ")))
-	has := func(way string) bool {
-		for _, w := range ways {
-			if w == way {
-				return true
-			}
-		}
-		return false
-	}
+	has := func(way string) bool { return slices.Contains(ways, way) }
 	clear := secure || s.local()
 	var auth smtp.Auth
 	switch {

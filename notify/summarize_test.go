@@ -81,7 +81,8 @@ func told(lang connector.Language, publicURL string) Summary {
 			{Kind: Down, Connection: "weaver-east", Class: "down", Message: "503"},
 		},
 		Waiting: []Waiting{
-			{Connection: "seeyon-hq", Count: 2, Since: first, Reason: "unbound"}, {Connection: "weaver-east", Count: 1240, Since: last, Reason: "down"},
+			{Connection: "seeyon-hq", Count: 2, Since: first, Reason: "unbound"},
+			{Connection: "weaver-east", Count: 1240, Since: last, Reason: "down"},
 			{Connection: "x", Count: 1, Since: last},
 		},
 		OAs: []Outage{

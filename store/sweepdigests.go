@@ -83,7 +83,8 @@ func (w *sweeping) toldDays(ctx context.Context) error {
 		return err
 	}
 	looked, err := w.take(ctx, len(rows), func(t *tx, i int) (bool, error) {
-		return true, t.run(`DELETE FROM unbound_told WHERE conn = ? AND receiver = ? AND day = ?`, rows[i].Conn, rows[i].Receiver, rows[i].Day)
+		// They are no digests, and not counted as such.
+		return false, t.run(`DELETE FROM unbound_told WHERE conn = ? AND receiver = ? AND day = ?`, rows[i].Conn, rows[i].Receiver, rows[i].Day)
 	})
 	if looked > 0 {
 		w.next(0)

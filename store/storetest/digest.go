@@ -318,3 +318,64 @@ func conflict(err error) error {
 	}
 	return nil
 }
+
+// testKeptDigests takes failures away some days after they were told, and digests with the records; what still waits for a channel keeps both.
+func testKeptDigests(t *testing.T, e Engine) {
+	p := play(t, e, nil)
+	desk, lane := p.db.Desk(), notify.Lane{Tenant: "T", Channel: "crm"}
+	for i := range 2 {
+		p.accept(Todo{Todo: fmt.Sprint(i), Receivers: []string{"a"}}, Todo{Todo: "x" + fmt.Sprint(i), Receivers: []string{"x"}})
+		p.fail(retry.Business, "full")
+		p.now = p.now.Add(time.Hour)
+		p.keep(p.close(0)[0], "crm")
+	}
+	waiting, err := desk.Waiting(t.Context(), lane)
+	if err != nil || len(waiting) != 2 {
+		t.Fatalf("waiting %v, %v", waiting, err)
+	}
+	first, second := waiting[0], waiting[1]
+	first.State, first.Sent = notify.ParcelSent, p.now
+	if err := desk.Tell(t.Context(), 0, lane, first); err != nil {
+		t.Fatal(err)
+	}
+	sweep := func(after time.Duration) {
+		t.Helper()
+		s := connector.Sweep{
+			Chore: connector.ChoreDigests, Size: 100, Now: Start.Add(after), Retention: connector.Retention{Keep: 90 * 24 * time.Hour, KeepFailed: 90 * 24 * time.Hour},
+		}
+		for range 20 {
+			got, err := p.db.Sweep(t.Context(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.After = got.Next; s.After == "" {
+				return
+			}
+		}
+		t.Fatal("the chore does not end")
+	}
+	list := func() int {
+		t.Helper()
+		got, err := p.db.Digests(t.Context(), store.DigestFilter{Tenants: []string{"T"}}, connector.PageOf{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(got.Items)
+	}
+	sweep(3 * 24 * time.Hour)
+	if a, b := p.sum(first.Closed), p.sum(second.Closed); len(a.Groups) != 0 || b.Counts["business"] != 1 || list() != 2 {
+		t.Errorf("after three days %v and %v are left of the failures, and %d digests; want those of the second, and both", a.Counts, b.Counts, list())
+	}
+	sweep(91 * 24 * time.Hour)
+	if got := list(); got != 1 {
+		t.Errorf("after 91 days %d digests, want the one that waits", got)
+	}
+	second.State = notify.ParcelFailed
+	if err := desk.Tell(t.Context(), 0, lane, second); err != nil {
+		t.Fatal(err)
+	}
+	sweep(91 * 24 * time.Hour)
+	if got := list(); got != 0 {
+		t.Errorf("in the end %d digests are left", got)
+	}
+}

@@ -183,3 +183,31 @@ func chooseChannel(n *connector.NotifySettings, name string) (int, error) {
 	}
 	return 0, e
 }
+
+// examineDigests says which channels have not taken what waits for them.
+func (a *app) examineDigests(ctx context.Context) []api.Check {
+	counts, err := a.store.DigestCounts(ctx, nil)
+	if err != nil {
+		return []api.Check{{Part: "digests", State: api.PartWarning, Detail: said(err)}}
+	}
+	var out []api.Check
+	for _, c := range counts {
+		waited := time.Since(c.Oldest).Round(time.Second)
+		if waited < time.Minute {
+			continue
+		}
+		out = append(out, api.Check{
+			Part: "digests", Name: c.Tenant + "/" + c.Channel, State: api.PartWarning,
+			Detail: plural(int(c.Count), "1 digest waits", "%d digests wait") + " for " + waited.String(),
+			Hint:   "todosync digests list --tenant " + c.Tenant + " says why, or that the channel has quiet hours",
+		})
+	}
+	if len(out) == 0 {
+		detail := "no channel keeps digests waiting"
+		if a.outlets.Mail == nil {
+			detail += "; mails cannot be sent: --smtp is not given"
+		}
+		out = []api.Check{{Part: "digests", State: api.PartOK, Detail: detail}}
+	}
+	return out
+}

@@ -37,6 +37,7 @@ func (a *app) examine(ctx context.Context, ask api.DoctorAsk) []api.Check {
 	out = append(out, examineSync(a.cfg.dataDir), examineKey(a.cfg.key()))
 	kept, found := a.store.Examine(ctx)
 	out = append(out, storeChecks(&kept, found)...)
+	out = append(out, a.examineDigests(ctx)...)
 	connections, clocks := a.examineConnections(ctx, ask.Tokens)
 	if kept.Clocked {
 		out = append(out, clockCheck("postgresql", kept.Ahead, "PostgreSQL's clock"))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -75,13 +76,14 @@ func (a *app) endKeyChange(ctx context.Context) {
 
 // writeKeys writes a key file whole or not at all.
 func writeKeys(name string, k storeKeys) error {
-	text := base64.StdEncoding.EncodeToString(k.keys[0])
-	for i, key := range k.keys[1:] {
-		if i == 0 && k.replacing {
-			text += "\n" + replacedMark
+	lines := make([]string, 0, len(k.keys)+1)
+	for i, key := range k.keys {
+		if i == 1 && k.replacing {
+			lines = append(lines, replacedMark)
 		}
-		text += "\n" + base64.StdEncoding.EncodeToString(key)
+		lines = append(lines, base64.StdEncoding.EncodeToString(key))
 	}
+	text := strings.Join(lines, "\n")
 	if target, err := filepath.EvalSymlinks(name); err == nil {
 		name = target // a link stays one
 	}

@@ -39,7 +39,7 @@ signOn: {vendor: weaver, secret: "${secret:signon}"}
 		t.Helper()
 		stamp := strconv.FormatInt(time.Now().UnixMilli(), 10)
 		q := url.Values{"loginid": {login}, "stamp": {stamp}, "token": {signon.LinkToken(with, login, stamp)}}
-		resp, err := client.Get("http://" + p.api + "/oa/weaver/t1/plant/todo/QuoteObj/66f?" + q.Encode()) //nolint:noctx // the test's own server
+		resp, err := client.Get("http://" + p.api + "/oa/weaver/t1/plant/todo/QuoteObj/66f?" + q.Encode())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +54,7 @@ signOn: {vendor: weaver, secret: "${secret:signon}"}
 	token := strings.TrimSpace(p.cli("token", "create", "crm", "--scope", "tickets:redeem", "--tenant", "t1"))
 	redeem := func() (status int, body map[string]any) {
 		t.Helper()
-		req, err := http.NewRequest(http.MethodPost, "http://"+p.api+"/api/v1/tickets/redeem", strings.NewReader(`{"ticket":"`+to.Query().Get("ticket")+`"}`)) //nolint:noctx // as above
+		req, err := http.NewRequest(http.MethodPost, "http://"+p.api+"/api/v1/tickets/redeem", strings.NewReader(`{"ticket":"`+to.Query().Get("ticket")+`"}`))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"todosync/connector"
@@ -152,12 +153,9 @@ func testPeople(t *testing.T, e Engine) {
 }
 
 func idsOf(w *connector.Work) string {
-	out := ""
+	ids := make([]string, len(w.Recipients))
 	for i, r := range w.Recipients {
-		if i > 0 {
-			out += ","
-		}
-		out += r.ID
+		ids[i] = r.ID
 	}
-	return out
+	return strings.Join(ids, ",")
 }

@@ -169,8 +169,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	v := &visit{Gateway: g, w: w, r: r}
 	v.entry = Entry{Number: newNumber(), At: g.cfg.Now(), Address: g.cfg.Client(r)}
-	if err := v.admit(); err != nil {
-		v.refuse(err)
+	if err := v.admit(r.Context()); err != nil {
+		v.refuse(context.WithoutCancel(r.Context()), err) // a browser that went away is noted all the same
 	}
 }
 
@@ -185,7 +185,7 @@ func prefetches(r *http.Request) bool {
 }
 
 // admit does all of a visit that ends well.
-func (v *visit) admit() *refusal {
+func (v *visit) admit(ctx context.Context) *refusal {
 	key, vendor, err := v.read()
 	if err != nil {
 		return err
@@ -197,7 +197,6 @@ func (v *visit) admit() *refusal {
 			nobody: !v.slows.tell(key, v.entry.At),
 		}
 	}
-	ctx := v.r.Context()
 	place, perr := v.cfg.Desk.Place(ctx, key)
 	switch {
 	case connector.KindOf(perr) == connector.NotFound && perr != nil:
@@ -214,7 +213,7 @@ func (v *visit) admit() *refusal {
 		return &refusal{outcome: NotSetUp, why: "this version gives out opaque tickets alone, not " + string(place.Ticket)}
 	}
 	v.place = place
-	done, refused := v.prove()
+	done, refused := v.prove(ctx)
 	if refused != nil || done {
 		return refused
 	}

@@ -389,9 +389,15 @@ func TestSeeyon(t *testing.T) {
 		address, body string
 		status, asked int
 	}{
-		{todo + "v5-1", "", http.StatusSeeOther, 1}, {todo + "v5-1", "", http.StatusForbidden, 1}, {todo + "v5-2", "", http.StatusSeeOther, 2},
-		{home + "v5-3", "SSOOK", http.StatusOK, 3}, {home + "v5-3", "", http.StatusSeeOther, 3}, {home + "v5-3", "SSOLogoutError", http.StatusOK, 3},
-		{home + "wrong", "SSOLogoutError", http.StatusOK, 4}, {todo + "wrong2", "", http.StatusForbidden, 5}, {todo, "", http.StatusForbidden, 5},
+		{todo + "v5-1", "", http.StatusSeeOther, 1},
+		{todo + "v5-1", "", http.StatusForbidden, 1},
+		{todo + "v5-2", "", http.StatusSeeOther, 2},
+		{home + "v5-3", "SSOOK", http.StatusOK, 3},
+		{home + "v5-3", "", http.StatusSeeOther, 3},
+		{home + "v5-3", "SSOLogoutError", http.StatusOK, 3},
+		{home + "wrong", "SSOLogoutError", http.StatusOK, 4},
+		{todo + "wrong2", "", http.StatusForbidden, 5},
+		{todo, "", http.StatusForbidden, 5},
 	} {
 		w := h.get(c.address)
 		if w.Code != c.status || len(h.asked) != c.asked || c.body != "" && w.Body.String() != c.body {
@@ -441,8 +447,12 @@ func TestCASAndGeneric(t *testing.T) {
 		address string
 		status  int
 	}{
-		{cas + "ST-1", http.StatusSeeOther}, {cas + "ST-1", http.StatusForbidden}, {cas + "ST-bad", http.StatusForbidden},
-		{own + "tk-1", http.StatusSeeOther}, {own + "tk-2", http.StatusForbidden}, {"/oa/generic/t1/own/home?ticket=tk-1", http.StatusForbidden},
+		{cas + "ST-1", http.StatusSeeOther},
+		{cas + "ST-1", http.StatusForbidden},
+		{cas + "ST-bad", http.StatusForbidden},
+		{own + "tk-1", http.StatusSeeOther},
+		{own + "tk-2", http.StatusForbidden},
+		{"/oa/generic/t1/own/home?ticket=tk-1", http.StatusForbidden},
 	} {
 		if w := h.get(c.address); w.Code != c.status {
 			t.Errorf("%s: %d, want %d, %+v", c.address, w.Code, c.status, h.last())

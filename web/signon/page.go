@@ -2,6 +2,7 @@ package signon
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"embed"
 	"encoding/base64"
@@ -70,7 +71,7 @@ func (v *visit) language() connector.Language {
 }
 
 // page shows why somebody is not let in.
-func (v *visit) page(o Outcome, status int) {
+func (v *visit) page(ctx context.Context, o Outcome, status int) {
 	lang := v.language()
 	w := said(o, lang)
 	raw := make([]byte, 16)
@@ -88,7 +89,7 @@ func (v *visit) page(o Outcome, status int) {
 		"Lang": string(lang), "Nonce": nonce, "Title": w.title, "What": w.what, "Do": w.do, "NumberLabel": label, "Number": v.entry.Number,
 	})
 	if err != nil {
-		v.cfg.Log.ErrorContext(v.r.Context(), "page not made", "error", err)
+		v.cfg.Log.ErrorContext(ctx, "page not made", "error", err)
 		b.WriteString(template.HTMLEscapeString(w.title + " " + v.entry.Number))
 	}
 	v.w.WriteHeader(status)

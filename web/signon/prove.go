@@ -22,7 +22,7 @@ const maxAccount = 128
 var ticketParams = []string{"v5ticket", "ticket", "token", "code"}
 
 // prove finds out who the browser's owner is. done: all is said already, and nobody is to be let in.
-func (v *visit) prove() (done bool, refused *refusal) {
+func (v *visit) prove(ctx context.Context) (done bool, refused *refusal) {
 	if v.query.Has("loginid") || v.query.Has("stamp") {
 		return false, v.link()
 	}
@@ -39,7 +39,7 @@ func (v *visit) prove() (done bool, refused *refusal) {
 	if ticket == "" {
 		return false, &refusal{outcome: BadProof, why: "the address brings no ticket (" + strings.Join(params, ", ") + ")"}
 	}
-	return v.ticket(ticket, ask)
+	return v.ticket(ctx, ticket, ask)
 }
 
 // An asker asks an OA about a ticket. An empty account: the OA does not know it. The error is of the way to the OA.
@@ -65,8 +65,8 @@ func (v *visit) asker() (asker, []string) {
 
 // ticket proves by a ticket that the OA is asked about: once, since many OAs take a ticket for used when it was asked about. At /home an OA's
 // server may bring it first, and is told in plain text whether it is good; its browser brings it after.
-func (v *visit) ticket(ticket string, ask asker) (done bool, refused *refusal) {
-	ctx, desk := v.r.Context(), v.cfg.Desk
+func (v *visit) ticket(ctx context.Context, ticket string, ask asker) (done bool, refused *refusal) {
+	desk := v.cfg.Desk
 	sum := sha256.Sum256([]byte("ticket " + ticket))
 	account, known, err := desk.RecallProof(ctx, v.place.Conn, sum[:])
 	switch {

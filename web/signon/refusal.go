@@ -87,8 +87,7 @@ func newNumber() string {
 }
 
 // refuse notes a refusal and shows its page.
-func (v *visit) refuse(r *refusal) {
-	ctx := context.WithoutCancel(v.r.Context()) // a browser that went away is noted all the same
+func (v *visit) refuse(ctx context.Context, r *refusal) {
 	v.entry.Outcome, v.entry.Why = string(r.outcome), r.why
 	log := v.cfg.Log.InfoContext
 	if r.err != nil {
@@ -118,5 +117,5 @@ func (v *visit) refuse(r *refusal) {
 	if r.uniform {
 		shown = BadProof
 	}
-	v.page(shown, status)
+	v.page(ctx, shown, status)
 }

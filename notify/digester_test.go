@@ -301,7 +301,7 @@ func TestDigesterWaitsForChannels(t *testing.T) {
 func TestDigesterGivesUp(t *testing.T) {
 	t.Parallel()
 	a := &line{down: true}
-	digesting(t, channels("a"), map[string]*line{"a": a}, func(m *memory, d *Digester) {
+	digesting(t, channels("a"), map[string]*line{"a": a}, func(m *memory, _ *Digester) {
 		m.fail(1)
 		time.Sleep(24 * time.Hour)
 		if p := m.digests[0].sends["a"]; p.State != ParcelWaiting || p.Error != "no" || p.Tries < 40 {
@@ -318,7 +318,7 @@ func TestDigesterGivesUp(t *testing.T) {
 func TestDigesterSendsAgain(t *testing.T) {
 	t.Parallel()
 	a := &line{}
-	digesting(t, channels("a"), map[string]*line{"a": a}, func(m *memory, d *Digester) {
+	digesting(t, channels("a"), map[string]*line{"a": a}, func(m *memory, _ *Digester) {
 		m.lost = 1
 		m.fail(1)
 		time.Sleep(time.Hour)
@@ -333,7 +333,7 @@ func TestDigesterKeepsQuiet(t *testing.T) {
 	n := channels("a", "b")
 	n.Channels[0].Quiet = &connector.QuietHours{From: "00:00", To: "06:00"}
 	n.Channels[1].Severity = connector.SeverityCritical
-	digesting(t, n, map[string]*line{"a": a, "b": b}, func(m *memory, d *Digester) {
+	digesting(t, n, map[string]*line{"a": a, "b": b}, func(m *memory, _ *Digester) {
 		for range 3 {
 			m.fail(2)
 			time.Sleep(time.Hour)

@@ -36,7 +36,6 @@ type post struct {
 	lanes   map[Lane]*lane
 	good    int // places that are taken
 	bad     int
-	looked  time.Time // when lanes were read
 	marked  time.Time // when settings were looked at
 	trouble error     // with the store
 }

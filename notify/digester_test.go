@@ -172,6 +172,12 @@ func (m *memory) Join(_ context.Context, _ int64, l Lane, parcels []Parcel, d Di
 	return nil
 }
 
+func (m *memory) parcel(digest int, channel string) Parcel {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return *m.digests[digest].sends[channel]
+}
+
 // A line is a channel that notes what it got, and when.
 type line struct {
 	mu   sync.Mutex // guards what follows
@@ -304,11 +310,11 @@ func TestDigesterGivesUp(t *testing.T) {
 	digesting(t, channels("a"), map[string]*line{"a": a}, func(m *memory, _ *Digester) {
 		m.fail(1)
 		time.Sleep(24 * time.Hour)
-		if p := m.digests[0].sends["a"]; p.State != ParcelWaiting || p.Error != "no" || p.Tries < 40 {
+		if p := m.parcel(0, "a"); p.State != ParcelWaiting || p.Error != "no" || p.Tries < 40 {
 			t.Errorf("after a day %+v", p)
 		}
 		time.Sleep(time.Hour)
-		if p := m.digests[0].sends["a"]; p.State != ParcelFailed {
+		if p := m.parcel(0, "a"); p.State != ParcelFailed {
 			t.Errorf("after a day and an hour %+v", p)
 		}
 	})
@@ -319,7 +325,9 @@ func TestDigesterSendsAgain(t *testing.T) {
 	t.Parallel()
 	a := &line{}
 	digesting(t, channels("a"), map[string]*line{"a": a}, func(m *memory, _ *Digester) {
+		m.mu.Lock()
 		m.lost = 1
+		m.mu.Unlock()
 		m.fail(1)
 		time.Sleep(time.Hour)
 		a.has(t, "D1:1 D1:1")
@@ -341,7 +349,7 @@ func TestDigesterKeepsQuiet(t *testing.T) {
 		a.has(t, "")
 		time.Sleep(3*time.Hour + time.Minute)
 		a.has(t, "D3:6")
-		if got := m.digests[2].sends["a"].Says.Covers; !slices.Equal(got, []string{"D1", "D2", "D3"}) {
+		if got := m.parcel(2, "a").Says.Covers; !slices.Equal(got, []string{"D1", "D2", "D3"}) {
 			t.Errorf("covers %v", got)
 		}
 		m.fail(1)

@@ -54,6 +54,8 @@ type By struct {
 	How     SavedHow
 	Force   bool  // with ByServe: also what was last saved by another way
 	IfMatch int64 // of a single item: the revision that it must have now; 0: any
+	// Restores is the revision that a single item makes be again; 0: none. The audit tells it.
+	Restores int64
 }
 
 // A SaveResult says what became of one item.
@@ -251,6 +253,9 @@ func (s *saving) store(i *SaveItem, before *saved, revision int64) error {
 		how = ByApply
 	}
 	detail := fmt.Sprintf("revision %d by %s", revision, s.by.How)
+	if s.by.Restores != 0 {
+		detail += fmt.Sprintf(", restored from revision %d", s.by.Restores)
+	}
 	if i.Kind == SaveTenant {
 		s.tenants[i.Tenant] = true
 		if err := s.tx.run(`UPDATE tenants SET source = ?, settings = ?, revision = ?, saved_how = ?, updated_ms = ? WHERE name = ?`,

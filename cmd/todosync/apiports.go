@@ -59,7 +59,7 @@ func (p ports) Save(ctx context.Context, docs []api.Document, by api.By) ([]api.
 	for i, d := range docs {
 		items[i] = store.SaveItem{Kind: store.SaveKind(d.Kind), Tenant: d.Tenant, Name: d.Name, Source: d.Source, Settings: d.Settings}
 	}
-	saved, err := p.db.Save(ctx, items, store.By{Who: by.Who, How: store.SavedHow(by.How), Force: by.Force, IfMatch: by.IfMatch})
+	saved, err := p.db.Save(ctx, items, store.By{Who: by.Who, How: store.SavedHow(by.How), Force: by.Force, IfMatch: by.IfMatch, Restores: by.Restores})
 	if err != nil {
 		return nil, err
 	}
@@ -102,19 +102,42 @@ func (p ports) Saved(ctx context.Context, k connector.ConnectionKey) (api.Saved,
 
 // Revisions implements api.Settings.
 func (p ports) Revisions(ctx context.Context, k connector.ConnectionKey, page connector.PageOf) (connector.Page[api.Revision], error) {
-	found, err := p.db.Revisions(ctx, k, page)
+	var found connector.Page[store.Revision]
+	var err error
+	if k.Name != "" {
+		found, err = p.db.Revisions(ctx, k, page)
+	} else if _, _, err = p.db.Tenant(ctx, k.Tenant); err == nil {
+		found, err = p.db.TenantRevisions(ctx, k.Tenant, page)
+	}
 	out := connector.Page[api.Revision]{Next: found.Next, Items: make([]api.Revision, 0, len(found.Items))}
 	if err != nil {
 		return out, err
 	}
 	for _, r := range found.Items {
-		whole, err := p.db.Revision(ctx, k, r.Revision) // the list leaves the source out
-		if err != nil {
+		whole, err := p.Revision(ctx, k, r.Revision) // the list leaves the source out
+		switch {
+		case connector.KindOf(err) == connector.NotFound:
+			continue // it has just become too old
+		case err != nil:
 			return out, err
 		}
-		out.Items = append(out.Items, api.Revision{Revision: r.Revision, SavedAt: r.SavedAt, SavedBy: r.Who, How: string(r.How), Source: whole.Source})
+		out.Items = append(out.Items, whole)
 	}
 	return out, nil
+}
+
+// Revision implements api.Settings.
+func (p ports) Revision(ctx context.Context, k connector.ConnectionKey, revision int64) (api.Revision, error) {
+	var r store.Revision
+	var err error
+	if k.Name == "" {
+		r, err = p.db.TenantRevision(ctx, k.Tenant, revision)
+	} else {
+		r, err = p.db.Revision(ctx, k, revision)
+	}
+	return api.Revision{
+		Revision: r.Revision, SavedAt: r.SavedAt, SavedBy: r.Who, How: string(r.How), Source: r.Source, Settings: r.Settings,
+	}, err
 }
 
 // Connections implements api.Connections.

@@ -136,12 +136,17 @@ func (a *client) applyFiles(ctx context.Context, files []settingsFile) ([]saved,
 		return nil, err
 	}
 	for i := range answer.Items {
-		answer.Items[i].Result = "unchanged"
-		if answer.Items[i].Changed {
-			answer.Items[i].Result = "changed"
-		}
+		answer.Items[i].Result = savedResult(answer.Items[i].Changed)
 	}
 	return answer.Items, nil
+}
+
+// savedResult says what a save did.
+func savedResult(changed bool) string {
+	if changed {
+		return "changed"
+	}
+	return "unchanged"
 }
 
 // prune deletes the connections of the documents' tenants that no document describes.

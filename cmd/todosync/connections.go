@@ -54,7 +54,7 @@ func (c *cli) connectionsCmd() *cobra.Command {
 	return c.group(cmd, list, c.connectionNewCmd(s),
 		c.connectionCmd(s, "pause", c.t("Send nothing to a connection until it is resumed", "暂停某连接的发送"), http.MethodPost),
 		c.connectionCmd(s, "resume", c.t("Let a paused connection go on", "恢复已暂停的连接"), http.MethodPost),
-		c.connectionBackfillCmd(s), c.connectionDeleteCmd(s),
+		c.connectionBackfillCmd(s), c.connectionDeleteCmd(s), c.connectionRevisionsCmd(s), c.connectionRestoreCmd(s),
 	)
 }
 

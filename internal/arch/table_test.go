@@ -15,7 +15,7 @@ func table() []row {
 			"github.com/prometheus/client_golang", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys", "golang.org/x/term",
 		}},
 		{"web/api", []string{"connector", "connector/draft", "connector/file", "mapping", "notify", "retry"}, []string{
-			"github.com/danielgtaylor/huma/v2", "golang.org/x/text",
+			"github.com/danielgtaylor/huma/v2", "github.com/rogpeppe/go-internal", "golang.org/x/text",
 		}},
 		{"web/signon", []string{"connector", "mapping", "retry"}, nil},
 		{"store", []string{"connector", "mapping", "notify", "retry"}, []string{

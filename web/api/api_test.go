@@ -154,12 +154,16 @@ func TestOpenAPI(t *testing.T) {
 	if strings.Contains(raw.body, "ErrorModel") {
 		t.Error("something refers to huma's own errors")
 	}
-	const connection = "/api/v1/tenants/{tenant}/connections/{name}"
+	const tenant = "/api/v1/tenants/{tenant}"
+	const connection = tenant + "/connections/{name}"
 	for route, methods := range map[string]string{
 		"/api/v1/events": "get post", "/api/v1/records": "get", "/api/v1/records/{id}": "get", "/api/v1/records/stream": "get",
 		"/api/v1/records/export": "get", "/api/v1/tenants": "get", "/api/v1/tenants/{tenant}": "get put", "/api/v1/connections": "get",
 		connection: "delete get put", connection + "/pause": "post", connection + "/resume": "post", connection + "/revisions": "get",
-		connection + "/bindings": "delete get put", connection + "/unbound": "get", "/api/v1/tenants/{tenant}/bindings/import": "post",
+		connection + "/revisions/{revision}": "get", connection + "/revisions/{revision}/diff": "get", connection + "/revisions/{revision}/restore": "post",
+		tenant + "/revisions": "get", tenant + "/revisions/{revision}": "get", tenant + "/revisions/{revision}/diff": "get",
+		tenant + "/revisions/{revision}/restore": "post",
+		connection + "/bindings":                 "delete get put", connection + "/unbound": "get", "/api/v1/tenants/{tenant}/bindings/import": "post",
 		"/api/v1/validate": "post", "/api/v1/draft": "post", "/api/v1/try": "post", "/api/v1/apply": "post", "/api/v1/export": "get", "/api/v1/render": "post", "/api/v1/fields": "get",
 		"/api/v1/rejected": "get", "/api/v1/rejected/{id}": "get", "/api/v1/rejected/{id}/replay": "post",
 		"/api/v1/records/{id}/retry": "get post", "/api/v1/records/{id}/cancel": "post", "/api/v1/records/retry": "post",
@@ -218,11 +222,13 @@ func TestTenantsSeeOnlyTheirOwn(t *testing.T) {
 	for path, status := range map[string]int{
 		"/records": 200, "/records?tenant=t2": 200, "/records/r-t2": 404, "/records/export": 200, "/records/export?tenant=t2": 200,
 		"/events": 200, "/events?tenant=t2": 200, "/tenants": 200, "/tenants/t2": 404, "/connections": 200, "/connections?tenant=t2": 200,
-		c2: 404, c2 + "/revisions": 404, c2 + "/bindings": 404, c2 + "/unbound": 404, "/rejected": 200, "/rejected?tenant=t2": 200,
+		c2: 404, c2 + "/revisions": 404, c2 + "/revisions/1": 404, c2 + "/revisions/1/diff": 404,
+		"/tenants/t2/revisions": 404, "/tenants/t2/revisions/1": 404, "/tenants/t2/revisions/1/diff": 404, c2 + "/bindings": 404, c2 + "/unbound": 404, "/rejected": 200, "/rejected?tenant=t2": 200,
 		"/rejected/x-t2": 404, "/secrets": 200, "/secrets?tenant=t2": 200, "/stats?tenant=t2": 200, "/export": 200, "/export?tenant=t2": 200,
 		"/fields?tenant=t2":     404,
 		"POST " + c2 + "/pause": 404, "POST " + c2 + "/resume": 404, "DELETE " + c2: 404, "POST /rejected/x-t2/replay": 404,
 		"DELETE /secrets?tenant=t2&name=n-t2": 404, "PUT " + c2 + "/bindings": 404, "POST /tenants/t2/bindings/import": 404,
+		"POST " + c2 + "/revisions/1/restore": 404, "POST /tenants/t2/revisions/1/restore": 404,
 		"PUT " + c2: 404, "PUT /tenants/t2": 404,
 	} {
 		t.Run(path, func(t *testing.T) {

@@ -37,11 +37,6 @@ type savedOutput struct {
 	Body savedView
 }
 
-type revisionView struct {
-	Revision
-	SavedAt Time `json:"savedAt"`
-}
-
 type connectionView struct {
 	ConnectionState
 	HeldSince Time `json:"heldSince"`
@@ -68,11 +63,6 @@ type connectionQuery struct {
 	Paging
 	Tenant     string `query:"tenant"`
 	Connection string `query:"connection"`
-}
-
-type revisionQuery struct {
-	ConnectionPath
-	Paging
 }
 
 type putConnection struct {
@@ -121,16 +111,6 @@ func (a *API) connectionRoutes() {
 	}, func(ctx context.Context, in *deleteConnection) (*struct{}, error) {
 		o := DeleteOptions{CancelWaiting: in.CancelWaiting, Withdraw: in.Withdraw}
 		return nil, a.Connections.DeleteConnection(ctx, in.key(), o, by(ctx, "api"))
-	})
-	handle(a, route{
-		method: http.MethodGet, path: connectionRoute + "/revisions", id: "listRevisions", need: View,
-		summary: "All that was saved of a connection, newest first",
-	}, func(ctx context.Context, in *revisionQuery) (*list[revisionView], error) {
-		page, err := a.Settings.Revisions(ctx, in.key(), in.page())
-		if err != nil {
-			return nil, err
-		}
-		return listOf(page, func(r Revision) revisionView { return revisionView{Revision: r, SavedAt: Time(r.SavedAt)} }), nil
 	})
 	for _, r := range []struct {
 		word, summary string

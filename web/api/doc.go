@@ -29,7 +29,10 @@
 //	GET    /connections?tenant=                       ConnectionState
 //	GET, PUT, DELETE /tenants/{t}/connections/{name}  as tenants; DELETE ?cancelWaiting=true&withdraw=true
 //	POST   .../connections/{name}/pause, /resume      ConnectionState
-//	GET    .../connections/{name}/revisions           Revision
+//	GET    .../connections/{name}/revisions           Revision with what it changed; also below /tenants/{t}, as the next three
+//	GET    .../revisions/{revision}                   Saved as it was then
+//	GET    .../revisions/{revision}/diff?with=        {revision, with, changed, diff}: compared with the one before
+//	POST   .../revisions/{revision}/restore           SaveResult of a new revision; takes If-Match
 //	POST   /apply {files: [{name, content}], force}   all or nothing -> {items: [SaveResult]}
 //	GET    /export?tenant=&connection=                YAML documents
 //	POST   /validate {files: [{name, content}]}       {valid, problems: [{file, line, column, path, message, warning}]}

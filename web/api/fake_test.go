@@ -49,6 +49,7 @@ type backend struct {
 	away      error                     // of the store, when an id is looked up
 	counted   []string                  // ids of duplicates
 	saved     map[connector.ConnectionKey]api.Saved
+	history   map[connector.ConnectionKey][]api.Revision // oldest first
 	saves     []api.By
 	refuse    error // a save
 	paused    map[connector.ConnectionKey]bool
@@ -70,7 +71,7 @@ type backend struct {
 
 func newBackend() *backend {
 	return &backend{
-		saved: map[connector.ConnectionKey]api.Saved{}, paused: map[connector.ConnectionKey]bool{},
+		saved: map[connector.ConnectionKey]api.Saved{}, history: map[connector.ConnectionKey][]api.Revision{}, paused: map[connector.ConnectionKey]bool{},
 		secrets: map[api.SecretName]string{}, changed: make(chan connector.Record, 10), stopped: make(chan struct{}, 1),
 	}
 }
@@ -210,6 +211,10 @@ func (b *backend) Save(_ context.Context, docs []api.Document, by api.By) ([]api
 			Kind: d.Kind, Tenant: d.Tenant, Name: d.Name, Revision: was.Revision + 1, SavedBy: by.Who, How: by.How,
 			Source: d.Source, Settings: d.Settings, SavedAt: time.Date(2026, 1, 2, 3, 4, 5, 6_700_000, time.FixedZone("", 8*3600)),
 		}
+		now := b.saved[k]
+		b.history[k] = append(b.history[k], api.Revision{
+			Revision: now.Revision, SavedAt: now.SavedAt, SavedBy: now.SavedBy, How: now.How, Source: now.Source, Settings: now.Settings,
+		})
 		out = append(out, api.SaveResult{Kind: d.Kind, Tenant: d.Tenant, Name: d.Name, Changed: true, Revision: was.Revision + 1})
 	}
 	return out, nil
@@ -242,11 +247,21 @@ func (b *backend) Saved(_ context.Context, k connector.ConnectionKey) (api.Saved
 }
 
 func (b *backend) Revisions(_ context.Context, k connector.ConnectionKey, p connector.PageOf) (connector.Page[api.Revision], error) {
-	s, ok := b.saved[k]
-	if !ok {
+	if _, ok := b.saved[k]; !ok {
 		return connector.Page[api.Revision]{}, &connector.Error{Kind: connector.NotFound, Msg: "there is no " + k.String()}
 	}
-	return pageOf([]api.Revision{{Revision: s.Revision, SavedAt: s.SavedAt, Source: s.Source}}, p)
+	newest := slices.Clone(b.history[k])
+	slices.Reverse(newest)
+	return pageOf(newest, p)
+}
+
+func (b *backend) Revision(_ context.Context, k connector.ConnectionKey, revision int64) (api.Revision, error) {
+	for _, r := range b.history[k] {
+		if r.Revision == revision {
+			return r, nil
+		}
+	}
+	return api.Revision{}, &connector.Error{Kind: connector.NotFound, Msg: "there is no such revision of " + k.String()}
 }
 
 func (b *backend) Connections(_ context.Context, f api.ConnectionFilter, p connector.PageOf) (connector.Page[api.ConnectionState], error) {

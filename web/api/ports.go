@@ -63,7 +63,10 @@ type Settings interface {
 	Tenants(ctx context.Context, names []string, p connector.PageOf) (connector.Page[TenantState], error)
 	// Saved gives the newest revision of a connection, or of the tenant itself where k.Name is empty.
 	Saved(ctx context.Context, k connector.ConnectionKey) (Saved, error)
+	// Revisions lists all that was saved of a connection, or of the tenant itself where k.Name is empty, newest first.
 	Revisions(ctx context.Context, k connector.ConnectionKey, p connector.PageOf) (connector.Page[Revision], error)
+	// Revision gives one of them.
+	Revision(ctx context.Context, k connector.ConnectionKey, revision int64) (Revision, error)
 }
 
 // Connections shows and steers connections as they run.
@@ -102,6 +105,8 @@ type By struct {
 	How     string // api, apply, console
 	Force   bool   // with apply: also what was last saved in another way
 	IfMatch int64  // the revision that must be the newest; 0: whichever
+	// Restores is the revision whose content is saved again; 0: none. It is for the audit alone.
+	Restores int64
 }
 
 // A SaveResult says what became of a Document.
@@ -134,6 +139,7 @@ type Revision struct {
 	SavedBy  string          `json:"savedBy"`
 	How      string          `json:"how"`
 	Source   json.RawMessage `json:"source"`
+	Settings json.RawMessage `json:"-"` // with the preset's values as they were merged then
 }
 
 // A TenantState is a tenant in a list.

@@ -79,7 +79,11 @@ func (a *API) settingsRoutes() {
 		}
 		by := by(ctx, "apply")
 		by.Force = in.Body.Force
-		results, err := a.save(ctx, docs, problems, by)
+		out, err := documents(ctx, docs)
+		if err != nil {
+			return nil, err
+		}
+		results, err := a.store(ctx, docs, out, problems, by)
 		if err != nil {
 			return nil, err
 		}
@@ -141,8 +145,8 @@ func keyOf(d file.Document) connector.ConnectionKey {
 	return d.Connection.Key()
 }
 
-// save stores checked documents and gathers what they warn of.
-func (a *API) save(ctx context.Context, docs []file.Document, problems file.Problems, by By) ([]SaveResult, error) {
+// documents are checked documents as they are stored.
+func documents(ctx context.Context, docs []file.Document) ([]Document, error) {
 	out := make([]Document, len(docs))
 	for i, d := range docs {
 		k := keyOf(d)
@@ -159,6 +163,11 @@ func (a *API) save(ctx context.Context, docs []file.Document, problems file.Prob
 		}
 		out[i] = Document{Kind: d.Kind, Tenant: k.Tenant, Name: k.Name, Source: d.Source, Settings: b, File: d.File}
 	}
+	return out, nil
+}
+
+// store stores checked documents and gathers what they warn of.
+func (a *API) store(ctx context.Context, docs []file.Document, out []Document, problems file.Problems, by By) ([]SaveResult, error) {
 	results, err := a.Settings.Save(ctx, out, by)
 	if err != nil {
 		return nil, placed(docs, err)
@@ -296,7 +305,16 @@ func (a *API) put(ctx context.Context, in *PutInput, k connector.ConnectionKey) 
 		return nil, invalid("name", fmt.Sprintf("the document is that of %s %s, and the address says %s",
 			strings.ToLower(docs[0].Kind), strings.TrimSuffix(got.String(), "/"), strings.TrimSuffix(k.String(), "/")))
 	}
-	results, err := a.save(ctx, docs, problems, by)
+	out, err := documents(ctx, docs)
+	if err != nil {
+		return nil, err
+	}
+	return a.saveOne(ctx, docs, out, problems, by)
+}
+
+// saveOne stores the one document of a request, which may depend on the revision that it takes the place of.
+func (a *API) saveOne(ctx context.Context, docs []file.Document, out []Document, problems file.Problems, by By) (*saveOutput, error) {
+	results, err := a.store(ctx, docs, out, problems, by)
 	if connector.KindOf(err) == connector.Conflict && by.IfMatch != 0 {
 		return nil, unmatched("it was changed since revision " + strconv.FormatInt(by.IfMatch, 10))
 	}
@@ -304,7 +322,7 @@ func (a *API) put(ctx context.Context, in *PutInput, k connector.ConnectionKey) 
 		return nil, err
 	}
 	if len(results) != 1 {
-		return nil, fmt.Errorf("save %s: %d results", k, len(results))
+		return nil, fmt.Errorf("save %s: %d results", keyOf(docs[0]), len(results))
 	}
 	return &saveOutput{ETag: etag(results[0].Revision), Body: results[0]}, nil
 }

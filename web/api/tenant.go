@@ -12,6 +12,10 @@ type TenantPath struct {
 	Tenant string `path:"tenant"`
 }
 
+func (p *TenantPath) key() connector.ConnectionKey { return connector.ConnectionKey{Tenant: p.Tenant} }
+
+const tenantRoute = "/tenants/{tenant}"
+
 type putTenant struct {
 	TenantPath
 	PutInput
@@ -37,17 +41,17 @@ func (a *API) tenantRoutes() {
 		return listOf(page, same), nil
 	})
 	handle(a, route{
-		method: http.MethodGet, path: "/tenants/{tenant}", id: "getTenant", summary: "The settings of a tenant", need: View,
+		method: http.MethodGet, path: tenantRoute, id: "getTenant", summary: "The settings of a tenant", need: View,
 	}, func(ctx context.Context, in *TenantPath) (*savedOutput, error) {
-		saved, err := a.Settings.Saved(ctx, connector.ConnectionKey{Tenant: in.Tenant})
+		saved, err := a.Settings.Saved(ctx, in.key())
 		if err != nil {
 			return nil, err
 		}
 		return viewSaved(saved), nil
 	})
 	handle(a, route{
-		method: http.MethodPut, path: "/tenants/{tenant}", id: "putTenant", summary: "Make or change a tenant", need: Integrate,
+		method: http.MethodPut, path: tenantRoute, id: "putTenant", summary: "Make or change a tenant", need: Integrate,
 	}, func(ctx context.Context, in *putTenant) (*saveOutput, error) {
-		return a.put(ctx, &in.PutInput, connector.ConnectionKey{Tenant: in.Tenant})
+		return a.put(ctx, &in.PutInput, in.key())
 	})
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"todosync/connector"
 	"todosync/retry"
@@ -68,7 +69,8 @@ type Resent struct {
 }
 
 // Retry lets a delivery go again, with its full number of tries: a final one, or one that waits for its next try or for a person.
-// One whose lane has had a newer one sent ends Superseded by that: sending it would put the older state over the newer.
+// One whose lane has had a newer one sent ends Superseded by that: sending it would put the older state over the newer. Of a common lane
+// it goes without those of its receivers who have had a newer one, or have left for lanes of their own.
 func (d *DB) Retry(ctx context.Context, o Resending) (Resent, error) {
 	const op = "retry record"
 	var out Resent
@@ -90,6 +92,9 @@ func (d *DB) Retry(ctx context.Context, o Resending) (Resent, error) {
 		} else if o.AsBefore {
 			detail += ", as rendered before"
 		}
+		if len(r.without) > 0 {
+			detail += ", without " + strings.Join(r.without, ", ") // newer was sent to them, or goes in lanes of their own
+		}
 		return t.audit(r.now, o.Who, "record retried", h.tenant, o.ID, detail)
 	})
 	if err == nil && out.State == connector.Pending {
@@ -107,6 +112,7 @@ type resend struct {
 	job     int64 // 0: a person, one by one
 	now     int64
 	changed []int64
+	without []string // receivers who were left out
 }
 
 func (r *resend) conflict(msg, hint string) error {
@@ -134,12 +140,16 @@ func (r *resend) one(h *handled) (Resent, error) {
 			return Resent{}, r.conflict("no earlier request of it is kept", "retry it with today's mapping")
 		}
 	}
-	r.db.hot.forget(h.n)
-	if err := r.db.joinedLane(r.tx, h.key, h.lane); err != nil {
+	outdated := r.newer
+	if h.lane == "" {
+		outdated = r.common
+	}
+	newer, err := outdated(h)
+	if err != nil {
 		return Resent{}, err
 	}
-	newer, err := r.newer(h)
-	if err != nil {
+	r.db.hot.forget(h.n)
+	if err := r.db.joinedLane(r.tx, h.key, h.lane); err != nil {
 		return Resent{}, err
 	}
 	r.changed = append(r.changed, h.n)
@@ -170,8 +180,7 @@ func (r *resend) one(h *handled) (Resent, error) {
 func (r *resend) newer(h *handled) (id string, err error) {
 	_, high := span(h.key.Conn)
 	const query = `SELECT id FROM deliveries d WHERE todo = ? AND conn = ? AND kind = ? AND lane = ? AND n > ? AND n < ?
-		AND (attempts > 0 OR ` + sends + ` OR (scene = 'done' OR scene = 'delete') AND event_n <> ? AND (state = 'skipped' OR state = 'superseded'))
-		ORDER BY n DESC LIMIT 1`
+		AND (` + says + `) ORDER BY n DESC LIMIT 1`
 	args := []any{h.key.ID, h.key.Conn, string(h.key.Kind), h.lane, h.n, high, h.event}
 	err = r.tx.read(query, args, func(r row) error {
 		id = r.text(0)
@@ -179,6 +188,10 @@ func (r *resend) newer(h *handled) (id string, err error) {
 	})
 	return id, err
 }
+
+// says tells a later delivery after which an earlier one must not be sent: it was sent, is being sent, or has ended the todo without a
+// request. It takes the number of the earlier one's event.
+const says = `attempts > 0 OR ` + sends + ` OR (scene = 'done' OR scene = 'delete') AND event_n <> ? AND (state = 'skipped' OR state = 'superseded')`
 
 // again makes one delivery wait, with its full number of tries.
 func (r *resend) again(n int64) error {
@@ -212,6 +225,12 @@ func (r *resend) withFollower(h *handled) error {
 	})
 	if err != nil || follower == 0 {
 		return err
+	}
+	if len(r.without) > 0 {
+		left, err := r.thin(follower)
+		if err != nil || left == 0 {
+			return err
+		}
 	}
 	r.changed = append(r.changed, follower)
 	return r.again(follower)
@@ -261,6 +280,15 @@ func (d *DB) Rehearse(ctx context.Context, id string) (connector.Rehearsal, erro
 		}
 		if err := m.around(&w, sender, false); err != nil {
 			return err
+		}
+		if w.Lane == "" {
+			left, err := t.remains(&h)
+			if err != nil {
+				return err
+			}
+			if len(left.rest.Recipients) > 0 {
+				w.Recipients, w.Account = left.rest.Recipients, left.rest.Account
+			}
 		}
 		if w.Before, err = t.sentBefore(h.n); err != nil {
 			return err

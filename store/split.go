@@ -165,7 +165,7 @@ func (s *splitting) leave(d *connector.Delivery, users []string) error {
 	return s.tx.run(query, s.first[d.N], s.now, d.N)
 }
 
-// narrow stores that a delivery has fewer receivers.
+// narrow stores that a delivery has fewer receivers. It goes with today's mapping from then on: a request as it was before is for all.
 func (t *tx) narrow(before, after *connector.Delivery) error {
 	receiver := ""
 	if len(after.Recipients) == 1 {
@@ -173,6 +173,9 @@ func (t *tx) narrow(before, after *connector.Delivery) error {
 	}
 	const query = `UPDATE deliveries SET receiver = ?, receivers = ?, account = ? WHERE n = ?`
 	if err := t.run(query, receiver, recipientsJSON(after.Recipients), after.Account, after.N); err != nil {
+		return err
+	}
+	if err := t.run(`UPDATE resent SET as_before = ? WHERE n = ?`, false, after.N); err != nil {
 		return err
 	}
 	for _, r := range before.Recipients {

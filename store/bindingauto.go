@@ -31,7 +31,10 @@ func (d *DB) bindAutomatically(ctx context.Context, b connector.Batch) (map[conn
 		a.begin()
 		wanted, err := d.wantedBindings(&b, func(s *slot) (*connector.Program, error) {
 			st, err := d.registry.state(s, t.settings)
-			return st.planning, err
+			if err != nil {
+				return nil, err
+			}
+			return st.planning, nil
 		})
 		if err != nil {
 			return err

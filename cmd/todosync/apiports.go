@@ -156,7 +156,7 @@ func (p ports) Connections(ctx context.Context, f api.ConnectionFilter, page con
 
 func connectionState(c store.ConnectionInfo) api.ConnectionState {
 	out := api.ConnectionState{
-		Tenant: c.Key.Tenant, Name: c.Key.Name, Title: c.Title, Preset: c.Preset, Protocol: c.Protocol, Revision: c.Revision,
+		Tenant: c.Key.Tenant, Name: c.Key.Name, Title: c.Title, Preset: c.Preset, Protocol: c.Protocol, Revision: c.Revision, SavedHow: string(c.SavedHow),
 		Enabled: !c.Condition.Disabled, Paused: c.Condition.Paused, HeldFor: string(c.Condition.Reason()),
 		Message: c.Condition.Message, Waiting: c.Waiting, Failed: c.Failed,
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -44,14 +43,16 @@ type settingsFile struct {
 }
 
 func (c *cli) applyCmd() *cobra.Command {
-	var prune bool
+	var prune, yes bool
 	cmd := &cobra.Command{
 		Use: "apply -f PATH", Short: c.t("Load connection and tenant files into the server, all of them or none", "把连接文件和租户文件加载到服务器：全部成功或全部不变"),
 		Args: c.args(0, 0, ""), Example: "  todosync apply -f connections/",
 	}
 	s := c.serverFlags(cmd)
 	paths := c.fileFlag(cmd)
-	cmd.Flags().BoolVar(&prune, "prune", false, c.t("delete connections of these tenants that the files do not have", "删除这些租户中文件里没有的连接"))
+	cmd.Flags().BoolVar(&prune, "prune", false, c.t("delete connections of these tenants that the files do not have, where a file made them",
+		"删除这些租户中文件里没有、且由文件加载的连接"))
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, c.t("with --prune: do not ask", "与 --prune 同用：不询问"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if len(*paths) == 0 {
 			return c.missing(cmd, "-f PATH")
@@ -69,10 +70,19 @@ func (c *cli) applyCmd() *cobra.Command {
 			return problems
 		}
 		c.tellProblems(c.stderr, problems)
+		var unnamed []prunable
+		if prune {
+			if unnamed, err = a.unnamed(cmd.Context(), docs); err == nil {
+				err = c.mayPrune(unnamed, yes)
+			}
+			if err != nil {
+				return err // before anything has changed
+			}
+		}
 		results, err := a.apply(cmd.Context(), docs)
-		if err == nil && prune {
+		if err == nil {
 			var pruned []saved
-			pruned, err = a.prune(cmd.Context(), docs)
+			pruned, err = a.prune(cmd.Context(), unnamed)
 			results = append(results, pruned...)
 		}
 		if terr := c.tellSaved(results); err == nil {
@@ -147,45 +157,6 @@ func savedResult(changed bool) string {
 		return "changed"
 	}
 	return "unchanged"
-}
-
-// prune deletes the connections of the documents' tenants that no document describes.
-func (a *client) prune(ctx context.Context, docs []file.Document) ([]saved, error) {
-	keep, tenants := map[string]bool{}, []string{}
-	for _, d := range docs {
-		tenant := ""
-		if d.Connection != nil {
-			tenant = d.Connection.Tenant
-			keep[d.Connection.Key().String()] = true
-		} else {
-			tenant = d.Tenant.Tenant
-		}
-		if !slices.Contains(tenants, tenant) {
-			tenants = append(tenants, tenant)
-		}
-	}
-	items, err := a.pages(ctx, path("connections"), url.Values{"tenant": {strings.Join(tenants, ",")}}, &paging{limit: 1000, all: true})
-	if err != nil {
-		return nil, err
-	}
-	var out []saved
-	for _, raw := range items {
-		var have struct {
-			Tenant, Name string
-			Revision     int64
-		}
-		if err := json.Unmarshal(raw, &have); err != nil {
-			return out, fmt.Errorf("read the connection: %w", err)
-		}
-		if keep[have.Tenant+"/"+have.Name] {
-			continue
-		}
-		if err := a.do(ctx, call{method: http.MethodDelete, path: path("tenants", have.Tenant, "connections", have.Name)}, nil); err != nil {
-			return out, fmt.Errorf("%s/%s: %w", have.Tenant, have.Name, err)
-		}
-		out = append(out, saved{Kind: "Connection", Tenant: have.Tenant, Name: have.Name, Result: "deleted", Changed: true, Revision: have.Revision})
-	}
-	return out, nil
 }
 
 // tellSaved prints what became of documents, and their warnings on standard error.

@@ -108,6 +108,19 @@ func testSave(t *testing.T, e Engine) {
 	if err != nil || tenant.Title != "tenant T" || tr.Revision != 1 {
 		t.Errorf("tenant %+v, %+v, %v", tenant, tr, err)
 	}
+
+	// What was comes back as a revision of its own, and the audit tells from where.
+	by.IfMatch, by.Restores = 2, 1
+	if got, err = db.Save(t.Context(), first[:1], by); err != nil || !cmp.Equal(got, []store.SaveResult{{Changed: true, Revision: 3}}) {
+		t.Errorf("restored %+v, %v", got, err)
+	}
+	if again, err := db.Revision(t.Context(), program.Key, 3); err != nil || string(again.Source) != string(old.Source) {
+		t.Errorf("revision 3: %+v, %v", again, err)
+	}
+	audit, err := db.Audit(t.Context(), store.AuditFilter{What: []string{"connection saved"}}, connector.PageOf{Limit: 1})
+	if err != nil || len(audit.Items) != 1 || audit.Items[0].Detail != "revision 3 by console, restored from revision 1" {
+		t.Errorf("audit %+v, %v", audit, err)
+	}
 }
 
 func testWhoWins(t *testing.T, e Engine) {

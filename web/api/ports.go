@@ -160,6 +160,7 @@ type ConnectionState struct {
 	Enabled  bool               `json:"enabled"`
 	Paused   bool               `json:"paused"`
 	Revision int64              `json:"revision"`
+	SavedHow string             `json:"savedHow"` // apply, api or console: by which way that revision was saved
 	// HeldFor is why nothing is sent: disabled, paused, broken, token_refused, down; empty when something is.
 	HeldFor   string     `json:"heldFor"`
 	HeldSince *time.Time `json:"heldSince"` // of down and token_refused

@@ -94,6 +94,7 @@ func (d *DB) catchUp(s *postgresSession) error {
 			d.registry.renew(c.tenant)
 		case changedBindings:
 			clear(d.hot.bindings)
+			d.hot.rebinds++
 		}
 	}
 	d.fresh.number.Store(last)

@@ -356,6 +356,7 @@ func (d *DB) askBindings(t *tx, conn int64, users []string) error {
 // rebinding is called before bindings of a connection are written: of one user, or of all where user is empty.
 func (d *DB) rebinding(t *tx, s *slot, user string) error {
 	*t.rebound = true
+	d.hot.rebinds++
 	if user == "" {
 		clear(d.hot.bindings)
 	} else {

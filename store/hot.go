@@ -33,6 +33,7 @@ const (
 // after the commit alone; what it changes it forgets at once, so that an operation which is taken back does no harm.
 type hot struct {
 	bindings   map[connector.UserKey]boundUser
+	rebinds    int64 // counts changes of bindings, from 1 on
 	deliveries map[int64]*hotDelivery
 	events     map[int64]*hotEvent
 	bytes      int
@@ -87,11 +88,14 @@ type flight struct {
 	unsure   bool // its outcome may be stored already
 	renewed  bool // and with it, maybe, the next claim of it
 	resent   bool // by a person's will
+
+	rebinds  int64                        // how often bindings had changed when it was claimed; 0: not known
+	bindings map[string]connector.Binding // of its people then, shared with who sends it: never changed; nil: not known
 }
 
 func newHot() *hot {
 	return &hot{
-		bindings: map[connector.UserKey]boundUser{}, deliveries: map[int64]*hotDelivery{}, events: map[int64]*hotEvent{},
+		rebinds: 1, bindings: map[connector.UserKey]boundUser{}, deliveries: map[int64]*hotDelivery{}, events: map[int64]*hotEvent{},
 		flights: map[int64]flight{}, flying: map[int64]int{}, orphans: map[int64][]int64{}, queues: map[int64]*hotQueue{},
 		moved: make(chan struct{}, 1),
 	}

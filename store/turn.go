@@ -92,6 +92,7 @@ type turning struct {
 	released []releasedLane
 	failed   []failure
 	unbound  []unboundDelivery
+	movable  []movable
 }
 
 type flown struct {
@@ -115,6 +116,9 @@ func (m *turning) run() error {
 		if err := m.settle(&m.turn.Changes[i]); err != nil {
 			return fmt.Errorf("settle delivery %d: %w", m.turn.Changes[i].N, err)
 		}
+	}
+	if err := m.moveOn(); err != nil {
+		return fmt.Errorf("plan anew whose bindings have changed: %w", err)
 	}
 	if err := m.release(); err != nil {
 		return fmt.Errorf("let lanes go on: %w", err)
@@ -215,6 +219,9 @@ func (m *turning) settle(c *connector.Change) error {
 		if err := m.split(c, &f); err != nil {
 			return fmt.Errorf("part its receivers: %w", err)
 		}
+	}
+	if err := m.boundMeanwhile(c, &f); err != nil {
+		return err
 	}
 	if to.Final() {
 		m.tally.add(string(to), m.now-f.created)
@@ -403,10 +410,12 @@ func (m *turning) claimOne(n int64, w *connector.Work) error {
 		key:  connector.TodoKey{Conn: w.Conn, Kind: w.Kind, ID: w.Todo},
 		lane: w.Lane, scene: w.Scene, event: w.EventN, step: int64(w.Step), attempts: int64(w.Attempts), created: millis(w.Created), alone: alone, resent: resent,
 	}
-	m.flown = append(m.flown, flown{n, f})
 	m.changed = append(m.changed, n)
 	w.State, w.Due, w.Updated = connector.Sending, time.Time{}, instant(m.now)
-	return m.around(w, sender, alone)
+	err := m.around(w, sender, alone)
+	f.rebinds, f.bindings = m.db.hot.rebinds, w.Bindings
+	m.flown = append(m.flown, flown{n, f})
+	return err
 }
 
 // resent reports whether a delivery goes by a person's will, and gives it the request that he wants.

@@ -65,15 +65,16 @@ func (m *turning) claimTogether(numbers []int64) error {
 	}
 	for i, n := range numbers {
 		w, c := &m.out.Work[i], &all[i]
-		m.flown = append(m.flown, flown{n, flight{
-			key:  connector.TodoKey{Conn: w.Conn, Kind: w.Kind, ID: w.Todo},
-			lane: w.Lane, event: w.EventN, step: int64(w.Step), attempts: int64(w.Attempts), created: millis(w.Created), resent: c.resent,
-		}})
 		m.changed = append(m.changed, n)
 		w.State, w.Due, w.Updated = connector.Sending, time.Time{}, instant(m.now)
 		if err := m.around(w, c.sender, true); err != nil {
 			return err
 		}
+		m.flown = append(m.flown, flown{n, flight{
+			key:  connector.TodoKey{Conn: w.Conn, Kind: w.Kind, ID: w.Todo},
+			lane: w.Lane, scene: w.Scene, event: w.EventN, step: int64(w.Step), attempts: int64(w.Attempts), created: millis(w.Created),
+			resent: c.resent, rebinds: m.db.hot.rebinds, bindings: w.Bindings,
+		}})
 	}
 	return nil
 }

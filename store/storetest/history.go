@@ -182,6 +182,10 @@ func (h *history) person(r *rapid.T) {
 }
 
 func (h *history) bind(r *rapid.T) {
+	if rapid.Bool().Draw(r, "other account") {
+		h.p.bind("a", rapid.SampledFrom([]string{"oa-a", "oa-1", "oa-2"}).Draw(r, "account"))
+		return
+	}
 	if rapid.Bool().Draw(r, "bind") {
 		Bind(h.t, h.p.db, "T", "oa", "x")
 		return

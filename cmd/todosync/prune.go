@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
@@ -62,7 +63,7 @@ func (a *client) unnamed(ctx context.Context, docs []file.Document) ([]prunable,
 	return out, nil
 }
 
-// mayPrune refuses where something waits for one of the connections, and else asks.
+// mayPrune refuses where something waits for one of the connections, and else asks at a terminal.
 func (c *cli) mayPrune(unnamed []prunable, yes bool) error {
 	names, waits := make([]string, len(unnamed)), ""
 	for i, u := range unnamed {
@@ -78,8 +79,8 @@ func (c *cli) mayPrune(unnamed []prunable, yes bool) error {
 				"请等待发送完成，或取消它们：todosync connections delete 租户/名称 --cancel-waiting"),
 		}
 	}
-	if len(unnamed) == 0 || yes {
-		return nil
+	if f, ok := c.stdin.(*os.File); len(unnamed) == 0 || yes || !ok || !terminal(f) {
+		return nil // a script has said what it wants with the flag
 	}
 	ok, err := c.confirm(fmt.Sprintf(c.t("Connections that no file has will be deleted: %s. Go on?", "将删除文件中没有的连接：%s。继续吗？"), strings.Join(names, ", ")))
 	if err == nil && !ok {

@@ -86,10 +86,10 @@ func outcomes(work []connector.Work, answer string) []connector.Change {
 	changes := make([]connector.Change, len(work))
 	for i := range work {
 		w := &work[i]
-		lane := w.LaneNow
-		lane.Left, lane.Presence, lane.Has, lane.Account = true, connector.Present, w.External, "oa"
+		lane, account := w.LaneNow, "oa-"+w.Recipients[0].ID // as storetest.Bind binds
+		lane.Left, lane.Presence, lane.Has, lane.Account = true, connector.Present, w.External, account
 		changes[i] = connector.Change{
-			N: w.N, To: connector.Succeeded, Code: "0", Message: "ok", Tries: 1, FirstTry: storetest.Start, Account: "oa",
+			N: w.N, To: connector.Succeeded, Code: "0", Message: "ok", Tries: 1, FirstTry: storetest.Start, Account: account,
 			Revision: 1, Lane: &lane,
 			Attempts: []connector.Attempt{{
 				Number: 1, Started: storetest.Start, Duration: time.Millisecond, Code: "0", Message: "ok", Revision: 1, Worker: "w",

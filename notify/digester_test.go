@@ -185,6 +185,7 @@ type line struct {
 	at   []time.Time
 	down bool
 	hang bool
+	part bool // it takes a digest, but not for all
 }
 
 func (l *line) Send(ctx context.Context, d Digest) error {
@@ -201,6 +202,9 @@ func (l *line) Send(ctx context.Context, d Digest) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.got, l.at = append(l.got, fmt.Sprintf("%s:%d", d.ID, d.Counts["business"])), append(l.at, time.Now())
+	if l.part {
+		return &Error{Taken: true, Msg: "not to b@example.com"}
+	}
 	return nil
 }
 
@@ -273,6 +277,18 @@ func TestDigesterTellsOnce(t *testing.T) {
 		}
 		time.Sleep(5 * time.Hour)
 		a.has(t, "D1:5")
+	})
+}
+
+// TestDigesterTellsNobodyTwice has a mail server that takes a digest for some of its recipients: those do not get it again.
+func TestDigesterTellsNobodyTwice(t *testing.T) {
+	t.Parallel()
+	a := &line{part: true}
+	digesting(t, channels("a"), map[string]*line{"a": a}, func(m *memory, d *Digester) {
+		m.fail(2)
+		d.Poke()
+		time.Sleep(2 * time.Hour)
+		a.has(t, "D1:2")
 	})
 }
 

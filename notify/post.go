@@ -284,6 +284,9 @@ func (p *post) try(ctx context.Context, k Lane, t *connector.Tenant, c *connecto
 	case sent == nil:
 		w.State, w.Sent, w.Error = ParcelSent, now, ""
 		log.InfoContext(ctx, "digest sent")
+	case Taken(sent):
+		w.State, w.Sent, w.Error = ParcelSent, now, Said(sent) // another try would reach those who have it once more
+		log.WarnContext(ctx, "digest sent, but not to all", "error", w.Error)
 	case now.Sub(since) >= giveUpTime:
 		w.State, w.Error = ParcelFailed, Said(sent)
 		log.ErrorContext(ctx, "digest given up", "error", w.Error)
@@ -295,13 +298,13 @@ func (p *post) try(ctx context.Context, k Lane, t *connector.Tenant, c *connecto
 	told, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTime)
 	defer cancel()
 	if err := p.cfg.Desk.Tell(told, p.fence, k, w); err != nil {
-		return sent != nil, due, err
+		return w.State != ParcelSent, due, err
 	}
 	p.cfg.Tried(c.Type, w.State)
 	if w.State == ParcelFailed {
 		return true, now.Add(retryFirst), nil
 	}
-	return sent != nil, w.Due, nil
+	return w.State != ParcelSent, w.Due, nil
 }
 
 // copyOf keeps JetStream from taking a digest for one that it has already: the first one of a type goes under the digest's id alone, as it was

@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
-	"slices"
 	"strings"
 
 	"github.com/emmansun/gmsm/sm3"
@@ -22,9 +21,6 @@ const keyed = "hmac-"
 func Names() []string {
 	return []string{"md5", "sha1", "sha256", "sm3", "hmac-md5", "hmac-sha1", "hmac-sha256", "hmac-sm3"}
 }
-
-// Known reports whether there is a hash of that name.
-func Known(name string) bool { return slices.Contains(Names(), name) }
 
 // Keyed reports whether the hash of that name needs a key.
 func Keyed(name string) bool { return strings.HasPrefix(name, keyed) }

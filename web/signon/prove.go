@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"todosync/connector"
@@ -289,7 +290,7 @@ func plainAccount(contentType string, body []byte) string {
 
 func soundAccount(s string) string {
 	s = strings.TrimSpace(s)
-	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > maxAccount || containsControl(s) {
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > maxAccount || strings.ContainsFunc(s, unicode.IsControl) {
 		return ""
 	}
 	return s

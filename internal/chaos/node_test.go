@@ -350,6 +350,13 @@ func (l *tail) String() string {
 	return string(l.b)
 }
 
+// end is so little of it that the test's own words about a failure stay in sight.
+func (l *tail) end() string {
+	const most = 20
+	lines := strings.Split(strings.TrimSpace(l.String()), "\n")
+	return strings.Join(lines[max(0, len(lines)-most):], "\n")
+}
+
 func (l *tail) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -38,7 +38,7 @@ type call struct {
 type trace struct {
 	root  string
 	calls []call
-	// last are writes that the kill interrupted: nobody was told whether they took place.
+	// last are changes that the kill interrupted: nobody was told whether they took place.
 	last []call
 }
 
@@ -120,16 +120,26 @@ func readTrace(file, root string) (*trace, error) {
 	return t, nil
 }
 
-// interrupted notes a write in which the process ended.
+// interrupted notes a change in which the process ended.
 func (t *trace) interrupted(name, args string) {
 	c := call{name: name, args: strings.Split(strings.TrimRight(args, " )"), ", ")}
-	if (name == "write" || name == "pwrite64") && len(c.args) > 2 {
-		c.ret = c.number(2)
-		t.last = append(t.last, c)
+	least := map[string]int{
+		"write": 3, "pwrite64": 4, "ftruncate": 2, "rename": 2, "renameat": 4, "renameat2": 4, "unlink": 1, "unlinkat": 2, "openat": 3, "mkdirat": 3,
 	}
+	n, changes := least[name]
+	if !changes || len(c.args) < n {
+		return
+	}
+	switch name {
+	case "write", "pwrite64":
+		c.ret = c.number(2)
+	case "openat":
+		c.ret = 1 << 30 // a descriptor that nobody was told
+	}
+	t.last = append(t.last, c)
 }
 
-// faults compares the whole trace with the real files. A write that the kill interrupted may have taken place or not.
+// faults compares the whole trace with the real files. A change that the kill interrupted may have taken place or not.
 func (t *trace) faults() (whole *disk, bad []string) {
 	whole = t.cut(time.Now(), survivesAll, nil)
 	without := whole.differs()

@@ -117,7 +117,7 @@ func newWorld(t *testing.T, seed uint64, s settings) *world {
 			return
 		}
 		for _, n := range w.nodes {
-			t.Logf("%s said last:\n%s", n.name, n.log)
+			t.Logf("%s said last:\n%s", n.name, n.log.end())
 		}
 		w.keepLedger()
 		t.Logf("seed %d; all is kept in %s; to play it again:\n\tgo test -count=1 -v -timeout 0 ./internal/chaos -run '^%s$' -args -seed=%d%s",

@@ -10,6 +10,8 @@ type SignOnSettings struct {
 	ClientID     string          `json:"clientId,omitempty"` // OAuth 2 and OIDC
 	ClientSecret string          `json:"clientSecret,omitempty"`
 	AccountClaim string          `json:"accountClaim,omitempty"` // the member of an OIDC token or OAuth 2 profile that is the account
+	Frames       Texts           `json:"frames,omitempty"`       // whose pages may show the gateway's in a frame: addresses, of which scheme, host and port count
+	Click        bool            `json:"click,omitempty"`        // a page with a button comes first, so that programs that open links use nothing up
 	Verify       *VerifySettings `json:"verify,omitempty"`
 }
 

@@ -17,6 +17,7 @@ const ticketCode = "F999"
 type signOnProgram struct {
 	secret *mapping.Template // nil: none
 	base   []*mapping.Template
+	frames []*mapping.Template
 	verify *requestProgram // nil: no verifier of settings
 }
 
@@ -24,6 +25,7 @@ type signOnProgram struct {
 type SignOnTexts struct {
 	Secret string   // of signed links
 	Base   []string // the addresses that may be asked, without a slash at their ends
+	Frames []string // addresses of pages that may show the gateway's in a frame
 }
 
 // signOn compiles the sign-on settings.
@@ -34,6 +36,9 @@ func (k *compiler) signOn(s *SignOnSettings) *signOnProgram {
 	}
 	for i, b := range s.Base {
 		out.base = append(out.base, k.template(fmt.Sprintf("signOn.base[%d]", i), string(b), mapping.Address, "", mapping.Each))
+	}
+	for i, f := range s.Frames {
+		out.frames = append(out.frames, k.template(fmt.Sprintf("signOn.frames[%d]", i), string(f), mapping.Address, "", mapping.Each))
 	}
 	if s.Verify == nil {
 		return out
@@ -86,6 +91,13 @@ func (p *Program) SignOn(ctx context.Context, from Registry) (SignOnTexts, error
 			return out, err
 		}
 		out.Base = append(out.Base, strings.TrimRight(string(b), "/"))
+	}
+	for _, t := range p.signOn.frames {
+		b, err := t.Append(nil, s, mapping.Wire)
+		if err != nil {
+			return out, err
+		}
+		out.Frames = append(out.Frames, string(b))
 	}
 	return out, nil
 }

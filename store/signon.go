@@ -151,6 +151,21 @@ func (d *DB) UserOf(ctx context.Context, conn int64, account string) (b connecto
 	}, true, nil
 }
 
+// SignOnVendors names the connections of a tenant where somebody may sign on. A connection that cannot be used is left out.
+func (d *DB) SignOnVendors(ctx context.Context, tenant string) (map[string]connector.SignOnVendor, error) {
+	out := map[string]connector.SignOnVendor{}
+	for _, s := range d.registry.current.Load().byTenant[tenant] {
+		p, err := d.Program(ctx, s.conn)
+		switch {
+		case connector.KindOf(err) == connector.Unavailable && err != nil:
+			return nil, err
+		case err == nil && p.Settings.SignOn != nil:
+			out[s.key.Name] = p.Settings.SignOn.Vendor
+		}
+	}
+	return out, nil
+}
+
 // A RedeemedTicket is what a ticket was good for.
 type RedeemedTicket struct {
 	Tenant, User, Target string

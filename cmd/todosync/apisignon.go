@@ -35,7 +35,7 @@ func (d signOnDesk) Place(ctx context.Context, key connector.ConnectionKey) (sig
 	}
 	tenant, _, err := d.Tenant(ctx, key.Tenant)
 	return signon.Place{
-		Conn: conn, Key: key, Settings: *p.Settings.SignOn, Secret: texts.Secret, Base: texts.Base,
+		Conn: conn, Key: key, Settings: *p.Settings.SignOn, Secret: texts.Secret, Base: texts.Base, Frames: texts.Frames,
 		Login: tenant.SignOn.CRMLoginURL, Ticket: tenant.SignOn.Ticket, Language: tenant.Language,
 	}, err
 }
@@ -109,7 +109,7 @@ func (a *app) client() func(*http.Request) string {
 // front leads browsers from an OA to the gateway, and all others to the API.
 func front(gateway, api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, signon.Prefix) {
+		if strings.HasPrefix(r.URL.Path, signon.Prefix) || signon.IsOld(r.URL.Path) {
 			gateway.ServeHTTP(w, r)
 			return
 		}

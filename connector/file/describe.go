@@ -160,6 +160,8 @@ func descriptions() map[string]string {
 		"future":              "A link may be that far ahead.",
 		"base":                "The OA's addresses; no other is asked.",
 		"contactsOnly":        "true: contact persons only.",
+		"frames":              "Addresses whose pages may show the sign-on pages in a frame: the OA's. None by default.",
+		"click":               "true: a page with a button comes first, so that mail scanners and previews use no link up.",
 		"accountClaim":        "The member of a token or profile that is the account.",
 		"verify":              "A verifier made of settings.",
 		"ticketParam":         "Names of the query parameter that brings the ticket.",

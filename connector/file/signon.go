@@ -29,6 +29,14 @@ func (d *draft) checkSignOn(c *connector.Connection, k *compiler) {
 	for i, base := range s.Base {
 		k.address(d.item("signOn.base", i), string(base), mapping.Options{Receivers: mapping.Each}, d.r.sample.bare(c))
 	}
+	for i, frame := range s.Frames {
+		path := d.item("signOn.frames", i)
+		if bare := d.r.sample.bare(c); strings.ContainsAny(string(frame), " ;,'\"") {
+			d.wrong(path, say("want one address, such as https://oa.example.com or https://*.example.com", "应为一个地址，如 https://oa.example.com 或 https://*.example.com"))
+		} else {
+			k.address(path, string(frame), mapping.Options{Receivers: mapping.Each}, bare)
+		}
+	}
 	switch s.Vendor {
 	case connector.VendorGeneric:
 		if s.Verify == nil && d.node("signOn.vendor") != nil && !d.given("signOn.verify") {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -19,7 +20,7 @@ import (
 	"todosync/retry"
 )
 
-// Prefix stands before the path of every address of the Gateway.
+// Prefix stands before the path of every address of the Gateway but the old ones.
 const Prefix = "/oa/"
 
 // How long what the Gateway gives out and keeps is good.
@@ -33,6 +34,7 @@ const (
 const (
 	maxSegment = 256
 	maxProof   = 2048
+	maxForm    = 16 << 10
 )
 
 // A Place is what a browser's address leads to.
@@ -42,6 +44,7 @@ type Place struct {
 	Settings connector.SignOnSettings
 	Secret   string   // of signed links, filled in
 	Base     []string // the addresses that may be asked, filled in
+	Frames   []string // the origins whose pages may show ours in a frame, filled in
 	Login    string   // the CRM's address, which gets the ticket
 	Ticket   connector.TicketKind
 	Language connector.Language
@@ -77,6 +80,8 @@ type Entry struct {
 type Desk interface {
 	// Place gives a connection with its sign-on. NotFound: there is no such connection, or nobody signs on there.
 	Place(ctx context.Context, key connector.ConnectionKey) (Place, error)
+	// SignOnVendors names the connections of a tenant where somebody may sign on.
+	SignOnVendors(ctx context.Context, tenant string) (map[string]connector.SignOnVendor, error)
 	UserOf(ctx context.Context, conn int64, account string) (b connector.Binding, ok bool, err error)
 	// Admit keeps the ticket and the entry. fresh is false, and nothing is kept, where the proof was used before.
 	Admit(ctx context.Context, a Admission) (fresh bool, err error)
@@ -99,21 +104,30 @@ type OA interface {
 	VerifyTicket(ctx context.Context, conn int64, ticket string) (retry.Receipt, error)
 }
 
-// A Config is what a Gateway needs. All of it is required but Now.
+// A Visit is one browser's request that is over, to be counted. Of an address that leads nowhere tenant and connection are empty: anybody
+// may make such addresses up.
+type Visit struct {
+	Key     connector.ConnectionKey
+	Outcome Outcome
+	Took    time.Duration
+}
+
+// A Config is what a Gateway needs. All of it is required but Note and Now.
 type Config struct {
 	Desk   Desk
 	OA     OA
 	Log    *slog.Logger
 	Public string                     // where browsers reach the server
 	Client func(*http.Request) string // the browser's address
+	Note   func(Visit)                // told of each visit
 	Now    func() time.Time           // time.Now by default
 }
 
 // A Gateway answers the addresses that todos in an OA lead to.
 type Gateway struct {
-	cfg     Config
-	slows   *guesses
-	refusal *template.Template
+	cfg   Config
+	slows *guesses
+	pages *template.Template
 }
 
 // New makes a Gateway.
@@ -124,11 +138,14 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	page, err := template.ParseFS(pages, "page.html")
+	if cfg.Note == nil {
+		cfg.Note = func(Visit) {}
+	}
+	pages, err := template.ParseFS(pages, "*.html", "*.css")
 	if err != nil {
 		return nil, fmt.Errorf("make the sign-on gateway: %w", err)
 	}
-	return &Gateway{cfg: cfg, slows: newGuesses(), refusal: page}, nil
+	return &Gateway{cfg: cfg, slows: newGuesses(), pages: pages}, nil
 }
 
 // A visit is one browser's request under way.
@@ -162,9 +179,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodHead || prefetches(r):
 		w.WriteHeader(http.StatusNoContent) // it wants to look, and would use a ticket up
 		return
-	case r.Method != http.MethodGet:
-		h.Set("Allow", http.MethodGet)
-		w.WriteHeader(http.StatusMethodNotAllowed)
+	case r.Method != http.MethodGet && r.Method != http.MethodPost:
+		notAllowed(w, http.MethodGet)
 		return
 	}
 	v := &visit{Gateway: g, w: w, r: r}
@@ -172,6 +188,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := v.admit(r.Context()); err != nil {
 		v.refuse(context.WithoutCancel(r.Context()), err) // a browser that went away is noted all the same
 	}
+	if v.entry.Outcome != "" {
+		g.cfg.Note(Visit{Key: v.place.Key, Outcome: Outcome(v.entry.Outcome), Took: g.cfg.Now().Sub(v.entry.At)})
+	}
+}
+
+func notAllowed(w http.ResponseWriter, allow string) {
+	w.Header().Set("Allow", allow)
+	w.WriteHeader(http.StatusMethodNotAllowed)
 }
 
 // prefetches reports whether a program looks ahead for somebody who has not clicked.
@@ -186,15 +210,22 @@ func prefetches(r *http.Request) bool {
 
 // admit does all of a visit that ends well.
 func (v *visit) admit(ctx context.Context) *refusal {
-	key, vendor, err := v.read()
+	to, err := v.read()
 	if err != nil {
 		return err
 	}
-	v.entry.Tenant, v.entry.Connection, v.entry.Vendor = key.Tenant, key.Name, vendor
-	if v.slows.over(v.entry.Address, key, v.entry.At) {
-		return &refusal{
-			outcome: Slowed, why: "too many failed tries from this address or at this connection within a minute", status: http.StatusTooManyRequests,
-			nobody: !v.slows.tell(key, v.entry.At),
+	key := to.key
+	v.entry.Tenant, v.entry.Connection, v.entry.Vendor = key.Tenant, key.Name, string(to.vendors[0])
+	if refused := v.slowed(key); refused != nil {
+		return refused
+	}
+	if key.Name == "" { // an old address that leaves it to us
+		if key.Name, err = v.only(ctx, to); err != nil {
+			return err
+		}
+		v.entry.Connection = key.Name
+		if refused := v.slowed(key); refused != nil {
+			return refused
 		}
 	}
 	place, perr := v.cfg.Desk.Place(ctx, key)
@@ -203,7 +234,7 @@ func (v *visit) admit(ctx context.Context) *refusal {
 		return v.guessed(key, &refusal{outcome: Unknown, why: "no such connection, or it has no sign-on"})
 	case perr != nil:
 		return unavailable(perr)
-	case string(place.Settings.Vendor) != vendor:
+	case !slices.Contains(to.vendors, place.Settings.Vendor):
 		return v.guessed(key, &refusal{outcome: Unknown, why: "the connection's sign-on is of another vendor: " + string(place.Settings.Vendor)})
 	case place.Login == "":
 		v.place = place
@@ -212,7 +243,15 @@ func (v *visit) admit(ctx context.Context) *refusal {
 		v.place = place
 		return &refusal{outcome: NotSetUp, why: "this version gives out opaque tickets alone, not " + string(place.Ticket)}
 	}
-	v.place = place
+	v.place, v.entry.Vendor = place, string(place.Settings.Vendor)
+	switch posted := v.r.Method == http.MethodPost; {
+	case posted && !v.clicked():
+		notAllowed(v.w, http.MethodGet)
+		return nil
+	case !posted && v.clicked():
+		v.askClick(ctx)
+		return nil
+	}
 	done, refused := v.prove(ctx)
 	if refused != nil || done {
 		return refused
@@ -220,42 +259,95 @@ func (v *visit) admit(ctx context.Context) *refusal {
 	return v.letIn(ctx)
 }
 
+// slowed refuses who tries too often.
+func (v *visit) slowed(key connector.ConnectionKey) *refusal {
+	if !v.slows.over(v.entry.Address, key, v.entry.At) {
+		return nil
+	}
+	return &refusal{
+		outcome: Slowed, why: "too many failed tries from this address or at this connection within a minute", status: http.StatusTooManyRequests,
+		nobody: !v.slows.tell(key, v.entry.At),
+	}
+}
+
+// A way is what an address says of where it leads to.
+type way struct {
+	key     connector.ConnectionKey  // an old address may leave the name out
+	vendors []connector.SignOnVendor // the connection's is one of them
+}
+
+// badAddress refuses what is no address of the gateway.
+func badAddress(why string) *refusal { return &refusal{outcome: BadAddress, why: why, nobody: true} }
+
 // read reads the address: vendor, tenant, connection, and what the CRM is to show.
-func (v *visit) read() (key connector.ConnectionKey, vendor string, refused *refusal) {
-	bad := func(why string) *refusal { return &refusal{outcome: BadAddress, why: why, nobody: true} }
+func (v *visit) read() (to way, refused *refusal) {
+	path, prefix := v.r.URL.EscapedPath(), Prefix
+	if IsOld(path) {
+		prefix = oldPrefix
+	}
 	var parts []string
-	for s := range strings.SplitSeq(strings.TrimPrefix(v.r.URL.EscapedPath(), Prefix), "/") {
+	for s := range strings.SplitSeq(strings.TrimPrefix(path, prefix), "/") {
 		p, err := url.PathUnescape(s)
 		if err != nil || p == "" || p == "." || p == ".." || len(p) > maxSegment || strings.ContainsFunc(p, unicode.IsControl) {
-			return key, "", bad("a part of the path is empty, too long or unreadable")
+			return to, badAddress("a part of the path is empty, too long or unreadable")
 		}
 		parts = append(parts, p)
 	}
+	if refused = v.readQuery(); refused != nil {
+		return to, refused
+	}
+	mobile := v.query.Get("device") == "mobile"
+	switch {
+	case prefix == oldPrefix:
+		if to, mobile, refused = v.readOld(parts); refused != nil {
+			return to, refused
+		}
+	case len(parts) == 4 && parts[3] == "home":
+		v.goHome()
+		to = way{connector.ConnectionKey{Tenant: parts[1], Name: parts[2]}, []connector.SignOnVendor{connector.SignOnVendor(parts[0])}}
+	case len(parts) == 6 && parts[3] == "todo":
+		v.goTo(parts[4], parts[5])
+		to = way{connector.ConnectionKey{Tenant: parts[1], Name: parts[2]}, []connector.SignOnVendor{connector.SignOnVendor(parts[0])}}
+	default:
+		return to, badAddress("no address of the gateway")
+	}
+	if !connector.ValidTenant(to.key.Tenant) {
+		return to, badAddress("no tenant's name")
+	}
+	if mobile {
+		v.target += "?device=mobile"
+	}
+	return to, nil
+}
+
+func (v *visit) goHome() { v.home, v.target = true, "/home" }
+
+func (v *visit) goTo(apiName, dataID string) {
+	v.target = "/todo/" + url.PathEscape(apiName) + "/" + url.PathEscape(dataID)
+}
+
+// readQuery reads the parameters: those of the address, and of a form that was sent.
+func (v *visit) readQuery() *refusal {
 	query, err := url.ParseQuery(v.r.URL.RawQuery)
 	if err != nil {
-		return key, "", bad("the query is unreadable")
+		return badAddress("the query is unreadable")
+	}
+	if v.r.Method == http.MethodPost {
+		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+		if err := v.r.ParseForm(); err != nil {
+			return badAddress("the form is unreadable")
+		}
+		for name, values := range v.r.PostForm {
+			query[name] = append(query[name], values...)
+		}
 	}
 	for _, values := range query {
 		if len(values) > 1 || len(values[0]) > maxProof {
-			return key, "", bad("a parameter is given twice, or is too long")
+			return badAddress("a parameter is given twice, or is too long")
 		}
 	}
 	v.query = query
-	switch {
-	case len(parts) == 4 && parts[3] == "home":
-		v.home, v.target = true, "/home"
-	case len(parts) == 6 && parts[3] == "todo":
-		v.target = "/todo/" + url.PathEscape(parts[4]) + "/" + url.PathEscape(parts[5])
-	default:
-		return key, "", bad("no address of the gateway")
-	}
-	if !connector.ValidTenant(parts[1]) {
-		return key, "", bad("no tenant's name")
-	}
-	if query.Get("device") == "mobile" {
-		v.target += "?device=mobile"
-	}
-	return connector.ConnectionKey{Tenant: parts[1], Name: parts[2]}, parts[0], nil
+	return nil
 }
 
 // letIn sends who has proved himself to the CRM.

@@ -41,6 +41,7 @@ type house struct {
 	proofs   map[string]string // "" is used up
 	admitted []signon.Admission
 	entries  []signon.Entry
+	visits   []signon.Visit
 	away     error
 	asked    []string
 	answer   func(address string) (retry.Receipt, error)
@@ -71,6 +72,7 @@ func newHouse(t *testing.T) *house {
 	h.gateway, err = signon.New(signon.Config{
 		Desk: h, OA: h, Log: slog.New(slog.NewTextHandler(&h.log, nil)), Public: "https://todo.example.com",
 		Client: func(*http.Request) string { return h.client }, Now: func() time.Time { return h.now },
+		Note: func(v signon.Visit) { h.visits = append(h.visits, v) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -87,6 +89,16 @@ func (h *house) Place(_ context.Context, key connector.ConnectionKey) (signon.Pl
 		return p, &connector.Error{Kind: connector.NotFound, Msg: "no such connection"}
 	}
 	return p, nil
+}
+
+func (h *house) SignOnVendors(_ context.Context, tenant string) (map[string]connector.SignOnVendor, error) {
+	out := map[string]connector.SignOnVendor{}
+	for key, p := range h.places {
+		if key.Tenant == tenant {
+			out[key.Name] = p.Settings.Vendor
+		}
+	}
+	return out, h.away
 }
 
 func (h *house) UserOf(_ context.Context, _ int64, account string) (connector.Binding, bool, error) {

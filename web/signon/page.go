@@ -7,14 +7,12 @@ import (
 	"embed"
 	"encoding/base64"
 	"html/template"
-	"net/url"
-	"slices"
 	"strings"
 
 	"todosync/connector"
 )
 
-//go:embed page.html
+//go:embed *.html *.css
 var pages embed.FS
 
 // words are what a page says about an outcome.
@@ -74,40 +72,41 @@ func (v *visit) language() connector.Language {
 func (v *visit) page(ctx context.Context, o Outcome, status int) {
 	lang := v.language()
 	w := said(o, lang)
-	raw := make([]byte, 16)
-	_, _ = rand.Read(raw) // never fails
-	nonce := base64.RawStdEncoding.EncodeToString(raw)
 	label := "编号"
 	if lang == connector.English {
 		label = "Number"
 	}
+	v.show(ctx, "page.html", status, "form-action 'none'", map[string]any{
+		"Lang": string(lang), "Title": w.title, "What": w.what, "Do": w.do, "NumberLabel": label, "Number": v.entry.Number,
+	})
+}
+
+// show answers with one of our pages. It may load nothing but its own style and script, and stands in frames of the OA alone. rule is what
+// its policy says beside that.
+func (v *visit) show(ctx context.Context, name string, status int, rule string, data map[string]any) {
+	nonce := newNonce()
+	data["Nonce"] = nonce
 	h := v.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; base-uri 'none'; form-action 'none'; frame-ancestors "+v.framers())
+	policy := "default-src 'none'; style-src 'nonce-" + nonce + "'; script-src 'nonce-" + nonce + "'; base-uri 'none'; frame-ancestors " + framers(v.place.Frames)
+	if rule != "" {
+		policy += "; " + rule
+	}
+	h.Set("Content-Security-Policy", policy)
 	var b bytes.Buffer
-	err := v.refusal.Execute(&b, map[string]string{
-		"Lang": string(lang), "Nonce": nonce, "Title": w.title, "What": w.what, "Do": w.do, "NumberLabel": label, "Number": v.entry.Number,
-	})
-	if err != nil {
-		v.cfg.Log.ErrorContext(ctx, "page not made", "error", err)
-		b.WriteString(template.HTMLEscapeString(w.title + " " + v.entry.Number))
+	if err := v.pages.ExecuteTemplate(&b, name, data); err != nil {
+		v.cfg.Log.ErrorContext(ctx, "page not made", "page", name, "error", err)
+		b.Reset()
+		b.WriteString(template.HTMLEscapeString(v.entry.Number))
 	}
 	v.w.WriteHeader(status)
 	_, _ = v.w.Write(b.Bytes()) // a browser that went away sees nothing
 }
 
-// framers are who may show our pages in a frame: the OA's own pages.
-func (v *visit) framers() string {
-	var out []string
-	for _, b := range v.place.Base {
-		if u, err := url.Parse(b); err == nil && u.Host != "" {
-			out = append(out, u.Scheme+"://"+u.Host)
-		}
-	}
-	if len(out) == 0 {
-		return "'none'"
-	}
-	return strings.Join(slices.Compact(out), " ")
+func newNonce() string {
+	raw := make([]byte, 16)
+	_, _ = rand.Read(raw) // never fails
+	return base64.RawStdEncoding.EncodeToString(raw)
 }
 
 // Speaks reports whether a page can say something of an outcome in a language.

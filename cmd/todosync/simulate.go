@@ -34,6 +34,8 @@ func (c *cli) simulateCmd() *cobra.Command {
 	f.Uint64Var(&conf.Seed, "seed", 0, c.t("seed of the failures; 0 takes a new one", "失败的随机种子；0 表示每次不同"))
 	f.StringVar(&conf.User, "user", "", c.t("the only user who may log in", "唯一可登录的用户"))
 	f.StringVar(&conf.Password, "password", "", c.t("his password", "其密码"))
+	f.StringVar(&conf.SignOnSecret, "sign-on-secret", "", c.t("secret of the signed links of weaver, landray and cas", "weaver、landray、cas 签名链接的密钥"))
+	f.BoolVar(&conf.SeeyonV8, "seeyon-v8", false, c.t("seeyon signs on as its cloud line V8 does", "seeyon 按云版本 V8 的方式登录"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if conf.Seed == 0 {
 			conf.Seed = rand.Uint64()
@@ -94,16 +96,20 @@ type oa struct {
 
 // startOA opens the listener and serves until close.
 func startOA(ctx context.Context, vendor string, conf oasim.Config, listen string) (*oa, error) {
-	sim, err := oasim.New(vendor, conf)
-	if err != nil {
-		return nil, &usageError{err.Error(), ""}
-	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
 		return nil, &failure{
 			msg: fmt.Sprintf("the %s simulator cannot listen on %s", vendor, listen), err: rootCause(err),
 			hint: "Stop what listens there, or choose another address with --listen.",
 		}
+	}
+	if conf.Issuer == "" {
+		conf.Issuer = "http://" + l.Addr().String()
+	}
+	sim, err := oasim.New(vendor, conf)
+	if err != nil {
+		_ = l.Close()
+		return nil, &usageError{err.Error(), ""}
 	}
 	o := &oa{sim: sim, address: "http://" + l.Addr().String(), server: &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}}
 	o.done.Go(func() { _ = o.server.Serve(l) }) // ends with http.ErrServerClosed alone

@@ -18,6 +18,7 @@ const (
 	OpMessage Op = "message" // a reminder or notice, not a todo
 	OpQuery   Op = "query"
 	OpBind    Op = "bind"
+	OpSignOn  Op = "sign-on" // somebody asks who an employee is
 )
 
 // An Effect is what a call did to the inbox.
@@ -64,7 +65,7 @@ type Call struct {
 type ledger struct {
 	keep    int
 	seq     int
-	arrived int // without calls for tokens
+	arrived int // without calls for tokens and sign-ons
 	calls   []*Call
 	waiting chan struct{} // closed at the next arrival; nil: nobody waits
 }
@@ -81,7 +82,7 @@ func newLedger(keep int) ledger {
 func (l *ledger) add(c *Call) {
 	l.seq++
 	c.Seq = l.seq
-	if c.Op != OpToken {
+	if c.Op != OpToken && c.Op != OpSignOn {
 		l.arrived++
 	}
 	if l.waiting != nil {

@@ -44,12 +44,29 @@ func (s *Sim) control(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		send(w, reply{status: 204})
+	case "POST /_sim/click":
+		s.clicked(w, r)
 	case "DELETE /_sim/script":
 		s.Unscript()
 		send(w, reply{status: 204})
 	default:
-		send(w, asJSON(404, map[string]any{"error": "there are GET /_sim/todos, GET /_sim/calls, POST and DELETE /_sim/script"}))
+		send(w, asJSON(404, map[string]any{"error": "there are GET /_sim/todos, GET /_sim/calls, POST /_sim/click, POST and DELETE /_sim/script"}))
 	}
+}
+
+// clicked answers with the address that a click leads to.
+func (s *Sim) clicked(w http.ResponseWriter, r *http.Request) {
+	var in struct{ Account, Link string }
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&in)
+	at := ""
+	if err == nil {
+		at, err = s.Click(r.Context(), Click{Account: in.Account, Link: in.Link, Base: "http://" + r.Host})
+	}
+	if err != nil {
+		send(w, mistake(err))
+		return
+	}
+	send(w, asJSON(200, map[string]any{"address": at}))
 }
 
 // ScriptJSON takes one Rule or an array of them as JSON. Members that no rule has are a mistake.

@@ -24,6 +24,12 @@ const (
 	DingTalk  = "dingtalk"
 	WeCom     = "wecom"
 	Generic   = "generic"
+
+	// Only sign-on.
+	OIDC       = "oidc"
+	CAS        = "cas"
+	Wialon     = "wialon"
+	HelpCrunch = "helpcrunch"
 )
 
 // maxBody is how much of a request is taken, in bytes; more is answered with 413.
@@ -31,7 +37,7 @@ const maxBody = 8 << 20
 
 // Vendors names the vendors that New knows, in the order in which they are shown.
 func Vendors() []string {
-	return []string{Seeyon, Weaver, Landray, Yunzhijia, WeLink, Generic, Feishu, DingTalk, WeCom}
+	return []string{Seeyon, Weaver, Landray, Yunzhijia, WeLink, Generic, Feishu, DingTalk, WeCom, OIDC, CAS, Wialon, HelpCrunch}
 }
 
 // Config says what a simulated OA knows and how it behaves. The zero value is an OA that knows everybody, takes any
@@ -43,7 +49,13 @@ type Config struct {
 	Apps     []string      // registrations that exist (register codes, syscodes, appIds); empty: all
 	TokenTTL time.Duration // how long a token lives; 0: as the vendor says
 	Style    Style         // how a web service writes its answers
-	Now      func() time.Time
+
+	SignOnSecret string         // weaver, landray, cas: of signed links; empty: tickets and codes
+	SeeyonV8     bool           // seeyon: the cloud line, whose ticket is restored
+	Issuer       string         // oidc: its name, which is where it is reached
+	Claims       map[string]any // oidc: written over those of the ID token, for tests
+
+	Now func() time.Time
 
 	Latency  time.Duration // each call waits so long before it is handled
 	FailRate float64       // share of todo calls, 0 to 1, that fail by dice; not for tests
@@ -98,6 +110,7 @@ type Sim struct {
 	tokens tokens
 	script script
 	ledger ledger
+	grants grants
 	users  map[string]bool // nil: everyone
 	dice   *rand.Rand
 }
@@ -152,6 +165,8 @@ func New(vendor string, c Config) (*Sim, error) {
 		s.read, life = newWecom(s).read, wecomTokenLife
 	case Generic:
 		s.read = (&generic{s}).read
+	case OIDC, CAS, Wialon, HelpCrunch:
+		s.read, life = onlySignOn, ticketLife
 	default:
 		return nil, fmt.Errorf("simulate %q: no such vendor; there are %s", vendor, strings.Join(Vendors(), ", "))
 	}
@@ -159,6 +174,7 @@ func New(vendor string, c Config) (*Sim, error) {
 		life = c.TokenTTL
 	}
 	s.tokens = tokens{life: life, idle: vendor == Seeyon, now: c.Now}
+	s.grants.now = c.Now
 	return s, nil
 }
 
@@ -199,7 +215,10 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		IdempotencyKey: r.Header.Get("Idempotency-Key"),
 	}
 	// Reading changes nothing, so it needs no lock; what it finds out is what rules and ledger go by.
-	req := s.read(c)
+	req, asked := s.readSignOn(c)
+	if !asked {
+		req = s.read(c)
+	}
 	step := s.arrive(c)
 	if !s.wait(r.Context(), s.config.Latency) {
 		s.end(c, reply{})
@@ -213,7 +232,7 @@ func (s *Sim) arrive(c *Call) Step {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	step, scripted := s.script.next(c)
-	if !scripted && c.Op != OpToken && s.config.FailRate > 0 && s.dice.Float64() < s.config.FailRate {
+	if !scripted && c.Op != OpToken && c.Op != OpSignOn && s.config.FailRate > 0 && s.dice.Float64() < s.config.FailRate {
 		step = badDay(s.dice.IntN(4))
 	}
 	c.Step = step.Do
@@ -278,14 +297,14 @@ func (s *Sim) Calls() []Call {
 	return s.ledger.list(0)
 }
 
-// Arrived counts the calls so far, calls for tokens apart, also those that the ledger no longer holds.
+// Arrived counts the calls so far, calls for tokens and sign-ons apart, also those that the ledger no longer holds.
 func (s *Sim) Arrived() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ledger.arrived
 }
 
-// Wait returns when n calls have arrived, calls for tokens apart, or with ctx's error. It spares tests a sleep.
+// Wait returns when n calls have arrived, calls for tokens and sign-ons apart, or with ctx's error. It spares tests a sleep.
 func (s *Sim) Wait(ctx context.Context, n int) error {
 	for {
 		s.mu.Lock()

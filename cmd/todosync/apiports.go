@@ -28,7 +28,7 @@ func (a *app) openAPI() error {
 	if err != nil {
 		return err
 	}
-	gateway, err := signon.New(signon.Config{Desk: signOnDesk{a.store}, OA: a.worker, Log: a.log, Public: a.cfg.publicURL, Client: a.client()})
+	gateway, err := signon.New(signon.Config{Desk: signOnDesk{a.store}, OA: a.worker, Log: a.log, Public: a.cfg.publicURL, Client: a.client(), Note: a.signedOn})
 	if err != nil {
 		return err
 	}

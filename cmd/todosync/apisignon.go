@@ -68,6 +68,9 @@ func (d signOnDesk) SignOns(ctx context.Context, f api.SignOnFilter, p connector
 	return out, err
 }
 
+// signedOn counts a browser that came from an OA.
+func (a *app) signedOn(v signon.Visit) { a.metrics.SignedOn(v.Key, string(v.Outcome), v.Took) }
+
 // client is the browser's address: the connection's, or what a trusted proxy says in front of us.
 func (a *app) client() func(*http.Request) string {
 	var trusted []netip.Prefix

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -88,6 +89,20 @@ signOn: {vendor: weaver, secret: "${secret:signon}"}
 	}
 	if found := p.cli("sign-ons", log[0].Number); !strings.Contains(found, "the signature is wrong") {
 		t.Errorf("sign-ons %s prints %s", log[0].Number, found)
+	}
+	resp, err = client.Get("http://" + p.api + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	for _, line := range []string{
+		`todosync_sign_ons_total{connection="plant",outcome="signed_on",tenant="t1"} 1`, `todosync_sign_ons_total{connection="plant",outcome="bad_proof",tenant="t1"} 1`,
+		"todosync_sign_on_seconds_count 2",
+	} {
+		if err != nil || !strings.Contains(string(page), line) {
+			t.Errorf("the metrics have no line %s, %v", line, err)
+		}
 	}
 	if code := p.stop(); code != exitDone {
 		t.Errorf("exit code %d", code)

@@ -14,7 +14,7 @@
 //
 //	m, err := metrics.New(metrics.Config{Registry: registry, Look: look, Version: version})
 //	inbox.Note = m.Accepted; worker.Observe = m.Observed; store.Committed = m.Committed
-//	housekeeping.Removed = m.Removed
+//	housekeeping.Removed = m.Removed; gateway.Note = m.SignedOn
 //	mux.Handle("GET /metrics", m.Handler())
 //
 // cmd/todosync wires it; web/api puts the handler behind its rights. Alert rules and a dashboard are in deploy/; a test

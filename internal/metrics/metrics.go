@@ -48,6 +48,8 @@ type Metrics struct {
 	operations prometheus.Histogram
 	removed    *prometheus.CounterVec
 	digests    *prometheus.CounterVec
+	signOns    *prometheus.CounterVec
+	signedOn   prometheus.Histogram
 
 	tenants tenants
 
@@ -104,6 +106,13 @@ func New(cfg Config) (*Metrics, error) {
 		digests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "todosync_digests_total", Help: "Tries to send a digest to a channel, by what came of them: sent, waiting (it is tried again), failed (given up).",
 		}, []string{"type", "outcome"}),
+		signOns: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "todosync_sign_ons_total", Help: "Browsers that came from an OA, by what became of them; what leads to no connection has no tenant.",
+		}, []string{"tenant", "connection", "outcome"}),
+		signedOn: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "todosync_sign_on_seconds", Help: "How long browsers from an OA waited for their answer, with the question to the OA.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
 		tenants:      tenants{seen: map[string]bool{}},
 		ofEvents:     map[connector.EventCount]prometheus.Counter{},
 		ofDeliveries: map[connector.DeliveryCount]prometheus.Counter{},
@@ -117,7 +126,7 @@ func New(cfg Config) (*Metrics, error) {
 	}, []string{"version"})
 	build.WithLabelValues(cfg.Version).Set(1)
 	for _, c := range []prometheus.Collector{
-		m.events, m.deliveries, m.attempts, m.delivered, m.attempted, m.commit, m.operations, m.removed, m.digests, build,
+		m.events, m.deliveries, m.attempts, m.delivered, m.attempted, m.commit, m.operations, m.removed, m.digests, m.signOns, m.signedOn, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newStates(m),
 	} {
 		if err := cfg.Registry.Register(c); err != nil {
@@ -157,6 +166,16 @@ func (m *Metrics) Accepted(a connector.Accepted) {
 // Told counts a try to send a digest to a channel of a type.
 func (m *Metrics) Told(channel connector.ChannelType, outcome string) {
 	m.digests.WithLabelValues(string(channel), outcome).Inc()
+}
+
+// SignedOn counts a browser that came from an OA. The key is empty where its address led to no connection.
+func (m *Metrics) SignedOn(key connector.ConnectionKey, outcome string, took time.Duration) {
+	tenant, name := "", ""
+	if key.Tenant != "" {
+		tenant, name = m.tenants.labels(key)
+	}
+	m.signOns.WithLabelValues(tenant, name, outcome).Inc()
+	m.signedOn.Observe(max(took, 0).Seconds())
 }
 
 // Observed counts a stored outcome. It is a worker's Observe.

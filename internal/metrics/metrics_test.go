@@ -70,6 +70,9 @@ func TestCounters(t *testing.T) {
 		})
 	}
 	m.Committed(3*time.Millisecond, 5)
+	m.SignedOn(connector.ConnectionKey{Tenant: "t1", Name: "hq"}, "signed_on", 30*time.Millisecond)
+	m.SignedOn(connector.ConnectionKey{Tenant: "t1", Name: "hq"}, "no_binding", 3*time.Millisecond)
+	m.SignedOn(connector.ConnectionKey{}, "unknown", time.Millisecond)
 	want := `
 # HELP todosync_attempts_total Requests to OAs by the class of their answer; ok after a success.
 # TYPE todosync_attempts_total counter
@@ -85,9 +88,14 @@ todosync_deliveries_total{connection="hq",scene="create",state="succeeded",tenan
 # TYPE todosync_events_total counter
 todosync_events_total{action="",kind="",outcome="rejected",tenant=""} 2
 todosync_events_total{action="create",kind="todo",outcome="planned",tenant="t1"} 6
+# HELP todosync_sign_ons_total Browsers that came from an OA, by what became of them; what leads to no connection has no tenant.
+# TYPE todosync_sign_ons_total counter
+todosync_sign_ons_total{connection="",outcome="unknown",tenant=""} 1
+todosync_sign_ons_total{connection="hq",outcome="no_binding",tenant="t1"} 1
+todosync_sign_ons_total{connection="hq",outcome="signed_on",tenant="t1"} 1
 `
 	err := testutil.GatherAndCompare(registry, strings.NewReader(want),
-		"todosync_attempts_total", "todosync_deliveries_total", "todosync_events_total")
+		"todosync_attempts_total", "todosync_deliveries_total", "todosync_events_total", "todosync_sign_ons_total")
 	if err != nil {
 		t.Error(err)
 	}
@@ -95,7 +103,7 @@ todosync_events_total{action="create",kind="todo",outcome="planned",tenant="t1"}
 	for _, line := range []string{
 		`todosync_delivery_seconds_bucket{le="1"} 0`, `todosync_delivery_seconds_bucket{le="2.5"} 2`, `todosync_delivery_seconds_count 2`,
 		`todosync_attempt_seconds_count 4`, `todosync_store_commit_operations_sum 5`, `todosync_store_commit_seconds_bucket{le="0.005"} 1`,
-		`todosync_build_info{version="1.2"} 1`, "go_goroutines ",
+		`todosync_sign_on_seconds_bucket{le="0.005"} 2`, `todosync_build_info{version="1.2"} 1`, "go_goroutines ",
 	} {
 		if !strings.Contains(page, line) {
 			t.Errorf("no line %q in\n%s", line, page)
@@ -210,6 +218,7 @@ func TestDeployedFilesNameWhatIsThere(t *testing.T) {
 	m.Observed(context.Background(), observed("t1", connector.Succeeded, retry.OK))
 	m.Accepted(connector.Accepted{Ends: []connector.EventCount{{Tenant: "t1", End: "planned", Count: 1}}})
 	m.Committed(time.Millisecond, 1)
+	m.SignedOn(connector.ConnectionKey{Tenant: "t1", Name: "hq"}, "signed_on", time.Millisecond)
 	page := scrape(t, m)
 	for _, file := range []string{"alerts.yml", "grafana.json"} {
 		text, err := os.ReadFile("../../deploy/" + file)

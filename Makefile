@@ -15,7 +15,7 @@ MINUTES  ?= 0
 SCENARIO ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test race cover fuzz bench microbench chaos soak lint fmt tidy check clean
+.PHONY: help build run demo test race cover fuzz generate assets bench microbench chaos soak lint fmt tidy check clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,12 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 			echo "== $$dir $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$dir; \
 		done; \
 	done
+
+generate: ## Go from the console's pages (*.templ)
+	$(TOOL) templ generate -path web/console
+
+assets: ## the console's scripts and styles, from web/console/assets; needs Node
+	cd web/console/assets && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 bench: build ## the limits and todosync side by side, tables and bench.json; QUICK=1: under 3 minutes
 	$(GO) run ./internal/bench $(if $(QUICK),-quick) -todosync $(BIN) -json $(BENCH_JSON) $(BENCH_FLAGS)

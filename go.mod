@@ -3,6 +3,7 @@ module todosync
 go 1.26.0
 
 require (
+	github.com/a-h/templ v0.3.977
 	github.com/beevik/etree v1.8.1
 	github.com/clipperhouse/uax29/v2 v2.7.0
 	github.com/danielgtaylor/huma/v2 v2.37.2

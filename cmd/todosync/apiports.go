@@ -8,6 +8,7 @@ import (
 	"todosync/connector"
 	"todosync/store"
 	"todosync/web/api"
+	"todosync/web/console"
 	"todosync/web/signon"
 )
 
@@ -32,7 +33,11 @@ func (a *app) openAPI() error {
 	if err != nil {
 		return err
 	}
-	a.http = api.NewServer(handler, front(gateway, handler))
+	pages, err := console.New(console.Config{API: handler, Sessions: browsers{api.Authenticators{api.AdminToken(a.token), apiTokens{a.store}}}, Log: a.log, Version: version})
+	if err != nil {
+		return err
+	}
+	a.http = api.NewServer(handler, front(gateway, pages, handler))
 	return nil
 }
 

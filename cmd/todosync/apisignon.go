@@ -10,6 +10,7 @@ import (
 	"todosync/connector"
 	"todosync/store"
 	"todosync/web/api"
+	"todosync/web/console"
 	"todosync/web/signon"
 )
 
@@ -110,12 +111,23 @@ func (a *app) client() func(*http.Request) string {
 }
 
 // front leads browsers from an OA to the gateway, and all others to the API.
-func front(gateway, api http.Handler) http.Handler {
+func front(gateway http.Handler, pages *console.Console, api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, signon.Prefix) || signon.IsOld(r.URL.Path) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, signon.Prefix), signon.IsOld(r.URL.Path):
 			gateway.ServeHTTP(w, r)
-			return
+		case pages.Serves(r):
+			pages.ServeHTTP(w, r)
+		default:
+			api.ServeHTTP(w, r)
 		}
-		api.ServeHTTP(w, r)
 	})
+}
+
+// browsers takes a token of the API for a session.
+type browsers struct{ api.Authenticators }
+
+// Session implements console.Sessions.
+func (b browsers) Session(ctx context.Context, cookie string) (*api.Principal, error) {
+	return b.Authenticate(ctx, cookie)
 }

@@ -20,7 +20,7 @@ func documents(t *testing.T) (fs.FS, map[string]string) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || name == "bin" || name == "data"):
+		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules" || name == "bin" || name == "data"):
 			return fs.SkipDir
 		case path.Ext(name) != ".md":
 			return nil

@@ -17,6 +17,7 @@ func table() []row {
 		{"web/api", []string{"connector", "connector/draft", "connector/file", "mapping", "notify", "retry"}, []string{
 			"github.com/danielgtaylor/huma/v2", "github.com/rogpeppe/go-internal", "golang.org/x/text",
 		}},
+		{"web/console", []string{"connector", "web/api"}, []string{"github.com/a-h/templ", "golang.org/x/text"}},
 		{"web/signon", []string{"connector", "mapping", "retry"}, nil},
 		{"store", []string{"connector", "mapping", "notify", "retry"}, []string{
 			"github.com/jackc/pgx/v5", "github.com/jmoiron/sqlx", "github.com/mattn/go-sqlite3", "github.com/oklog/ulid/v2",
@@ -58,7 +59,7 @@ func table() []row {
 
 // testLibraries may be imported by tests alone, and by packages that hold tests for others.
 func testLibraries() []string {
-	return []string{"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/santhosh-tekuri/jsonschema/v6", "go.uber.org/goleak", "pgregory.net/rapid"}
+	return []string{"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/santhosh-tekuri/jsonschema/v6", "go.uber.org/goleak", "golang.org/x/net", "pgregory.net/rapid"}
 }
 
 // testPackages hold tests that other packages run.

@@ -1,0 +1,91 @@
+// What every page needs of scripts. Pages work without it: it adds what only a browser can know or do.
+import htmx from "htmx.org";
+
+window.htmx = htmx;
+
+// The reader's zone: the server writes times in it from the next page on, and this page's times are put right now.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && document.documentElement.dataset.zone !== zone) {
+  document.cookie = `todosync_zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
+}
+function localTimes(root) {
+  if (document.documentElement.dataset.zone === zone) return;
+  for (const t of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(t.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    const p = (n, width = 2) => String(n).padStart(width, "0");
+    const day = `${at.getFullYear()}-${p(at.getMonth() + 1)}-${p(at.getDate())}`;
+    const clock = `${p(at.getHours())}:${p(at.getMinutes())}:${p(at.getSeconds())}`;
+    t.textContent = t.dataset.as === "clock" ? clock : `${day} ${clock}`;
+    t.title = t.dateTime;
+  }
+}
+
+function prepare(root) {
+  localTimes(root);
+}
+document.addEventListener("DOMContentLoaded", () => prepare(document));
+document.addEventListener("htmx:load", (e) => prepare(e.target));
+
+// One listener for all: what an element does stands in its data-do.
+document.addEventListener("click", (e) => {
+  const el = e.target.closest("[data-do]");
+  if (!el) return;
+  switch (el.dataset.do) {
+    case "menu": {
+      const open = el.closest(".side").classList.toggle("open");
+      el.setAttribute("aria-expanded", String(open));
+      break;
+    }
+    case "open": // a dialog, by its id
+      document.getElementById(el.dataset.target)?.showModal();
+      e.preventDefault();
+      break;
+    case "close":
+      el.closest("dialog")?.close();
+      e.preventDefault();
+      break;
+    case "copy": {
+      const text = el.dataset.text ?? document.getElementById(el.dataset.target)?.textContent ?? "";
+      copy(text).then(() => say(el, el.dataset.done));
+      break;
+    }
+    case "all": // ticks all boxes of a table, or none
+      for (const box of el.closest("table").querySelectorAll("tbody input[type=checkbox]")) box.checked = el.checked;
+      break;
+  }
+});
+
+// navigator.clipboard is there only over TLS or on localhost.
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+function say(el, text) {
+  if (!text) return;
+  const before = el.textContent;
+  el.textContent = text;
+  document.getElementById("live").textContent = text;
+  setTimeout(() => { el.textContent = before; }, 1500);
+}
+
+// A click on the backdrop closes a dialog, as Escape does.
+document.addEventListener("click", (e) => {
+  if (e.target instanceof HTMLDialogElement && e.target.open) {
+    const b = e.target.getBoundingClientRect();
+    if (e.clientX < b.left || e.clientX > b.right || e.clientY < b.top || e.clientY > b.bottom) e.target.close();
+  }
+});
+
+// "/" goes to the page's search, as in other consoles.
+document.addEventListener("keydown", (e) => {
+  if (e.key !== "/" || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, [contenteditable], .cm-editor")) return;
+  const search = document.querySelector("[data-search]");
+  if (search) { search.focus(); e.preventDefault(); }
+});

@@ -1,0 +1,128 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"todosync/web/api"
+)
+
+// A client asks the API as somebody.
+type client struct {
+	handler http.Handler
+	who     *api.Principal
+}
+
+// A request to the API. Path is below api.Prefix, its segments escaped (see segments).
+type request struct {
+	method, path string
+	query        url.Values
+	body         any // written as JSON; an io.Reader is sent as it is, with contentType
+	contentType  string
+	header       http.Header
+}
+
+// segments joins and escapes the parts of a path.
+func segments(parts ...string) string {
+	var b strings.Builder
+	for _, p := range parts {
+		b.WriteByte('/')
+		b.WriteString(url.PathEscape(p))
+	}
+	return b.String()
+}
+
+// get asks for something and decodes it into out.
+func (c client) get(ctx context.Context, path string, query url.Values, out any) error {
+	return c.do(ctx, request{method: http.MethodGet, path: path, query: query}, out)
+}
+
+// post sends something and decodes the answer into out, unless it is nil.
+func (c client) post(ctx context.Context, path string, body, out any) error {
+	return c.do(ctx, request{method: http.MethodPost, path: path, body: body}, out)
+}
+
+// do carries a request out. An answer that is not 2xx becomes an *api.Problem.
+func (c client) do(ctx context.Context, r request, out any) error {
+	var body io.Reader
+	contentType := r.contentType
+	switch b := r.body.(type) {
+	case nil:
+	case io.Reader:
+		body = b
+	default:
+		raw, err := json.Marshal(b)
+		if err != nil {
+			return fmt.Errorf("ask the API: %w", err)
+		}
+		body, contentType = bytes.NewReader(raw), "application/json"
+	}
+	u := url.URL{RawQuery: r.query.Encode()}
+	req, err := http.NewRequestWithContext(api.WithPrincipal(ctx, c.who), r.method, api.Prefix+r.path+"?"+u.RawQuery, body)
+	if err != nil {
+		return fmt.Errorf("ask the API: %w", err)
+	}
+	for k, v := range r.header {
+		req.Header[k] = v
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	answer := answer{header: http.Header{}, status: http.StatusOK}
+	c.handler.ServeHTTP(&answer, req)
+	if answer.status < 200 || answer.status > 299 {
+		p := &api.Problem{}
+		if err := json.Unmarshal(answer.body.Bytes(), p); err != nil || p.Status == 0 {
+			return fmt.Errorf("ask the API for %s: status %d without a problem", r.path, answer.status)
+		}
+		return p
+	}
+	if out == nil || answer.body.Len() == 0 {
+		return nil
+	}
+	if raw, ok := out.(*[]byte); ok {
+		*raw = answer.body.Bytes()
+		return nil
+	}
+	if err := json.Unmarshal(answer.body.Bytes(), out); err != nil {
+		return fmt.Errorf("read the API's answer to %s: %w", r.path, err)
+	}
+	return nil
+}
+
+// pass hands an endless or large answer of the API straight to the browser: server-sent events, exports.
+func (c client) pass(w http.ResponseWriter, r *http.Request, path string, query url.Values) {
+	inner := r.Clone(api.WithPrincipal(r.Context(), c.who))
+	inner.URL.Path, inner.URL.RawPath, inner.URL.RawQuery = api.Prefix+path, "", query.Encode()
+	inner.Header = http.Header{"Accept": r.Header["Accept"], "Last-Event-Id": r.Header["Last-Event-Id"]}
+	inner.RequestURI = ""
+	c.handler.ServeHTTP(w, inner)
+}
+
+// An answer holds what the API said.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header implements http.ResponseWriter.
+func (a *answer) Header() http.Header { return a.header }
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) { a.status = status }
+
+// A list is a page of a list of the API.
+type list[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next"`
+}

@@ -1,0 +1,131 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"todosync/web/api"
+)
+
+// Sessions knows whose browser it is.
+type Sessions interface {
+	// Session gives who has the session of a cookie. nil and no error: nobody, or nobody any more.
+	Session(ctx context.Context, cookie string) (*api.Principal, error)
+}
+
+// A Config is what a Console needs. All of it is required but Now.
+type Config struct {
+	API      http.Handler // asked as whoever is signed in; see api.WithPrincipal
+	Sessions Sessions
+	Log      *slog.Logger
+	Version  string
+
+	Now func() time.Time // time.Now by default
+}
+
+// A Console is the handler of all pages.
+type Console struct {
+	Config
+	mux    *http.ServeMux
+	assets *assets
+	guard  *http.CrossOriginProtection
+	paths  map[string]bool // of pages that are read, so that the navigation names none that is not there
+}
+
+// New makes a Console.
+func New(cfg Config) (*Console, error) {
+	var problems []error
+	if cfg.API == nil {
+		problems = append(problems, errors.New("API: needed"))
+	}
+	if cfg.Sessions == nil {
+		problems = append(problems, errors.New("Sessions: needed"))
+	}
+	if cfg.Log == nil {
+		problems = append(problems, errors.New("Log: needed"))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, errors.Join(errors.New("make the console"), err)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	c := &Console{Config: cfg, mux: http.NewServeMux(), guard: http.NewCrossOriginProtection(), paths: map[string]bool{}}
+	var err error
+	if c.assets, err = loadAssets(); err != nil {
+		return nil, err
+	}
+	c.mux.Handle("GET /assets/{name}", c.assets)
+	c.sessionRoutes()
+	c.overviewRoutes()
+	return c, nil
+}
+
+// Serves reports whether a path is the console's, so that one listener can have the API and the console.
+func (c *Console) Serves(r *http.Request) bool {
+	_, pattern := c.mux.Handler(r)
+	return pattern != ""
+}
+
+// ServeHTTP answers one request.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	if err := c.guard.Check(r); err != nil {
+		v := c.visit(w, r)
+		v.problem(&api.Problem{
+			Status: http.StatusForbidden,
+			Detail: v.T("This was sent from another site and was not carried out.", "这个操作来自其他网站，没有执行。"),
+			Hint:   v.T("Do it on the console's own pages.", "请在控制台自己的页面上操作。"),
+		})
+		return
+	}
+	c.mux.ServeHTTP(w, r)
+}
+
+// page registers a route for who is signed in and has a right; everybody else is led to the log-in, or told so.
+func (c *Console) page(pattern string, need api.Right, show func(*visit) error) {
+	if path, read := strings.CutPrefix(pattern, "GET "); read {
+		c.paths[strings.TrimSuffix(path, "{$}")] = true
+	}
+	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		v := c.visit(w, r)
+		who, err := c.whose(r)
+		switch {
+		case err != nil:
+			v.problem(err)
+			return
+		case who == nil:
+			v.toLogIn()
+			return
+		}
+		v.Who, v.api = who, client{handler: c.API, who: who}
+		if !who.May(need) {
+			v.problem(&api.Problem{
+				Status: http.StatusForbidden,
+				Detail: v.T("Your role does not allow this.", "您的角色没有这个权限。"),
+				Hint:   v.T("Ask an admin for another role.", "请联系管理员调整角色。"),
+			})
+			return
+		}
+		if err := show(v); err != nil {
+			v.problem(err)
+		}
+	})
+}
+
+// open registers a route for everybody.
+func (c *Console) open(pattern string, show func(*visit) error) {
+	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		v := c.visit(w, r)
+		if err := show(v); err != nil {
+			v.problem(err)
+		}
+	})
+}

@@ -1,0 +1,74 @@
+package console
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"todosync/web/api"
+)
+
+func TestWhoIsNotSignedInSeesTheLogIn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	s.who = nil
+	p := s.get("/")
+	p.wants(http.StatusSeeOther)
+	if want, got := "/login", p.header.Get("Location"); want != got {
+		t.Errorf("want %s, got %s", want, got)
+	}
+	if len(s.asked) > 0 {
+		t.Errorf("the API was asked for somebody without a session: %v", s.asked)
+	}
+	s.get("/login", true).wants(http.StatusOK, "登录")
+}
+
+func TestNextPage(t *testing.T) {
+	t.Parallel()
+	for to, want := range map[string]string{
+		"": "/", "/records?a=b": "/records?a=b", "https://evil.example": "/", "//evil.example": "/", "/\\evil.example": "/", "/\tx": "/",
+		"javascript:alert(1)": "/", "/a\r\nSet-Cookie: x": "/",
+	} {
+		if got := nextPage(to); want != got {
+			t.Errorf("%q: want %s, got %s", to, want, got)
+		}
+	}
+}
+
+func TestAnotherSiteChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	r := httptest.NewRequest(http.MethodPost, "/logout", nil)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	p := s.ask(r)
+	p.wants(http.StatusForbidden, "another site")
+	if p.header.Get("Set-Cookie") != "" {
+		t.Error("it was carried out")
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	p := newSite(t, nil).get("/login")
+	csp := p.header.Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "script-src 'self';", "style-src 'self' 'nonce-", "frame-ancestors 'none'", "form-action 'self'"} {
+		if !strings.Contains(csp, want) {
+			t.Errorf("%q is not in %q", want, csp)
+		}
+	}
+	if strings.Contains(csp, "unsafe") {
+		t.Errorf("unsafe: %q", csp)
+	}
+	for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "same-origin"} {
+		if got := p.header.Get(name); got != want {
+			t.Errorf("%s: want %q, got %q", name, want, got)
+		}
+	}
+}
+
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]any{"GET /stats": &api.Problem{Status: http.StatusServiceUnavailable, Detail: "the store <is> away", Hint: "look at /readyz"}})
+	s.get("/", true).wants(http.StatusServiceUnavailable, "暂时不可用", "the store &lt;is&gt; away", "look at /readyz").lacks("<is>")
+}

@@ -1,4 +1,4 @@
-# Everything here needs only Go and a C compiler.
+# Everything here needs only Go and a C compiler, but assets and e2e, which need Node.
 
 GO      ?= go
 BIN     := bin/todosync
@@ -15,10 +15,10 @@ MINUTES  ?= 0
 SCENARIO ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test race cover fuzz generate assets bench microbench chaos soak lint fmt tidy check clean
+.PHONY: help build run demo test race cover fuzz generate assets e2e bench microbench chaos soak lint fmt tidy check clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 build: ## build ./bin/todosync
 	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/todosync
@@ -51,6 +51,9 @@ generate: ## Go from the console's pages (*.templ)
 
 assets: ## the console's scripts and styles, from web/console/assets; needs Node
 	cd web/console/assets && npm ci --ignore-scripts --no-audit --no-fund && npm run build
+
+e2e: build ## browser tests of the console, pictures in web/e2e/output; needs Node 20 or later and chromium
+	cd web/e2e && npm ci --ignore-scripts --no-audit --no-fund && TODOSYNC=$(abspath $(BIN)) npm test
 
 bench: build ## the limits and todosync side by side, tables and bench.json; QUICK=1: under 3 minutes
 	$(GO) run ./internal/bench $(if $(QUICK),-quick) -todosync $(BIN) -json $(BENCH_JSON) $(BENCH_FLAGS)

@@ -102,7 +102,7 @@ func New(cfg Config) (*API, error) {
 	}
 	a := &API{Config: cfg, mux: http.NewServeMux(), done: make(chan struct{})}
 	a.huma = humago.New(a.mux, a.describe())
-	a.huma.UseMiddleware(a.checkQuery, a.authenticate)
+	a.huma.UseMiddleware(speak, a.checkQuery, a.authenticate)
 	for _, register := range []func(){
 		a.eventRoutes, a.recordRoutes, a.byHandRoutes, a.jobRoutes, a.tenantRoutes, a.connectionRoutes, a.revisionRoutes, a.settingsRoutes, a.renderRoutes, a.tryRoute, a.draftRoute,
 		a.bindingRoutes, a.rejectRoutes, a.digestRoutes, a.secretRoutes, a.tokenRoutes, a.signOnRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute, a.backupRoute, a.doctorRoute,
@@ -163,17 +163,22 @@ func (a *API) end(w *statusWriter, r *http.Request, began time.Time) {
 func (a *API) noRoute(w http.ResponseWriter, r *http.Request, fallback http.Handler) {
 	var said capture
 	fallback.ServeHTTP(&said, r)
+	write := func(p *Problem) {
+		if wantsChinese(r.Header.Get("Accept-Language")) {
+			p = p.translate()
+		}
+		writeProblem(w, p)
+	}
 	switch said.status {
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", said.Header().Get("Allow"))
-		writeProblem(w, newProblem(said.status, r.Method+" is not possible here",
-			"use "+said.Header().Get("Allow")))
+		write(newProblem(said.status, r.Method+" is not possible here", "use "+said.Header().Get("Allow")))
 	case http.StatusNotFound:
 		hint := "/openapi.json lists all routes"
 		if !strings.HasPrefix(r.URL.Path, Prefix) {
 			hint = "the routes of the API begin with " + Prefix + "; " + hint
 		}
-		writeProblem(w, newProblem(said.status, "there is no such route", hint))
+		write(newProblem(said.status, "there is no such route", hint))
 	default: // a path that is not clean is sent on to the clean one
 		fallback.ServeHTTP(w, r)
 	}
@@ -268,7 +273,7 @@ func register[I, O any](a *API, op huma.Operation, fn func(context.Context, *I) 
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := fn(ctx, in)
 		if err != nil {
-			return nil, a.problem(ctx, op.OperationID, err)
+			return nil, inLanguage(ctx, a.problem(ctx, op.OperationID, err))
 		}
 		return out, nil
 	})

@@ -174,6 +174,7 @@ func (a *API) answer(ctx huma.Context, err error) {
 	}
 	ctx.SetHeader("Content-Type", problemType)
 	ctx.SetStatus(p.Status)
+	p, _ = inLanguage(ctx.Context(), p).(*Problem)              //nolint:errorlint // it is one
 	_ = a.huma.Marshal(ctx.BodyWriter(), "application/json", p) // a client that went away hears nothing
 }
 

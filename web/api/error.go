@@ -129,6 +129,11 @@ func (a *API) asProblem(ctx huma.Context, _ string, v any) (any, error) {
 	if !ok {
 		return v, nil
 	}
+	p, err := a.asOurs(ctx, m)
+	return inLanguage(ctx.Context(), p), err
+}
+
+func (a *API) asOurs(ctx huma.Context, m *huma.ErrorModel) (*Problem, error) {
 	p := newProblem(m.Status, m.Detail, "")
 	if m.Status == http.StatusUnprocessableEntity {
 		p.Detail = "the request is not right"

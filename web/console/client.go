@@ -17,6 +17,7 @@ import (
 type client struct {
 	handler http.Handler
 	who     *api.Principal
+	chinese bool // the language of what goes wrong
 }
 
 // A request to the API. Path is below api.Prefix, its segments escaped (see segments).
@@ -73,6 +74,9 @@ func (c client) do(ctx context.Context, r request, out any) error {
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
+	}
+	if c.chinese {
+		req.Header.Set("Accept-Language", "zh")
 	}
 	answer := answer{header: http.Header{}, status: http.StatusOK}
 	c.handler.ServeHTTP(&answer, req)

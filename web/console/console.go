@@ -105,7 +105,7 @@ func (c *Console) page(pattern string, need api.Right, show func(*visit) error) 
 			v.toLogIn()
 			return
 		}
-		v.Who, v.api = who, client{handler: c.API, who: who}
+		v.Who, v.api = who, client{handler: c.API, who: who, chinese: v.Chinese}
 		if !who.May(need) {
 			v.problem(&api.Problem{
 				Status: http.StatusForbidden,

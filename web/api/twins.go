@@ -46,6 +46,8 @@ var twins = map[string]string{
 	"the server is stopping":               "服务器正在停止",
 	"nothing was stored; send it again when it runs": "没有保存任何内容；请在服务器恢复后重新发送",
 
+	"incomplete": "设置不完整",
+
 	// What is not there.
 	"there is no *":                          "没有{1}",
 	"* is not there":                         "{1} 不存在",

@@ -100,6 +100,8 @@ type Simulator struct {
 	Apps     []string        `json:"apps"`
 	Users    []string        `json:"users"`
 	Script   json.RawMessage `json:"script"` // nil: no bad days
+
+	SignOnSecret string `json:"signOnSecret"` // of signed links
 }
 
 // Simulators are the OAs that the demo's connections speak to.
@@ -108,6 +110,26 @@ func Simulators() []Simulator {
 	decode("simulators.json", read("simulators.json"), &out)
 	return out
 }
+
+// A SignOn is an employee who clicks one of his todos when all has come to rest, and the CRM user whom he is to arrive as.
+type SignOn struct {
+	OA         string `json:"oa"` // name of its Simulator
+	Account    string `json:"account"`
+	Tenant     string `json:"tenant"`
+	Connection string `json:"connection"`
+	User       string `json:"user"`
+	Note       string `json:"note"` // how the OA proves who he is
+}
+
+// SignOns are the sign-ons that the demo tries.
+func SignOns() []SignOn {
+	var out []SignOn
+	decode("signons.json", read("signons.json"), &out)
+	return out
+}
+
+// CRM is where the page that plays the CRM listens, as the tenants' crmLoginUrl names it.
+func CRM() string { return "127.0.0.1:18080" }
 
 // Secrets are the secrets that the connections name: tenant to name to value.
 func Secrets() map[string]map[string]string {

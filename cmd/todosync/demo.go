@@ -42,6 +42,7 @@ type demo struct {
 	app       *app
 	api       *client
 	sims      oas
+	pages     *demoPages
 	moved     map[string]string // address of a simulator as the sample has it, to where it is in this run
 	conn      *nats.Conn
 	publisher *intake.Publisher
@@ -171,14 +172,14 @@ func (d *demo) open(ctx context.Context) error {
 	if d.publisher, err = intake.NewPublisher(intake.PublisherConfig{Conn: d.conn}); err != nil {
 		return err
 	}
-	return nil
+	return d.openPages(ctx)
 }
 
 // simulate starts the OAs, each on its own port where that is free.
 func (d *demo) simulate(ctx context.Context) error {
 	d.moved = map[string]string{}
 	for _, s := range testdata.Simulators() {
-		conf := oasim.Config{Users: s.Users, User: s.User, Password: s.Password, Apps: s.Apps}
+		conf := oasim.Config{Users: s.Users, User: s.User, Password: s.Password, Apps: s.Apps, SignOnSecret: s.SignOnSecret}
 		if s.Name == "seeyon" {
 			conf.Users = append(conf.Users, newcomerAccount)
 		}
@@ -218,6 +219,9 @@ func (d *demo) close() error {
 	if d.app != nil {
 		err = d.app.close()
 	}
+	if d.pages != nil {
+		d.pages.close()
+	}
 	d.sims.close()
 	return err
 }
@@ -231,6 +235,9 @@ func (d *demo) prepare(ctx context.Context) error {
 				return fmt.Errorf("set secret %s of %s: %w", name, tenant, err)
 			}
 		}
+	}
+	if err := d.pages.letIn(ctx, d); err != nil {
+		return err
 	}
 	files, err := settingsFiles(d.moved)
 	if err != nil {

@@ -29,6 +29,7 @@ type report struct {
 	Deliveries  []connectionReport        `json:"deliveries"`
 	Told        []connector.Record        `json:"told"` // failed and held ones
 	Rejects     []connector.RejectedEvent `json:"rejects"`
+	SignOns     []signOnReport            `json:"signOns"`
 	Differences []string                  `json:"differences"` // from what the sample expects
 	AsExpected  bool                      `json:"asExpected"`
 }
@@ -64,6 +65,9 @@ func (d *demo) check(ctx context.Context, p *played) (*report, error) {
 			return nil, err
 		}
 		r.expectEvent(w, page.Items, records[[2]string{w.Tenant, w.ID}])
+	}
+	if err := d.signOns(ctx, r); err != nil {
+		return nil, err
 	}
 	r.AsExpected = len(r.Differences) == 0
 	return r, nil

@@ -32,6 +32,7 @@ func (d *demo) greet() {
 	for i, s := range testdata.Simulators() {
 		fmt.Fprintf(c.stdout, "  OA    %s %s\n", pad(s.Name, 10), d.sims[i].address)
 	}
+	fmt.Fprintf(c.stdout, c.t("  inbox %s/inbox   (choose an employee, click a todo, and be in the CRM)\n", "  待办箱 %s/inbox   （选择员工，点击待办即进入 CRM）\n"), d.pages.address)
 	fmt.Fprintf(c.stdout, c.t("  log   %s\n\n", "  日志  %s\n\n"), d.logFile)
 }
 
@@ -196,6 +197,13 @@ func (d *demo) summarize(r *report) {
 	for _, x := range r.Rejects {
 		fmt.Fprintf(c.stdout, c.t("Rejected: %s: %s\n", "拒收：%s:%s\n"), x.Subject, oneLine(strings.TrimPrefix(x.Path+": "+x.Reason, ": ")))
 	}
+	if len(r.SignOns) > 0 {
+		t := c.newTable()
+		for _, x := range r.SignOns {
+			t.AppendRow(table.Row{" ", x.Tenant, x.Connection, x.Account, x.Outcome, x.User, x.Page, c.t("again: ", "再次打开：") + x.Again})
+		}
+		fmt.Fprintf(c.stdout, "%s\n%s\n\n", c.t("A todo clicked in the OA: who arrived in the CRM, and where:", "在 OA 点击待办：谁进入了 CRM 的哪一页："), t.Render())
+	}
 	if len(r.Differences) == 0 {
 		fmt.Fprintln(c.stdout, c.paint(green, c.t("All of it as the sample expects.", "全部符合示例预期。")))
 		return
@@ -241,6 +249,6 @@ func (d *demo) suggest(r *report) {
 		fmt.Sprintf("%s bindings set %s %s --tenant %s --connection %s", self, newcomer, newcomerAccount, newcomerTenant, newcomerConnection))
 	say("what was no acceptable event", "哪些消息被拒收", self+" rejected list")
 	say("what became of each event", "每个事件的处理结果", self+" events --tenant "+newcomerTenant)
-	say("the inboxes of the simulated OA", "模拟 OA 的待办箱", "curl -s "+d.sims[0].address+"/_sim/todos")
+	say("an employee's inbox in a browser: a click leads into the CRM", "在浏览器中打开员工的待办箱：点击待办即进入 CRM", d.pages.address+"/inbox")
 	fmt.Fprintf(c.stdout, c.t("\nThe sample goes on, one event every %s. Ctrl-C ends it.\n\n", "\n示例继续播放，每 %s 一个事件。按 Ctrl-C 结束。\n\n"), demoRest)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"todosync/internal/demopage"
 	"todosync/internal/oasim"
 )
 
@@ -72,7 +73,7 @@ func (c *cli) simulateCmd() *cobra.Command {
 				return err
 			}
 			sims = append(sims, o)
-			fmt.Fprintf(c.stdout, c.t("%-10s at %s   (its inbox: %s/_sim/todos)\n", "%-10s 地址 %s   （待办箱：%s/_sim/todos）\n"), v, o.address, o.address)
+			fmt.Fprintf(c.stdout, c.t("%-10s at %s   (its inbox: %s/_sim/inbox, as JSON: /_sim/todos)\n", "%-10s 地址 %s   （待办箱：%s/_sim/inbox，JSON：/_sim/todos）\n"), v, o.address, o.address)
 		}
 		<-cmd.Context().Done()
 		return nil
@@ -111,7 +112,21 @@ func startOA(ctx context.Context, vendor string, conf oasim.Config, listen strin
 		_ = l.Close()
 		return nil, &usageError{err.Error(), ""}
 	}
-	o := &oa{sim: sim, address: "http://" + l.Addr().String(), server: &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}}
+	o := &oa{sim: sim, address: "http://" + l.Addr().String()}
+	inbox, err := demopage.NewInbox(demopage.OA{Name: vendor, Title: oaTitle(vendor), Sim: sim, Base: o.address})
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/_sim/inbox", inbox)
+	mux.Handle("/_sim/open", inbox)
+	o.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h, pattern := mux.Handler(r); pattern != "" {
+			h.ServeHTTP(w, r)
+			return
+		}
+		sim.ServeHTTP(w, r) // not by the mux, which would tidy its paths up
+	}), ReadHeaderTimeout: 10 * time.Second}
 	o.done.Go(func() { _ = o.server.Serve(l) }) // ends with http.ErrServerClosed alone
 	return o, nil
 }

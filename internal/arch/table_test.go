@@ -46,6 +46,7 @@ func table() []row {
 		{"internal/pgtest", []string{"internal/freeport"}, []string{"github.com/jackc/pgx/v5"}},
 		{"internal/freeport", nil, nil},
 		{"internal/oasim", nil, nil},
+		{"internal/demopage", []string{"internal/oasim"}, nil},
 		{"internal/chaos", nil, []string{"github.com/nats-io/nats.go"}},
 		{"internal/bench", []string{"internal/freeport", "internal/natsserver", "mapping"}, []string{
 			"github.com/jackc/pgx/v5", "github.com/mattn/go-sqlite3", "github.com/nats-io/nats.go", "golang.org/x/sys",

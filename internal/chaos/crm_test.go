@@ -151,11 +151,17 @@ func newCRM(urls string, stories []*story) (*crm, error) {
 }
 
 // speak publishes n events of each story, each tenant's one after another and all tenants at once, with a wait between two
-// that keep gives; each is sent until JetStream has confirmed it. It ends early with the context.
+// that keep gives; each is sent until JetStream has confirmed it. It ends early with the context. What the end of an earlier speech cut off
+// comes first.
 func (c *crm) speak(ctx context.Context, n int, pace time.Duration) {
 	var wg sync.WaitGroup
 	for _, s := range c.stories {
 		wg.Go(func() {
+			for _, e := range c.all() {
+				if e.tenant == s.tenant && !c.send(ctx, e) {
+					return
+				}
+			}
 			for range n {
 				if !c.publish(ctx, s.next()) || !pause(ctx, pace) {
 					return
@@ -171,8 +177,16 @@ func (c *crm) publish(ctx context.Context, e *said) bool {
 	c.mu.Lock()
 	c.events = append(c.events, e)
 	c.mu.Unlock()
+	return c.send(ctx, e)
+}
+
+// send sends an event, unless it is confirmed already, until it is.
+func (c *crm) send(ctx context.Context, e *said) bool {
 	for {
-		if c.try(ctx, e) {
+		c.mu.Lock()
+		confirmed := !e.stored.IsZero()
+		c.mu.Unlock()
+		if confirmed || c.try(ctx, e) {
 			return true
 		}
 		if !pause(ctx, 20*time.Millisecond) {

@@ -1,8 +1,10 @@
 package connector
 
 import (
+	"strings"
 	"time"
 
+	"todosync/mapping"
 	"todosync/retry"
 )
 
@@ -44,6 +46,13 @@ type RecordAttempt struct {
 	Code       string         `json:"code"`
 	Message    string         `json:"message"`
 	Worker     string         `json:"worker"`
+	// Named is Request with the names of its secrets in place of ***, each between two U+0000, which no request holds. Only with one record.
+	Named SentRequest `json:"-"`
+}
+
+// SecretNames is a stored text with names in place of its secrets, as RecordAttempt.Named has them.
+func SecretNames(stored string) string {
+	return mapping.Name(stored, func(names []string) string { return "\x00" + strings.Join(names, "+") + "\x00" })
 }
 
 // A RecordFilter chooses records. Empty members choose all; several values of one member are alternatives.

@@ -136,6 +136,28 @@ func Mask(stored string) string {
 	return out
 }
 
+// Name shows a stored request with what as makes of the names of the secrets in each mark: a command to be copied has variables there.
+// Filters that the secrets passed through stand behind their names, as in password|md5.
+func Name(stored string, as func(names []string) string) string {
+	own := map[string]*escaper{}
+	out, _ := eachMark(stored, func(inside string) (string, error) {
+		chain, c, ok := parseMark(inside)
+		if !ok {
+			return "***", nil
+		}
+		var names []string
+		for _, p := range c.parts {
+			if p.secret != "" {
+				names = append(names, strings.Join(append([]string{strings.TrimPrefix(p.secret, envPrefix)}, append(p.filters, c.filters...)...), "|"))
+			}
+		}
+		var at place
+		at.set(chain, own)
+		return at.quote + as(names) + at.quote, nil
+	})
+	return out
+}
+
 // Fill puts today's values of the secrets into a stored request, filtered and escaped as they were when it was rendered.
 // An environment variable is asked for as env:NAME. told, where not nil, hears of each value that is secret, as it leaves.
 func Fill(stored string, secret func(name string) (string, error), told func(value string)) (string, error) {

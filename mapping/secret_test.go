@@ -82,6 +82,26 @@ func TestMark(t *testing.T) {
 	}
 }
 
+func TestName(t *testing.T) {
+	t.Parallel()
+	as := func(names []string) string { return "<" + strings.Join(names, "+") + ">" }
+	for src, want := range map[string]string{
+		`{"a":"${secret:x}","b":${secret:x},"c":"${secret:x|md5}","d":"${env:GIVEN}"}`: `{"a":"<x>","b":"<x>","c":"<x|md5>","d":"<GIVEN>"}`,
+		`{"a":"${secret:n|sha256|base64}"}`: `{"a":"<n|sha256|base64>"}`,
+	} {
+		stored, err := mustCompile(t, src, testOptions(t, Body)).Append(nil, testScope(t), Stored)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, Name(string(stored), as)); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if got := Name("Bearer "+Mark("token")+" \x1bS", as); got != "Bearer <token> ***" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestDamagedMarks(t *testing.T) {
 	t.Parallel()
 	for _, stored := range []string{"\x1bS", "\x1bS\x1b", "\x1bSj\x1b", "\x1bSj;;s%zz;\x1b", "\x1bSj;;;\x1b", "a\x1bSj;md5;sx;"} {

@@ -302,7 +302,11 @@ func attemptsOf(q *reader, delivery int64) ([]connector.RecordAttempt, error) {
 		if err := json.Unmarshal([]byte(r.ResponseHeaders), &a.Response.Headers); err != nil {
 			return nil, err
 		}
+		a.Named = connector.SentRequest{
+			Method: r.Method, Address: connector.SecretNames(r.Address), Body: connector.SecretNames(r.RequestBody), Headers: slices.Clone(a.Request.Headers),
+		}
 		for i := range a.Request.Headers {
+			a.Named.Headers[i].Value = connector.SecretNames(a.Named.Headers[i].Value)
 			a.Request.Headers[i].Value = mapping.Mask(a.Request.Headers[i].Value)
 		}
 		out[i] = a

@@ -158,6 +158,7 @@ func TestOpenAPI(t *testing.T) {
 	const connection = tenant + "/connections/{name}"
 	for route, methods := range map[string]string{
 		"/api/v1/events": "get post", "/api/v1/records": "get", "/api/v1/records/{id}": "get", "/api/v1/records/stream": "get",
+		"/api/v1/records/{id}/curl": "get", tenant + "/events/{id}": "get",
 		"/api/v1/records/export": "get", "/api/v1/tenants": "get", "/api/v1/tenants/{tenant}": "get put", "/api/v1/connections": "get",
 		connection: "delete get put", connection + "/pause": "post", connection + "/resume": "post", connection + "/revisions": "get",
 		connection + "/revisions/{revision}": "get", connection + "/revisions/{revision}/diff": "get", connection + "/revisions/{revision}/restore": "post",
@@ -220,12 +221,13 @@ func TestTenantsSeeOnlyTheirOwn(t *testing.T) {
 	}
 	const c2 = "/tenants/t2/connections/oa"
 	for path, status := range map[string]int{
-		"/records": 200, "/records?tenant=t2": 200, "/records/r-t2": 404, "/records/export": 200, "/records/export?tenant=t2": 200,
+		"/records": 200, "/records?tenant=t2": 200, "/records/r-t2": 404, "/records/r-t2/curl": 404, "/records/r-t2/retry": 404, "/tenants/t2/events/e": 404, "/records/export": 200, "/records/export?tenant=t2": 200,
 		"/events": 200, "/events?tenant=t2": 200, "/tenants": 200, "/tenants/t2": 404, "/connections": 200, "/connections?tenant=t2": 200,
 		c2: 404, c2 + "/revisions": 404, c2 + "/revisions/1": 404, c2 + "/revisions/1/diff": 404,
 		"/tenants/t2/revisions": 404, "/tenants/t2/revisions/1": 404, "/tenants/t2/revisions/1/diff": 404, c2 + "/bindings": 404, c2 + "/unbound": 404, "/rejected": 200, "/rejected?tenant=t2": 200,
 		"/rejected/x-t2": 404, "/secrets": 200, "/secrets?tenant=t2": 200, "/stats?tenant=t2": 200, "/export": 200, "/export?tenant=t2": 200,
-		"/fields?tenant=t2":     404,
+		"/fields?tenant=t2":        404,
+		"POST /records/r-t2/retry": 404, "POST /records/r-t2/cancel": 404, "POST " + c2 + "/todos/67/push": 404, "POST " + c2 + "/backfill": 404,
 		"POST " + c2 + "/pause": 404, "POST " + c2 + "/resume": 404, "DELETE " + c2: 404, "POST /rejected/x-t2/replay": 404,
 		"DELETE /secrets?tenant=t2&name=n-t2": 404, "PUT " + c2 + "/bindings": 404, "POST /tenants/t2/bindings/import": 404,
 		"POST " + c2 + "/revisions/1/restore": 404, "POST /tenants/t2/revisions/1/restore": 404,

@@ -16,7 +16,9 @@
 //
 //	POST   /events                                    the event with tenant, kind, action -> 202 {sequence, duplicate}
 //	GET    /events?tenant=&todo=&id=                  connector.EventStory
+//	GET    /tenants/{t}/events/{id}                   the same of one, with its payload
 //	GET    /records?FILTERS, /records/{id}            connector.Record
+//	GET    /records/{id}/curl                         {number, command}: its requests as commands, secrets as variables
 //	GET    /records/stream?FILTERS                    event: record, data: a Record; event: gap where some were left out
 //	GET    /records/export?FILTERS&format=jsonl|csv   all that match, newest first
 //	POST   /records/{id}/retry {rendering: new|old, confirmSucceeded}, /records/{id}/cancel   the record as it is then
@@ -36,7 +38,7 @@
 //	POST   /apply {files: [{name, content}], force}   all or nothing -> {items: [SaveResult]}
 //	GET    /export?tenant=&connection=                YAML documents
 //	POST   /validate {files: [{name, content}]}       {valid, problems: [{file, line, column, path, message, warning}]}
-//	POST   /render {connection | tenant+name, scene, event, bindings, explain}
+//	POST   /render {connection | tenant+name, revision, scene, event | eventId, receiver, bindings, explain}
 //	POST   /try {connection | tenant+name, mode: live|dry|auth, scene, event | eventId, receiver, bindings, todo | keepId}
 //	POST   /draft {files, from, tenant, name, scene, operation}   {connection, guesses, decisions, secrets, valid, problems}
 //	GET    /fields?tenant=&connection=                the catalogue of placeholders

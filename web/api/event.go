@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -56,6 +57,17 @@ type published struct {
 	}
 }
 
+// A WholeEvent is one accepted event whole.
+type WholeEvent struct {
+	eventView
+	Payload json.RawMessage `json:"payload" doc:"as the CRM emitted it; null where it is not kept, or not for this reader"`
+}
+
+type eventPath struct {
+	TenantPath
+	RecordPath
+}
+
 type eventQuery struct {
 	Paging
 	Tenant string `query:"tenant"`
@@ -82,6 +94,46 @@ func (a *API) eventRoutes() {
 		}
 		return listOf(page, viewEvent), nil
 	})
+	handle(a, route{
+		method: http.MethodGet, path: "/tenants/{tenant}/events/{id}", id: "getEvent", need: View,
+		summary: "One accepted event: what the CRM emitted, and what became of it",
+	}, a.event)
+}
+
+// event is one accepted event with what the CRM emitted.
+func (a *API) event(ctx context.Context, in *eventPath) (*one[WholeEvent], error) {
+	page, err := a.Events.Events(ctx, EventFilter{Tenants: []string{in.Tenant}, IDs: []string{in.ID}}, connector.PageOf{Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(page.Items) == 0 {
+		return nil, notFound("event " + in.ID + " of tenant " + in.Tenant)
+	}
+	out := &one[WholeEvent]{Body: WholeEvent{eventView: viewEvent(page.Items[0]), Payload: json.RawMessage("null")}}
+	if a.Recent == nil {
+		return out, nil
+	}
+	masked, err := a.bodiesMasked(ctx, in.Tenant)
+	if err != nil || masked {
+		return out, err
+	}
+	found, err := a.Recent(ctx, in.Tenant, page.Items[0].Kind, in.ID)
+	if err != nil && connector.KindOf(err) != connector.NotFound {
+		return nil, err
+	}
+	if json.Valid(found.Payload) {
+		out.Body.Payload = found.Payload
+	}
+	return out, nil
+}
+
+// bodiesMasked reports whether the tenant lets who asks see no bodies.
+func (a *API) bodiesMasked(ctx context.Context, tenant string) (bool, error) {
+	if principal(ctx).May(Operate) {
+		return false, nil
+	}
+	t, err := a.tenant(ctx, tenant)
+	return t != nil && t.MaskBodies, err
 }
 
 // publish checks an event just as the worker will, so that what would be rejected is refused, and puts it into the stream as

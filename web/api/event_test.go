@@ -137,3 +137,37 @@ func TestEvents(t *testing.T) {
 		t.Errorf("want %s\ngot  %s", want, got.body)
 	}
 }
+
+func TestOneEvent(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	if got := s.do(ask{path: "/tenants/t1/events/e"}); !strings.Contains(got.body, `"payload":{"id":"e9","todo"`) || !strings.Contains(got.body, `"connection":"oa"`) {
+		t.Errorf("want the story and the payload, got %s", got.body)
+	}
+	// A tenant may keep bodies from viewers.
+	s.do(ask{method: "PUT", path: "/tenants/t1", body: "apiVersion: todosync/v1\nkind: Tenant\ntenant: t1\nmaskBodies: true\n"})
+	if got := s.do(ask{path: "/tenants/t1/events/e", token: viewerToken}); got.status != 200 || !strings.Contains(got.body, `"payload":null`) {
+		t.Errorf("want no payload for a viewer, got %s", got.body)
+	}
+	if got := s.do(ask{path: "/tenants/t1/events/e", token: "all-of-t1"}); !strings.Contains(got.body, `"payload":{`) {
+		t.Errorf("want the payload, got %s", got.body)
+	}
+	s.problem(s.do(ask{path: "/tenants/a.b/events/e"}), http.StatusUnprocessableEntity)
+	s.problem(s.do(ask{path: "/tenants/t1/events/e", token: "nobody"}), http.StatusUnauthorized)
+}
+
+// What was sent at a revision is shown with that revision, and only what went to one receiver.
+func TestRenderOfAnEvent(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, body := range []string{`old #F001`, `new #F001`} {
+		s.do(ask{method: "PUT", path: "/tenants/t1/connections/oa", body: `{"apiVersion":"todosync/v1","kind":"Connection","tenant":"t1","name":"oa","scenes":{"create":{"address":"http://oa.example.com","body":"{\"to\":\"` + body + `\"}","receivers":"each"}}}`})
+	}
+	ask := ask{method: "POST", path: "/render", body: `{"tenant":"t1","name":"oa","scene":"create","eventId":"e9","revision":1,"receiver":"2","explain":true,"bindings":[{"connection":"oa","crm_user_id":"2","crm_user_name":"B","oa_account":"bob","oa_user_name":""}]}`}
+	got := s.do(ask)
+	if strings.Count(got.body, `"method"`) != 1 || !strings.Contains(got.body, `old bob`) || !strings.Contains(got.body, `"placeholder":"#F001"`) {
+		t.Errorf("want one request to 2 as of revision 1, got %s", got.body)
+	}
+	ask.body = strings.Replace(ask.body, `"revision":1`, `"revision":9`, 1)
+	s.problem(s.do(ask), http.StatusNotFound)
+}

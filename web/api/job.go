@@ -78,7 +78,8 @@ type backfillInput struct {
 	}
 }
 
-type jobView struct {
+// A JobView is a job as it is shown.
+type JobView struct {
 	ID         string           `json:"id"`
 	Name       string           `json:"name"`
 	Kind       string           `json:"kind" enum:"retry,cancel,backfill"`
@@ -91,22 +92,22 @@ type jobView struct {
 	Waiting    int64            `json:"waiting" doc:"of those let go: have not ended yet"`
 	Reasons    map[string]int64 `json:"reasons"`
 	Error      string           `json:"error"`
-	Filter     filterView       `json:"filter" doc:"as in GET /records"`
+	Filter     FilterView       `json:"filter" doc:"as in GET /records"`
 	Connection string           `json:"connection" doc:"tenant/name, of a backfill"`
 	Rendering  string           `json:"rendering" enum:"new,old"`
 	CreatedAt  Time             `json:"createdAt"`
 	EndedAt    Time             `json:"endedAt"`
 }
 
-// filterView is a filter with its times as the API writes them.
-type filterView struct {
+// A FilterView is a filter with its times as the API writes them.
+type FilterView struct {
 	connector.RecordFilter
 	From *Time `json:"from,omitempty"`
 	To   *Time `json:"to,omitempty"`
 }
 
-func filterOf(f *connector.RecordFilter) filterView {
-	v := filterView{RecordFilter: *f}
+func filterOf(f *connector.RecordFilter) FilterView {
+	v := FilterView{RecordFilter: *f}
 	if !f.From.IsZero() {
 		from := Time(f.From)
 		v.From = &from
@@ -118,8 +119,8 @@ func filterOf(f *connector.RecordFilter) filterView {
 	return v
 }
 
-func viewJob(j connector.Job) jobView {
-	v := jobView{
+func viewJob(j connector.Job) JobView {
+	v := JobView{
 		ID: j.ID, Name: j.Name, Kind: string(j.Kind), State: string(j.State), Who: j.Who, Total: j.Total, Complete: j.State != connector.JobCollecting,
 		Done: j.Done, Skipped: j.Skipped, Waiting: j.Waiting, Reasons: j.Reasons, Error: j.Error, Filter: filterOf(&j.Filter), Rendering: "new",
 		CreatedAt: Time(j.Created), EndedAt: Time(j.Ended),
@@ -138,7 +139,7 @@ func viewJob(j connector.Job) jobView {
 
 type jobOutput struct {
 	Status int
-	Body   jobView
+	Body   JobView
 }
 
 func (a *API) jobRoutes() {
@@ -165,7 +166,7 @@ func (a *API) jobRoutes() {
 	}, a.backfill)
 	handle(a, route{
 		method: http.MethodGet, path: "/jobs", id: "listJobs", summary: "Jobs, newest first", need: View,
-	}, func(ctx context.Context, in *Paging) (*list[jobView], error) {
+	}, func(ctx context.Context, in *Paging) (*list[JobView], error) {
 		page, err := a.ByHand.Jobs(ctx, principal(ctx).Tenants, in.page())
 		if err != nil {
 			return nil, err
@@ -174,16 +175,16 @@ func (a *API) jobRoutes() {
 	})
 	handle(a, route{
 		method: http.MethodGet, path: "/jobs/{id}", id: "getJob", summary: "One job", need: View,
-	}, func(ctx context.Context, in *RecordPath) (*one[jobView], error) {
+	}, func(ctx context.Context, in *RecordPath) (*one[JobView], error) {
 		j, err := a.job(ctx, in.ID)
 		if err != nil {
 			return nil, err
 		}
-		return &one[jobView]{Body: viewJob(j)}, nil
+		return &one[JobView]{Body: viewJob(j)}, nil
 	})
 	handle(a, route{
 		method: http.MethodPost, path: "/jobs/{id}/stop", id: "stopJob", summary: "Stop a job; what it has let go goes on", need: Operate,
-	}, func(ctx context.Context, in *RecordPath) (*one[jobView], error) {
+	}, func(ctx context.Context, in *RecordPath) (*one[JobView], error) {
 		if _, err := a.job(ctx, in.ID); err != nil {
 			return nil, err
 		}
@@ -191,7 +192,7 @@ func (a *API) jobRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		return &one[jobView]{Body: viewJob(j)}, nil
+		return &one[JobView]{Body: viewJob(j)}, nil
 	})
 }
 

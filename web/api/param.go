@@ -147,7 +147,7 @@ func (r *RecordParams) filter() (connector.RecordFilter, error) {
 // reasons are all values that a record's class may have.
 func reasons() []retry.Class {
 	return append(retry.Classes(), connector.ReasonPaused, connector.ReasonDisabled, connector.ReasonDown,
-		connector.ReasonNothingThere, connector.ReasonDeleteFailed)
+		connector.ReasonNothingThere, connector.ReasonDeleteFailed, connector.ReasonSceneOff)
 }
 
 func texts[T ~string](list []T) []string {

@@ -21,13 +21,17 @@ type renderInput struct {
 		Tenant     string              `json:"tenant,omitempty"`
 		Name       string              `json:"name,omitempty"`
 		Scene      connector.Scene     `json:"scene" enum:"create,edit,done,delete,remind,message"`
-		Event      json.RawMessage     `json:"event" doc:"the event's payload"`
+		Revision   int64               `json:"revision,omitempty" minimum:"0" doc:"of a stored connection: as it was then; without it as it is now"`
+		Event      json.RawMessage     `json:"event,omitempty" doc:"the event's payload"`
+		EventID    string              `json:"eventId,omitempty" doc:"an accepted event of the tenant; without event and eventId its newest"`
+		Receiver   string              `json:"receiver,omitempty" doc:"only what goes to these receivers of the event: CRM user ids, several with commas"`
 		Bindings   []connector.Binding `json:"bindings,omitempty" doc:"beside those of a stored connection, and before them"`
 		Explain    bool                `json:"explain,omitempty" doc:"also where each placeholder's value came from"`
 	}
 }
 
-type previewView struct {
+// A PreviewView is a request as it would be sent.
+type PreviewView struct {
 	Scene        connector.Scene     `json:"scene"`
 	Receiver     string              `json:"receiver"`
 	Method       string              `json:"method"`
@@ -39,7 +43,7 @@ type previewView struct {
 
 type renderOutput struct {
 	Body struct {
-		Requests []previewView `json:"requests" doc:"what would be sent; secrets show as ***"`
+		Requests []PreviewView `json:"requests" doc:"what would be sent; secrets show as ***"`
 	}
 }
 
@@ -65,7 +69,7 @@ func (a *API) renderRoutes() {
 
 func (a *API) render(ctx context.Context, in *renderInput) (*renderOutput, error) {
 	b := &in.Body
-	c, stored, err := a.toRender(ctx, chosen{in.Language, b.Connection, b.Tenant, b.Name})
+	c, stored, err := a.toRender(ctx, chosen{language: in.Language, file: b.Connection, tenant: b.Tenant, name: b.Name, revision: b.Revision})
 	if err != nil {
 		return nil, err
 	}
@@ -77,10 +81,11 @@ func (a *API) render(ctx context.Context, in *renderInput) (*renderOutput, error
 	if err != nil {
 		return nil, err
 	}
-	event, err := SampleEvent(c.Tenant, b.Scene, b.Event)
+	event, err := a.sampleOf(ctx, c.Tenant, sampleChoice{scene: b.Scene, payload: b.Event, id: b.EventID})
 	if err != nil {
 		return nil, err
 	}
+	onlyFor(event, words(b.Receiver))
 	bindings := map[string]connector.Binding{}
 	if stored {
 		if err := a.boundUsers(ctx, c.Key(), event, bindings); err != nil {
@@ -100,7 +105,10 @@ func (a *API) render(ctx context.Context, in *renderInput) (*renderOutput, error
 }
 
 // A chosen connection is one of a file, or a stored one by its names.
-type chosen struct{ language, file, tenant, name string }
+type chosen struct {
+	language, file, tenant, name string
+	revision                     int64 // of a stored one; 0: the newest
+}
 
 // toRender is the connection that is meant, and whether it is a stored one.
 func (a *API) toRender(ctx context.Context, in chosen) (*connector.Connection, bool, error) {
@@ -125,6 +133,14 @@ func (a *API) toRender(ctx context.Context, in chosen) (*connector.Connection, b
 	if !principal(ctx).Sees(k.Tenant) {
 		return nil, false, notFound("connection " + k.String())
 	}
+	if in.revision > 0 {
+		r, err := a.Settings.Revision(ctx, k, in.revision)
+		if err != nil {
+			return nil, true, err
+		}
+		c, err := readConnection(k, r.Settings)
+		return c, true, err
+	}
 	c, err := a.storedConnection(ctx, k)
 	return c, true, err
 }
@@ -134,8 +150,12 @@ func (a *API) storedConnection(ctx context.Context, k connector.ConnectionKey) (
 	if err != nil {
 		return nil, err
 	}
+	return readConnection(k, saved.Settings)
+}
+
+func readConnection(k connector.ConnectionKey, settings json.RawMessage) (*connector.Connection, error) {
 	c := &connector.Connection{}
-	if err := json.Unmarshal(saved.Settings, c); err != nil {
+	if err := json.Unmarshal(settings, c); err != nil {
 		return nil, fmt.Errorf("read the settings of connection %s: %w", k, err)
 	}
 	return c, nil

@@ -21,6 +21,9 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return []byte(`"` + v.UTC().Format(timeLayout) + `"`), nil
 }
 
+// UnmarshalJSON reads what MarshalJSON writes.
+func (t *Time) UnmarshalJSON(b []byte) error { return (*time.Time)(t).UnmarshalJSON(b) }
+
 // Schema describes the time in /openapi.json.
 func (Time) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "date-time", Nullable: true}

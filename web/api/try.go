@@ -33,7 +33,7 @@ type tryView struct {
 	connector.TrialReport
 	Steps    []stepView    `json:"steps"`
 	Mode     string        `json:"mode"`
-	Requests []previewView `json:"requests,omitempty" doc:"with dry: what would be sent"`
+	Requests []PreviewView `json:"requests,omitempty" doc:"with dry: what would be sent"`
 }
 
 type stepView struct {
@@ -62,7 +62,7 @@ func (a *API) try(ctx context.Context, in *tryInput) (*one[tryView], error) {
 	if !slices.Contains(connector.Scenes(), b.Scene) {
 		return nil, invalid("scene", "want create, edit, done, delete, remind or message")
 	}
-	c, stored, err := a.toRender(ctx, chosen{in.Language, b.Connection, b.Tenant, b.Name})
+	c, stored, err := a.toRender(ctx, chosen{language: in.Language, file: b.Connection, tenant: b.Tenant, name: b.Name})
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (a *API) try(ctx context.Context, in *tryInput) (*one[tryView], error) {
 		Bindings: map[string]connector.Binding{},
 	}
 	if !trial.Auth {
-		if trial.Event, err = a.eventToTry(ctx, c.Tenant, in); err != nil {
+		if trial.Event, err = a.sampleOf(ctx, c.Tenant, sampleChoice{scene: b.Scene, payload: b.Event, id: b.EventID}); err != nil {
 			return nil, err
 		}
 		if err := a.bindingsToTry(ctx, c, stored, in, &trial); err != nil {
@@ -137,28 +137,6 @@ func (a *API) dry(in *tryInput, p *connector.Program, t *connector.Trial, out *t
 	return nil
 }
 
-// eventToTry is the event that is given, or one of those that the tenant has had.
-func (a *API) eventToTry(ctx context.Context, tenant string, in *tryInput) (*connector.Event, error) {
-	b := &in.Body
-	if len(b.Event) > 0 {
-		return SampleEvent(tenant, b.Scene, b.Event)
-	}
-	if a.Recent == nil {
-		return nil, invalid("event", "give an event")
-	}
-	kind, _ := b.Scene.EventOf()
-	found, err := a.Recent(ctx, tenant, kind, b.EventID)
-	if err != nil {
-		return nil, err
-	}
-	e, err := SampleEvent(tenant, b.Scene, found.Payload)
-	if err != nil {
-		return nil, err
-	}
-	e.ID, e.Time = found.ID, found.Time
-	return e, nil
-}
-
 // bindingsToTry are those of the stored connection, and those that are given. For a connection that is not stored yet, without either, CRM
 // ids stand for accounts in a dry run; a live one must know the accounts.
 func (a *API) bindingsToTry(ctx context.Context, c *connector.Connection, stored bool, in *tryInput, t *connector.Trial) error {
@@ -172,10 +150,10 @@ func (a *API) bindingsToTry(ctx context.Context, c *connector.Connection, stored
 }
 
 // viewPreviews are rendered requests as they are shown.
-func viewPreviews(previews []connector.Preview, explain bool) []previewView {
-	out := make([]previewView, len(previews))
+func viewPreviews(previews []connector.Preview, explain bool) []PreviewView {
+	out := make([]PreviewView, len(previews))
 	for i, p := range previews {
-		v := previewView{Scene: p.Scene, Receiver: p.Receiver, Method: p.Method, Address: p.Address, Headers: p.Headers, Body: p.Body}
+		v := PreviewView{Scene: p.Scene, Receiver: p.Receiver, Method: p.Method, Address: p.Address, Headers: p.Headers, Body: p.Body}
 		if v.Headers == nil {
 			v.Headers = []retry.Header{}
 		}

@@ -152,7 +152,7 @@ func (b *backend) Events(_ context.Context, f api.EventFilter, p connector.PageO
 	all := []connector.EventStory{}
 	for _, t := range []string{"t1", "t2"} {
 		if len(f.Tenants) == 0 || slices.Contains(f.Tenants, t) {
-			all = append(all, connector.EventStory{ID: "e", Tenant: t, Kind: connector.KindTodo, Connections: []connector.ConnectionStory{{Connection: "oa"}}})
+			all = append(all, connector.EventStory{ID: "e", Tenant: t, Connections: []connector.ConnectionStory{{Connection: "oa"}}})
 		}
 	}
 	return pageOf(all, p)

@@ -28,7 +28,7 @@ func (b *backend) try(_ context.Context, k connector.ConnectionKey, stored bool,
 
 // recent has one event of tenant t1.
 func (b *backend) recent(_ context.Context, tenant string, kind connector.Kind, id string) (connector.StoredEvent, error) {
-	if tenant != "t1" || kind != connector.KindTodo || id != "" && id != "e9" && id != "e" {
+	if tenant != "t1" || kind != connector.KindTodo && id != "e" || id != "" && id != "e9" && id != "e" {
 		return connector.StoredEvent{}, &connector.Error{Kind: connector.NotFound, Msg: "there is no such event"}
 	}
 	return connector.StoredEvent{ID: "e9", Payload: []byte(`{"id":"e9","todo":{"id":"recent","title":"x","receivers":[{"id":"1","name":"A"},{"id":"2","name":"B"}]}}`)}, nil

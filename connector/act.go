@@ -13,6 +13,7 @@ type act struct {
 	scene    Scene
 	receiver Recipient
 	newID    bool  // under a new external id
+	parts    bool  // the same, while others of his common lane keep the one they have
 	ends     Scene // how the lane stands afterwards: SceneDone, SceneDelete or open
 }
 
@@ -40,6 +41,8 @@ func (l *planner) carryOut(acts []act) {
 				l.alone(a)
 			case l.account(a) == others:
 				l.elsewhere = true
+			case a.parts:
+				l.part(a)
 			default:
 				together = append(together, a)
 			}
@@ -76,7 +79,7 @@ func (l *planner) apart(a act) bool {
 	if l.todo.Lanes[a.receiver.ID] != nil {
 		return true
 	}
-	if l.account(a) != unbound {
+	if l.account(a) != unbound && !a.parts {
 		return false
 	}
 	common := l.todo.Lanes[""]
@@ -100,8 +103,26 @@ func (l *planner) alone(a act) {
 		return
 	}
 	lane := l.todo.openLane(a.receiver.ID)
+	if a.parts {
+		lane.External, a.newID = l.todo.Lanes[""].External, true
+	}
 	l.add(lane, a, []Recipient{a.receiver}, standing)
 }
+
+// stepApart is the step of a create for one who goes on by himself under a new external id, while something waits for him in the common lane
+// that must go before.
+const stepApart = 30
+
+// part plans such a create. When its turn comes he leaves the common lane with all that is planned for him behind it, see Split.
+func (l *planner) part(a act) {
+	lane := l.todo.openLane("")
+	d := l.put(lane, a.scene, stepApart, []Recipient{a.receiver}, bound)
+	d.External++
+	lane.Ended, lane.Dirty = "", true
+}
+
+// Parts reports whether the delivery is for one who goes on by himself from here on, under its external id.
+func (d *Delivery) Parts() bool { return d.Step == stepApart && d.Lane == "" }
 
 // toAll plans one delivery for several receivers in the todo's common lane. All acts are of one scene.
 func (l *planner) toAll(acts []act) {
@@ -184,8 +205,8 @@ func (l *planner) recreate(lane *Lane, who []Recipient, st standing) *Delivery {
 		return l.put(lane, SceneCreate, 1, who, st)
 	}
 	lane.External++
-	l.put(lane, SceneCreate, 0, who, st)
-	old := l.put(lane, SceneDelete, 1, who, st)
+	l.put(lane, SceneCreate, stepAnew, who, st)
+	old := l.put(lane, SceneDelete, stepAnew+1, who, st)
 	old.External--
 	return old
 }

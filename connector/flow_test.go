@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,6 +55,8 @@ type inbox struct {
 	applied map[string][]string // todo and account: events in order of arrival
 	sent    map[string]int      // delivery, scene and event: how often it was applied
 	noReply map[string]bool     // deliveries of which an attempt had no answer
+	over    map[string]string   // todo and account: by which delivery it was ended
+	revived []string            // creates under an id whose todo is over there
 }
 
 type oaRequest struct {
@@ -159,6 +162,9 @@ func (o *inbox) apply(q oaRequest) {
 		o.sent[q.Delivery+" "+q.Scene+" "+to]++
 		switch q.Scene {
 		case "create":
+			if by := o.over[at]; by != "" {
+				o.revived = append(o.revived, q.Event+" at "+at+" after "+by)
+			}
 			o.shown[at] = "pending " + q.Event
 		case "edit":
 			if o.shown[at] != "" { // else there is nothing to edit
@@ -166,9 +172,12 @@ func (o *inbox) apply(q oaRequest) {
 			}
 		case "done":
 			if o.shown[at] != "" {
-				o.shown[at] = "done " + q.Event
+				o.shown[at], o.over[at] = "done "+q.Event, q.Event
 			}
 		case "delete":
+			if o.shown[at] != "" {
+				o.over[at] = q.Event
+			}
 			delete(o.shown, at)
 		}
 	}
@@ -176,9 +185,60 @@ func (o *inbox) apply(q oaRequest) {
 
 // A history is what the CRM says: random, but consistent.
 type history struct {
-	rand  *rand.Rand
-	count int
-	todos map[string]*crmTodo
+	rand    *rand.Rand
+	count   int
+	todos   map[string]*crmTodo
+	account string // of b today
+}
+
+// accountsOfB are those that b is bound to in turn.
+var accountsOfB = []string{"oa-b", "oa-b2", "oa-b3"}
+
+// rebind gives b another account.
+func (h *history) rebind(t *testing.T, db *store.DB) {
+	t.Helper()
+	h.account = accountsOfB[h.rand.IntN(len(accountsOfB))]
+	if _, err := db.SetBinding(t.Context(), "T", connector.Binding{Connection: "oa", User: "b", Account: h.account}, "test"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// accounts are those that a user has had, today's first.
+func (h *history) accounts(user string) []string {
+	if user != "b" {
+		return []string{"oa-" + user}
+	}
+	return append([]string{h.account}, slices.DeleteFunc(slices.Clone(accountsOfB), func(a string) bool { return a == h.account })...)
+}
+
+// A mortal is a store to a worker that may be killed: from then on nothing of what it does is stored.
+type mortal struct {
+	*store.DB
+	oa   *inbox
+	dead atomic.Bool
+	mu   sync.Mutex       // guards sent
+	sent map[int64]string // claimed: the ids of deliveries by their numbers
+}
+
+// Turn stores nothing once the worker is dead.
+func (m *mortal) Turn(ctx context.Context, turn connector.Turn) (connector.Turned, error) {
+	if m.dead.Load() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.oa.mu.Lock()
+		defer m.oa.mu.Unlock()
+		for i := range turn.Changes {
+			m.oa.noReply[m.sent[turn.Changes[i].N]] = true
+		}
+		return connector.Turned{}, nil
+	}
+	out, err := m.DB.Turn(ctx, turn)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range out.Work {
+		m.sent[out.Work[i].N] = out.Work[i].ID
+	}
+	return out, err
 }
 
 type crmTodo struct {
@@ -237,6 +297,7 @@ func playFlow(t *testing.T, dir string, seed uint64) {
 	oa := &inbox{
 		rand:  rand.New(rand.NewPCG(seed, 2)), //nolint:gosec // a test's dice
 		shown: map[string]string{}, applied: map[string][]string{}, sent: map[string]int{}, noReply: map[string]bool{},
+		over: map[string]string{},
 	}
 	log := slog.New(slog.DiscardHandler)
 	var workerMu sync.Mutex
@@ -256,10 +317,11 @@ func playFlow(t *testing.T, dir string, seed uint64) {
 	oa.picky = true
 	connect(t, db, variant(seed))
 
-	// run starts a worker and gives the function that stops it.
-	run := func() func() {
+	// run starts a worker and gives the function that stops it, or kills it.
+	run := func() func(kill bool) {
+		l := &mortal{DB: db, oa: oa, sent: map[int64]string{}}
 		w, err := connector.NewWorker(connector.WorkerConfig{
-			Ledger: db, Registry: db, Log: log, Drain: time.Second,
+			Ledger: l, Registry: db, Log: log, Drain: time.Second,
 			Open: func(retry.Config) (connector.Sender, error) { return oa, nil },
 		})
 		if err != nil {
@@ -271,7 +333,7 @@ func playFlow(t *testing.T, dir string, seed uint64) {
 		workerCtx, cancel := context.WithCancel(ctx)
 		ended := make(chan struct{})
 		go func() { _ = w.Run(workerCtx); close(ended) }()
-		return func() { cancel(); <-ended }
+		return func(kill bool) { l.dead.Store(kill); cancel(); <-ended }
 	}
 	stop := run()
 
@@ -283,7 +345,7 @@ func playFlow(t *testing.T, dir string, seed uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &history{rand: r, todos: map[string]*crmTodo{}}
+	h := &history{rand: r, todos: map[string]*crmTodo{}, account: "oa-b"}
 	for range 40 {
 		var batch []connector.Incoming
 		for range 1 + r.IntN(4) {
@@ -297,9 +359,17 @@ func playFlow(t *testing.T, dir string, seed uint64) {
 		}
 		seq = batch[len(batch)-1].Sequence
 		time.Sleep(time.Duration(r.IntN(8000)) * time.Millisecond)
-		if r.IntN(8) == 0 {
-			stop()
+		// A binding changes while the worker runs, and also between a kill and the next start.
+		switch r.IntN(8) {
+		case 0:
+			stop(false)
 			stop = run()
+		case 1:
+			stop(true)
+			h.rebind(t, db)
+			stop = run()
+		case 2:
+			h.rebind(t, db)
 		}
 	}
 	if _, err := db.SetBinding(ctx, "T", connector.Binding{Connection: "oa", User: "late", Account: "oa-late"}, "test"); err != nil {
@@ -309,8 +379,14 @@ func playFlow(t *testing.T, dir string, seed uint64) {
 	oa.calm = true
 	oa.mu.Unlock()
 	time.Sleep(3 * time.Hour)
-	stop()
+	stop(false)
 	compare(t, h, oa)
+	if c := variant(seed); reopens(c) == connector.ReopenNewID {
+		// To b, who has several accounts in turn, a todo comes back under its id where he comes back.
+		for _, what := range slices.DeleteFunc(oa.revived, func(what string) bool { return strings.Contains(what, " oa-b") }) {
+			t.Errorf("what is over is not created again under the same id: %s", what)
+		}
+	}
 	settledAll(t, db)
 }
 
@@ -332,6 +408,7 @@ func variant(seed uint64) func(*connector.Connection) {
 			c.Receivers.As = mapping.Each
 			c.Scenes[connector.SceneEdit].Receivers = &connector.ReceiverMode{As: mapping.List}
 		},
+		func(c *connector.Connection) { list(c); c.Reopen = connector.ReopenNewID },
 		func(*connector.Connection) {},
 		func(c *connector.Connection) { c.Coalesce = true },
 		func(c *connector.Connection) { c.EditAs = connector.EditAsRecreate },
@@ -341,6 +418,17 @@ func variant(seed uint64) func(*connector.Connection) {
 		func(c *connector.Connection) { c.Limits.Rate = connector.Rate{N: 2, Per: time.Second} },
 	}
 	return variants[seed%uint64(len(variants))]
+}
+
+// reopens is how a variant opens finished todos again.
+func reopens(change func(*connector.Connection)) connector.Reopen {
+	c := connector.Defaults()
+	c.Scenes = map[connector.Scene]*connector.SceneSettings{}
+	for _, s := range []connector.Scene{connector.SceneCreate, connector.SceneEdit, connector.SceneDone, connector.SceneDelete} {
+		c.Scenes[s] = &connector.SceneSettings{}
+	}
+	change(&c)
+	return c.Reopen
 }
 
 // connect saves the connection and the bindings of all receivers but one.
@@ -396,8 +484,14 @@ func compare(t *testing.T, h *history, oa *inbox) {
 	}
 	for todo, c := range h.todos {
 		for _, r := range []string{"a", "b", "c", "late"} {
-			got := oa.of(todo, "oa-"+r)
-			at := todo + " oa-" + r
+			accounts := h.accounts(r)
+			for _, old := range accounts[1:] {
+				if got := oa.of(todo, old); strings.HasPrefix(got, "pending") {
+					t.Errorf("%s %s is %q, want nothing pending: the account is not his any more", todo, old, got)
+				}
+			}
+			got := oa.of(todo, accounts[0])
+			at := todo + " " + accounts[0]
 			switch {
 			case !slices.Contains(c.receivers, r):
 				if strings.HasPrefix(got, "pending") {

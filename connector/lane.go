@@ -43,6 +43,8 @@ type Lane struct {
 type Holder struct {
 	Account string `json:"account,omitempty"` // the OA account that it was sent to
 	Maybe   bool   `json:"maybe,omitempty"`   // his create ended without an answer
+	As      int    `json:"as,omitempty"`      // the external number that it was sent under; 0: the lane's
+	Gone    bool   `json:"gone,omitempty"`    // it was taken out of his inbox again
 }
 
 // lumped reports whether a common lane knows only of all its receivers together what they have.
@@ -54,7 +56,7 @@ func (l *Lane) presence(user string) Presence {
 		return l.Presence
 	}
 	switch h, has := l.People[user]; {
-	case !has:
+	case !has, h.Gone:
 		return Absent
 	case h.Maybe:
 		return Maybe
@@ -66,12 +68,17 @@ func (l *Lane) presence(user string) Presence {
 func (l *Lane) account(user string) string {
 	switch {
 	case l.Receiver == "":
-		return l.People[user].Account
+		if h := l.People[user]; !h.Gone {
+			return h.Account
+		}
 	case l.Receiver == user:
 		return l.Account
 	}
 	return ""
 }
+
+// AccountOf is the account in whose inbox a receiver of the lane has the todo, or may have it; empty where that is not known.
+func (l *Lane) AccountOf(user string) string { return l.account(user) }
 
 // hold notes that a receiver of a common lane has the todo, or may have it.
 func (l *Lane) hold(user string, h Holder) {
@@ -84,7 +91,28 @@ func (l *Lane) hold(user string, h Holder) {
 	l.sum()
 }
 
-// drop notes that receivers of a common lane do not have the todo any more.
+// takeOut notes that the todo was taken out of the inbox of a receiver of a common lane.
+func (l *Lane) takeOut(user string) {
+	h, had := l.People[user]
+	if !had || l.lumped() {
+		return
+	}
+	if h.As == 0 {
+		h.As = l.Has
+	}
+	l.hold(user, Holder{As: h.As, Gone: true})
+}
+
+// had reports whether a receiver of a common lane has the todo, or once had it, under the lane's newest external number, or is going to.
+func (l *Lane) had(user string) bool {
+	if slices.ContainsFunc(l.Waiting, func(w *Delivery) bool { return w.Names(user) && w.External >= l.External }) {
+		return true
+	}
+	h, had := l.People[user]
+	return had && (h.As == 0 && l.Has == l.External || h.As == l.External)
+}
+
+// drop notes that receivers are none of a common lane any more.
 func (l *Lane) drop(users ...string) {
 	if l.lumped() {
 		return // some of those who have it may be left
@@ -103,7 +131,10 @@ func (l *Lane) drop(users ...string) {
 func (l *Lane) sum() {
 	l.Presence = Absent
 	for _, h := range l.People {
-		if !h.Maybe {
+		switch {
+		case h.Gone:
+			continue
+		case !h.Maybe:
 			l.Presence = Present
 			return
 		}
@@ -134,7 +165,7 @@ func (l *Lane) Doubt(d *Delivery) {
 		if l.Presence == Absent {
 			l.Has = d.External
 		}
-		l.hold(r.ID, Holder{Account: accounts[i], Maybe: true})
+		l.hold(r.ID, Holder{Account: accounts[i], Maybe: true, As: d.External})
 	}
 }
 

@@ -202,13 +202,13 @@ func (l *planner) changes(receivers []Receiver) []act {
 			a.scene = l.finalScene()
 		case before == nil:
 			a.scene = SceneCreate
-			a.newID = l.again(r.ID)
+			l.again(&a)
 		case before.Finished || t.Finished:
 			a.scene = SceneCreate
 			if l.program.Settings.Reopen == ReopenEdit {
 				a.scene = SceneEdit
 			}
-			a.newID = l.again(r.ID)
+			l.again(&a)
 		default:
 			a.scene = SceneEdit
 		}
@@ -227,10 +227,15 @@ func (l *planner) finalScene() Scene {
 	return SceneEdit
 }
 
-// again reports whether a create for this receiver re-creates what was ended, at an OA that wants a new id for that.
-func (l *planner) again(receiver string) bool {
-	lane := l.todo.lane(receiver)
-	return l.program.Settings.Reopen == ReopenNewID && lane != nil && lane.Ended != "" && lane.Left
+// again has a create for this receiver go under a new external id where it re-creates what was ended, at an OA that wants that.
+func (l *planner) again(a *act) {
+	lane := l.todo.lane(a.receiver.ID)
+	if l.program.Settings.Reopen != ReopenNewID || lane == nil || !lane.Left && len(lane.Waiting) == 0 {
+		return
+	}
+	a.newID = lane.Ended != ""
+	// Those of a common lane have one id together: whoever needs a new one while others have it open goes on by himself.
+	a.parts = !a.newID && lane.Receiver == "" && lane.had(a.receiver.ID)
 }
 
 // gone plans the deletes of those who were receivers and are not any more.

@@ -212,6 +212,26 @@ func TestPlan(t *testing.T) {
 			},
 			want: [][]string{{"planned", "create a pending _2 due"}, {"planned", "edit a pending _2 due"}},
 		},
+		"re-opening under a new id while others of the list have it open": {
+			settings: func(c *Connection) { c.Receivers.As, c.Reopen = mapping.List, ReopenNewID },
+			play: func(p *plannerTest) [][]string {
+				p.play(ActionCreate, nil, "a", "b")
+				common := p.lane("")
+				common.Waiting, common.Left, common.Presence, common.Has = nil, true, Present, 1
+				common.People = map[string]Holder{"a": {Account: "oa-a", As: 1}, "b": {Account: "oa-b", As: 1}}
+				gone := planned(p.play(ActionEdit, nil, "a"))
+				waits := planned(p.play(ActionEdit, nil, "a", "b")) // b's delete still waits: he leaves behind it
+				common.takeOut("b")
+				common.Waiting = nil
+				again := planned(p.play(ActionDelete, nil, "b"))
+				common.Waiting = nil
+				return [][]string{gone, waits, again, planned(p.play(ActionEdit, nil, "a", "b"))}
+			},
+			want: [][]string{
+				{"planned", "delete b pending due", "edit a pending"}, {"planned", "edit a pending", "create b pending _2"},
+				{"planned", "delete b pending due"}, {"planned", "edit a pending due", "create b pending _2 due"},
+			},
+		},
 		"an edit as a re-creation": {
 			settings: func(c *Connection) { c.EditAs = EditAsRecreate; delete(c.Scenes, SceneEdit) },
 			play: func(p *plannerTest) [][]string {

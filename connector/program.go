@@ -188,11 +188,42 @@ func (p *Program) scope(d *Delivery, scene Scene, e *StoredEvent, doc *mapping.D
 	s.Receivers = make([]mapping.Person, len(d.Recipients))
 	for i, r := range d.Recipients {
 		s.Receivers[i] = person(r.ID, r.Name, bindings)
-		if account := lane.account(r.ID); scene != SceneCreate && account != "" {
-			s.Receivers[i].Account = account // the account that a todo was sent to stays with it; a create names today's
+		if account := stays(d, scene, lane, i); account != "" {
+			s.Receivers[i].Account = account
 		}
 	}
 	return s
+}
+
+// stays is the account that the receiver at a place has whatever his binding says today, since the todo is, or may be, in its inbox; empty:
+// today's. The account that a todo was sent to stays with it, and a create names today's. But one that has had no answer goes again to
+// where it went: what the OA has of it could not be taken out of that inbox any more once the todo is known under another account.
+func stays(d *Delivery, scene Scene, lane *Lane, place int) string {
+	user := d.Recipients[place].ID
+	switch {
+	case scene != SceneCreate, d.anew() && lane.presence(user) != Absent:
+		return lane.account(user)
+	case d.Unanswered && d.accounts()[place] != "":
+		return d.accounts()[place]
+	case (d.Unanswered || d.Scene == SceneEdit) && lane.presence(user) == Maybe:
+		return lane.account(user)
+	}
+	return ""
+}
+
+// Bound are the accounts that a create of the work is sent to, joined by ",": what a store must know of it when the worker does not come
+// back.
+func (w *Work) Bound() string {
+	if w.Before != nil {
+		return w.Account
+	}
+	out := make([]string, len(w.Recipients))
+	for i, r := range w.Recipients {
+		if out[i] = stays(&w.Delivery, SceneCreate, &w.LaneNow, i); out[i] == "" {
+			out[i] = w.Bindings[r.ID].Account
+		}
+	}
+	return strings.Join(out, ",")
 }
 
 // remembered are those of a todo's kept values that come from the OA's answers: an edit that says anew what is frozen still needs them.

@@ -154,4 +154,12 @@ func (l *planner) says(lane *Lane, a *act) bool {
 }
 
 // opens reports whether a delivery is the first of the steps that one cause has led to, in which another may follow it.
-func (d *Delivery) opens() bool { return d.Step == 0 || d.Step == stepPush }
+func (d *Delivery) opens() bool { return d.Step == 0 || d.Step == stepPush || d.anew() }
+
+// stepAnew is the step of a create that takes the place, under a new external id, of what the OA has; the delete of that follows it.
+const stepAnew = 4
+
+// anew reports whether the delivery is such a create.
+func (d *Delivery) anew() bool {
+	return d.Scene == SceneCreate && (d.Step == stepAnew || d.Step == stepPush+stepAnew)
+}

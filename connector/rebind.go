@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"slices"
 	"time"
 
 	"todosync/mapping"
@@ -12,6 +13,9 @@ const (
 	stepUnbind = 10
 	stepBind   = 11
 )
+
+// Rebinds reports whether the delivery is one of those.
+func (d *Delivery) Rebinds() bool { return d.Step == stepUnbind || d.Step == stepBind }
 
 // PlanRebind decides what a changed or removed binding of a receiver leads to for one todo: a delete for the account that
 // has it, and a create for the new one, where there is one. newest is the todo's last accepted event at the connection;
@@ -46,7 +50,10 @@ func PlanRebind(p *Program, t *Todo, receiver, account string, newest *StoredEve
 	}
 	recipients := []Recipient{{ID: who.ID, Name: who.Name}}
 	if p.On(SceneDelete) {
-		l.put(lane, SceneDelete, stepUnbind, recipients, bound)
+		d := l.put(lane, SceneDelete, stepUnbind, recipients, bound)
+		if before := lane.Waiting[:len(lane.Waiting)-1]; lane.Has > 0 && !slices.ContainsFunc(before, func(w *Delivery) bool { return w.External > lane.Has }) {
+			d.External = lane.Has // a re-creation under a newer id has failed
+		}
 	}
 	if account != "" && p.On(SceneCreate) {
 		l.put(lane, SceneCreate, stepBind, recipients, bound).Account = account

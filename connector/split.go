@@ -62,6 +62,9 @@ func (a *attempter) sortOut(w *Work, now time.Time) *Change {
 // strangers are the receivers of a delivery whose inboxes stand otherwise than those of the others, so that one request cannot be
 // right for all of them.
 func (p *Program) strangers(w *Work) []Recipient {
+	if w.Parts() {
+		return w.Recipients
+	}
 	if len(w.Recipients) < 2 {
 		return nil
 	}
@@ -92,7 +95,8 @@ func (p *Program) strangers(w *Work) []Recipient {
 
 // lacksAccount reports whether a request of a scene needs a receiver's account and nobody knows it.
 func (p *Program) lacksAccount(w *Work, s Scene, user string) bool {
-	if !p.usesAccount(s) || s != SceneCreate && w.LaneNow.account(user) != "" {
+	place := slices.IndexFunc(w.Recipients, func(r Recipient) bool { return r.ID == user })
+	if !p.usesAccount(s) || place >= 0 && stays(&w.Delivery, s, &w.LaneNow, place) != "" {
 		return false
 	}
 	_, ok := w.Bindings[user]

@@ -336,16 +336,16 @@ func (x *exchange) commonLane(lane *Lane, took bool) {
 		switch {
 		case x.refused(i):
 		case took && gone:
-			lane.drop(r.ID)
+			lane.takeOut(r.ID)
 		case x.sent != SceneCreate:
 		case took && !v.gone:
-			lane.hold(r.ID, Holder{Account: x.people[i]})
+			lane.hold(r.ID, Holder{Account: x.people[i], As: w.External})
 			lane.Has, lane.Account = w.External, x.account
 		case (v.unanswered || v.unclear) && lane.presence(r.ID) == Absent:
 			if lane.Presence == Absent {
 				lane.Has, lane.Account = w.External, x.account
 			}
-			lane.hold(r.ID, Holder{Account: x.people[i], Maybe: true})
+			lane.hold(r.ID, Holder{Account: x.people[i], Maybe: true, As: w.External})
 		}
 	}
 }

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"todosync/connector"
 	"todosync/retry"
@@ -40,7 +42,7 @@ func (d *DB) recoverSome(t *tx, only string, args ...any) (int, error) {
 	if only != "" {
 		only = ` WHERE ` + only
 	}
-	query := `SELECT ` + deliveryColumns + `, ` + laneColumns + ` FROM sending s CROSS JOIN deliveries d ON d.n = s.n
+	query := `SELECT s.account, ` + deliveryColumns + `, ` + laneColumns + ` FROM sending s CROSS JOIN deliveries d ON d.n = s.n
 		LEFT JOIN lanes l ON l.conn = d.conn AND l.kind = d.kind AND l.todo = d.todo AND l.receiver = d.lane` + only + ` LIMIT ?`
 	type lost struct {
 		delivery *connector.Delivery
@@ -49,9 +51,13 @@ func (d *DB) recoverSome(t *tx, only string, args ...any) (int, error) {
 	}
 	var all []lost
 	err := t.read(query, append(args, recoverStep), func(r row) error {
+		sent, r := r.text(0), r[1:]
 		delivery, err := deliveryOf(r)
 		if err != nil {
 			return err
+		}
+		if sent != "" {
+			delivery.Account = sent // the binding may have changed after it was planned
 		}
 		l := lost{delivery: delivery}
 		if lane := r[deliveryWidth:]; !lane.null(0) {
@@ -70,6 +76,7 @@ func (d *DB) recoverSome(t *tx, only string, args ...any) (int, error) {
 		d.hot.land(all[i].delivery.N)
 	}
 	var changed []int64
+	movables := map[int64][]movable{}
 	for _, l := range all {
 		holds := d.holdsUnanswered(t, l.delivery.Conn)
 		if err := d.recoverOne(t, l.delivery, holds); err != nil {
@@ -84,8 +91,21 @@ func (d *DB) recoverSome(t *tx, only string, args ...any) (int, error) {
 			if err := t.learnLane(key, &l.lane); err != nil {
 				return 0, err
 			}
+			for _, r := range l.delivery.Recipients {
+				if l.lane.AccountOf(r.ID) != "" {
+					movables[key.Conn] = append(movables[key.Conn], movable{key, r.ID})
+				}
+			}
 		}
 		changed = append(changed, l.delivery.N)
+	}
+	// Bindings may have changed since these were claimed: then nobody has found their todos in the inboxes that they may be in.
+	for _, conn := range slices.Sorted(maps.Keys(movables)) {
+		planned, err := d.moveOn(t, conn, millis(d.cfg.Now()), movables[conn])
+		if err != nil {
+			return 0, fmt.Errorf("plan anew whose bindings have changed: %w", err)
+		}
+		changed = append(changed, planned...)
 	}
 	t.done(func() { d.feed.publish(changed) })
 	return len(all), nil
@@ -111,13 +131,13 @@ func (d *DB) recoverOne(t *tx, l *connector.Delivery, hold bool) error {
 	if d.registry.current.Load().byNumber[l.Conn] == nil {
 		state, class, message, due = connector.Canceled, retry.OK, lostMessage, nil // its connection is deleted
 	}
-	const query = `UPDATE deliveries SET state = ?, class = ?, message = ?, due_ms = ?, attempts = attempts + 1,
+	const query = `UPDATE deliveries SET state = ?, class = ?, message = ?, due_ms = ?, account = ?, attempts = attempts + 1,
 		first_try_ms = COALESCE(first_try_ms, ?), sent_twice = TRUE, unanswered = TRUE, updated_ms = ? WHERE n = ?`
 	first := l.Updated
 	if s := d.registry.current.Load().byNumber[l.Conn]; s != nil {
 		first = s.state.Load().condition.Clock(first)
 	}
-	return t.run(query, string(state), string(class), message, due, millis(first), millis(now), l.N)
+	return t.run(query, string(state), string(class), message, due, l.Account, millis(first), millis(now), l.N)
 }
 
 // holdsUnanswered reports whether the connection wants a person to look after an attempt without an answer.

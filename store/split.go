@@ -87,12 +87,17 @@ func (s *splitting) gather(n int64) error {
 func (s *splitting) one(p *connector.Split) error {
 	user := p.Recipient.ID
 	lane := p.Lane
-	lane.Receiver, lane.External, lane.Ended = user, s.external, ""
+	lane.Receiver, lane.Ended = user, ""
+	own := 0 // the newest external number that he has by himself
 	for _, from := range append([]*connector.Delivery{s.from}, s.waiting...) {
 		if !from.Names(user) {
 			continue
 		}
 		d := s.instead(from, p)
+		if from.Parts() || own > 0 && d.Scene == connector.SceneCreate && lane.Ended != "" && !d.Rebinds() {
+			own = max(from.External, own+1)
+		}
+		d.External = max(d.External, own) // what was planned for him behind it does not know his number yet
 		if err := s.tx.insertDelivery(d); err != nil {
 			return err
 		}
@@ -105,6 +110,7 @@ func (s *splitting) one(p *connector.Split) error {
 			lane.Ended = d.Scene
 		}
 	}
+	lane.External = max(s.external, own)
 	if s.key.Kind == connector.KindTodo {
 		if err := s.tx.planLane(s.key, &lane); err != nil {
 			return err

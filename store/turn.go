@@ -388,9 +388,6 @@ func (m *turning) claim() error {
 
 // claimOne makes one delivery Sending and gathers what sending it needs.
 func (m *turning) claimOne(n int64, w *connector.Work) error {
-	if err := m.tx.run(`INSERT INTO sending (n, conn, since_ms) VALUES (?, ?, ?)`, n, m.turn.Conn, m.now); err != nil {
-		return err
-	}
 	var sender string
 	alone, resent := false, false
 	if h := m.db.hot.deliveries[n]; h != nil {
@@ -412,11 +409,16 @@ func (m *turning) claimOne(n int64, w *connector.Work) error {
 	}
 	m.changed = append(m.changed, n)
 	w.State, w.Due, w.Updated = connector.Sending, time.Time{}, instant(m.now)
-	err := m.around(w, sender, alone)
+	if err := m.around(w, sender, alone); err != nil {
+		return err
+	}
 	f.rebinds, f.bindings = m.db.hot.rebinds, w.Bindings
 	m.flown = append(m.flown, flown{n, f})
-	return err
+	return m.tx.run(insertSending, n, m.turn.Conn, m.now, w.Bound())
 }
+
+// insertSending has the accounts that a create goes to, for Recover: nothing else says where it went when nobody comes back with its outcome.
+const insertSending = `INSERT INTO sending (n, conn, since_ms, account) VALUES (?, ?, ?, ?)`
 
 // resent reports whether a delivery goes by a person's will, and gives it the request that he wants.
 func (m *turning) resent(n int64, w *connector.Work) (resent bool, err error) {

@@ -16,9 +16,6 @@ func (m *turning) claimTogether(numbers []int64) error {
 	}
 	all := make([]claimed, len(numbers))
 	for i, n := range numbers {
-		if err := m.tx.spread(`INSERT INTO sending (n, conn, since_ms) VALUES (?, ?, ?)`, n, m.turn.Conn, m.now); err != nil {
-			return err
-		}
 		if err := m.ask(n, &m.out.Work[i], &all[i].sender); err != nil {
 			return err
 		}
@@ -68,6 +65,9 @@ func (m *turning) claimTogether(numbers []int64) error {
 		m.changed = append(m.changed, n)
 		w.State, w.Due, w.Updated = connector.Sending, time.Time{}, instant(m.now)
 		if err := m.around(w, c.sender, true); err != nil {
+			return err
+		}
+		if err := m.tx.spread(insertSending, n, m.turn.Conn, m.now, w.Bound()); err != nil {
 			return err
 		}
 		m.flown = append(m.flown, flown{n, flight{

@@ -105,6 +105,49 @@ func testMeanwhile(t *testing.T, e Engine) {
 	}
 }
 
+// testKilledMeanwhile has the worker die between the request of a create and the commit of what came of it, while the receiver's binding changes:
+// whoever takes over sends the same request to the same account again, and then moves the todo.
+func testKilledMeanwhile(t *testing.T, e Engine) {
+	for name, list := range map[string]bool{"each": false, "list": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := play(t, e, func(c *connector.Connection) {
+				if list {
+					c.Receivers.As = mapping.List
+				}
+			})
+			p.bind("a", "first") // planned and claimed under it
+			p.accept(Todo{Receivers: []string{"a"}})
+			p.bind("a", "second")
+			if create := p.one(); create.Bound() != "second" {
+				t.Fatalf("the create goes to %q", create.Bound())
+			}
+			p.bind("a", "third")
+			if _, err := p.db.Recover(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for work := p.claim(); len(work) > 0; {
+				w := work[0]
+				got = append(got, string(w.Scene)+" "+w.Bound()+" has "+w.LaneNow.AccountOf("a"))
+				c := succeed(&w)
+				if account := w.Bound(); w.Scene == connector.SceneCreate && !list {
+					c.Lane.Account = account
+				} else if w.Scene == connector.SceneCreate {
+					c.Lane.People["a"] = connector.Holder{Account: account}
+				} else if !list {
+					c.Lane.Account = ""
+				}
+				work = p.turn(10, c).Work
+			}
+			want := []string{"create second has second", "delete third has second", "create third has "}
+			if !slices.Equal(got, want) {
+				t.Errorf("then %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 func (p *player) bind(user, account string) {
 	p.t.Helper()
 	if _, err := p.db.SetBinding(p.t.Context(), "T", binding(user, account), "me"); err != nil {

@@ -37,7 +37,7 @@ func Run(t *testing.T, e Engine) {
 		"conditions": testConditions, "over": testOver, "clock put back": testMend, "a connection's own clock": testClockOfConnection, "token": testToken,
 		"told times": testToldTimes, "unbound time": testUnboundTime, "histories": testHistories,
 		"save": testSave, "who wins": testWhoWins, "broken settings": testBroken, "delete": testDelete, "export": testExport,
-		"secrets": testSecrets, "rotate": testRotate, "bindings": testBindings, "release": testRelease, "release late": testReleaseLate, "rebind": testRebind, "rebind meanwhile": testMeanwhile, "import": testImport, "unbound": testUnbound,
+		"secrets": testSecrets, "rotate": testRotate, "bindings": testBindings, "release": testRelease, "release late": testReleaseLate, "rebind": testRebind, "rebind meanwhile": testMeanwhile, "killed meanwhile": testKilledMeanwhile, "import": testImport, "unbound": testUnbound,
 		"records": testRecords, "record": testRecord, "filters": testFilters, "cursors": testCursors, "clock": testClock, "watch": testWatch,
 		"retry": testRetry, "cancel": testCancel, "resend": testResend, "recreated": testRecreated, "rehearse": testRehearse, "jobs": testJobs,
 		"push": testPush, "backfill": testBackfill, "retention": testRetention, "rejected most": testRejectedMost, "events": testEvents, "replay": testReplay, "counts": testCounts,

@@ -228,8 +228,10 @@ func TestPlan(t *testing.T) {
 				return [][]string{gone, waits, again, planned(p.play(ActionEdit, nil, "a", "b"))}
 			},
 			want: [][]string{
-				{"planned", "delete b pending due", "edit a pending"}, {"planned", "edit a pending", "create b pending _2"},
-				{"planned", "delete b pending due"}, {"planned", "edit a pending due", "create b pending _2 due"},
+				{"planned", "delete b pending due", "edit a pending"},
+				{"planned", "edit a pending", "create b pending _2"},
+				{"planned", "delete b pending due"},
+				{"planned", "edit a pending due", "create b pending _2 due"},
 			},
 		},
 		"an edit as a re-creation": {

@@ -129,6 +129,12 @@ func (a *API) describe() huma.Config {
 	return c
 }
 
+// Serves reports whether a path is the API's, be there a route or not.
+func (a *API) Serves(r *http.Request) bool {
+	_, pattern := a.mux.Handler(r)
+	return pattern != "" || strings.HasPrefix(r.URL.Path, "/api/")
+}
+
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := a.Now()

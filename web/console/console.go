@@ -89,6 +89,24 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mux.ServeHTTP(w, r)
 }
 
+// Lost answers a browser that asks for a page that is not there. It tells who is not signed in no more than the way in.
+func (c *Console) Lost(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Referrer-Policy", "same-origin")
+	v := c.visit(w, r)
+	who, err := c.whose(r)
+	if err != nil {
+		v.problem(err)
+		return
+	}
+	v.Who = who
+	v.problem(&api.Problem{
+		Status: http.StatusNotFound,
+		Detail: v.T("There is no page at this address.", "这个地址没有页面。"),
+		Hint:   v.T("It may have been mistyped, or what it showed is gone. The navigation leads to everything that is here.", "可能是地址有误，或内容已不存在。现有的页面都可以从导航进入。"),
+	})
+}
+
 // page registers a route for who is signed in and has a right; everybody else is led to the log-in, or told so.
 func (c *Console) page(pattern string, need api.Right, show func(*visit) error) {
 	if path, read := strings.CutPrefix(pattern, "GET "); read {

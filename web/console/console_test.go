@@ -72,3 +72,21 @@ func TestProblems(t *testing.T) {
 	s := newSite(t, map[string]any{"GET /stats": &api.Problem{Status: http.StatusServiceUnavailable, Detail: "the store <is> away", Hint: "look at /readyz"}})
 	s.get("/", true).wants(http.StatusServiceUnavailable, "暂时不可用", "the store &lt;is&gt; away", "look at /readyz").lacks("<is>")
 }
+
+func TestALostBrowserIsTold(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	for path, cookie := range map[string]string{"/nowhere": "s", "/records/x/y/z": ""} {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.Header.Set("Accept-Language", "zh-CN")
+		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: cookie})
+		w := httptest.NewRecorder()
+		s.console.Lost(w, r)
+		p := &shown{t: t, status: w.Code, header: w.Header(), body: w.Body.String()}
+		p.sound()
+		p.wants(http.StatusNotFound, "<h1>找不到</h1>", "这个地址没有页面")
+		if cookie == "" {
+			p.lacks("/logout")
+		}
+	}
+}

@@ -2,7 +2,7 @@
 // is asked of another host, no script fails. The pages are found by following links, so that a new page is looked at without a word here.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { launch, output, Reader, widths } from "./lib/browser.mjs";
+import { launch, output, Reader } from "./lib/browser.mjs";
 import { logIn } from "./lib/door.mjs";
 import { axeFaults, none, ownFaults } from "./lib/judge.mjs";
 import { folder, run, serve } from "./lib/program.mjs";
@@ -42,28 +42,33 @@ function kind(url) {
 
 const left = [/^\/(api|assets|docs|openapi|healthz|readyz|metrics|logout|events\/stream)/, /export/, /stream/];
 
-async function crawl(lang) {
-  const seen = new Map();
+// look judges a page in light and dark.
+async function look(reader, path, name) {
   const faults = [];
-  const reader = await Reader.open(browser, program.url, { lang, cookies });
-  const { page } = reader;
+  for (const mode of ["light", "dark"]) {
+    reader.mode = mode;
+    await reader.page.emulateMedia({ colorScheme: mode, reducedMotion: "reduce" });
+    const found = [...await ownFaults(reader.page, reader.lang), ...await axeFaults(reader.page)];
+    faults.push(...found.map((f) => `${path} ${reader.lang} ${reader.width} ${mode}: ${f}`));
+    await reader.shot(name);
+  }
+  return faults;
+}
+
+async function crawl(lang) {
+  const seen = new Map([["overview", "/"]]);
+  const faults = [];
+  const desktop = await Reader.open(browser, program.url, { lang, cookies });
+  const phone = await Reader.open(browser, program.url, { lang, cookies, width: "phone" });
   const queue = ["/"];
-  seen.set("overview", "/");
   while (queue.length) {
     const path = queue.shift();
-    const res = await reader.go(path);
-    const name = kind(page.url());
+    const res = await desktop.go(path);
+    await phone.go(path);
+    const name = kind(desktop.page.url());
     if (res.status() !== 200) faults.push(`${path}: status ${res.status()}`);
-    for (const [mode, width] of [["light", "desktop"], ["dark", "desktop"], ["dark", "phone"], ["light", "phone"]]) {
-      Object.assign(reader, { mode, width });
-      await page.setViewportSize(widths[width]);
-      await page.emulateMedia({ colorScheme: mode, reducedMotion: "reduce" });
-      const found = [...await ownFaults(page, lang), ...await axeFaults(page)];
-      faults.push(...found.map((f) => `${path} ${lang} ${width} ${mode}: ${f}`));
-      await reader.shot(name);
-    }
-    await page.setViewportSize(widths.desktop);
-    const links = await page.evaluate(() => [...document.querySelectorAll("a[href]:not([download])")].map((a) => a.href));
+    faults.push(...await look(desktop, path, name), ...await look(phone, path, name));
+    const links = await desktop.page.evaluate(() => [...document.querySelectorAll("a[href]:not([download])")].map((a) => a.href));
     for (const link of links) {
       const u = new URL(link);
       if (u.origin !== program.url || left.some((p) => p.test(u.pathname)) || seen.has(kind(link))) continue;
@@ -72,9 +77,11 @@ async function crawl(lang) {
     }
     assert.ok(seen.size <= most, `more than ${most} kinds of pages: ${[...seen.keys()].join(" ")}`);
   }
-  faults.push(...reader.faults);
-  reader.faults = [];
-  await reader.close();
+  for (const reader of [desktop, phone]) {
+    faults.push(...reader.faults);
+    reader.faults = [];
+    await reader.close();
+  }
   return { seen: [...seen.keys()].sort(), faults };
 }
 
@@ -89,6 +96,17 @@ describe("every page", { concurrency: true }, () => {
     });
   }
   after(() => assert.deepEqual(found.en, found.zh, "both languages have the same pages"));
+});
+
+test("a page that is not there says so, in the console's own frame", async () => {
+  for (const lang of ["en", "zh"]) {
+    const reader = await Reader.open(browser, program.url, { lang, cookies });
+    reader.expects(/nowhere.*404/);
+    assert.equal((await reader.go("/nowhere")).status(), 404);
+    none(await look(reader, "/nowhere", "lost"));
+    assert.ok(await reader.page.locator(".nav a").count() > 0);
+    await reader.close();
+  }
 });
 
 test("without a session there is the log-in alone", async () => {

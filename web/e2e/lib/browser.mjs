@@ -25,7 +25,7 @@ export class Reader {
   static async open(browser, base, { lang = "en", width = "desktop", mode = "light", zone = "Asia/Shanghai", cookies, downloads = false, scripts = true } = {}) {
     const context = await browser.newContext({
       viewport: widths[width], colorScheme: mode, locale: lang === "zh" ? "zh-CN" : "en-GB", timezoneId: zone, reducedMotion: "reduce",
-      hasTouch: width === "phone", acceptDownloads: downloads, javaScriptEnabled: scripts,
+      hasTouch: width === "phone", isMobile: width === "phone", acceptDownloads: downloads, javaScriptEnabled: scripts,
     });
     context.setDefaultTimeout(15_000);
     if (cookies) await context.addCookies(cookies);

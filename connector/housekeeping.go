@@ -23,13 +23,14 @@ const (
 	ChoreAudit       Chore = "audit"       //
 	ChoreDigests     Chore = "digests"     // what was told of failures, with these
 	ChoreSignOns     Chore = "sign-ons"    // the log, and tickets and proofs whose time is over
+	ChoreSessions    Chore = "sessions"    // that are over, links likewise, and failed log-ins that are forgotten
 	ChoreConnections Chore = "connections" // deleted ones that nothing refers to any more
 )
 
 // Chores are all chores, in their order.
 func Chores() []Chore {
 	return []Chore{
-		ChoreRejects, ChoreUnbound, ChoreRecords, ChoreTodos, ChoreEvents, ChoreTallies, ChoreJobs, ChoreRevisions, ChoreAudit, ChoreDigests, ChoreSignOns, ChoreConnections,
+		ChoreRejects, ChoreUnbound, ChoreRecords, ChoreTodos, ChoreEvents, ChoreTallies, ChoreJobs, ChoreRevisions, ChoreAudit, ChoreDigests, ChoreSignOns, ChoreSessions, ChoreConnections,
 	}
 }
 

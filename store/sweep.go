@@ -43,6 +43,8 @@ func (d *DB) Sweep(ctx context.Context, s connector.Sweep) (connector.Swept, err
 		err = w.audit(ctx)
 	case connector.ChoreSignOns:
 		err = w.signOns(ctx)
+	case connector.ChoreSessions:
+		err = w.sessions(ctx)
 	case connector.ChoreConnections:
 		err = w.connections(ctx)
 	default:

@@ -19,7 +19,7 @@ import (
 func (a *app) openAPI() error {
 	p := ports{db: a.store, rotate: a.rotateKey}
 	handler, err := api.New(api.Config{
-		Auth: api.Authenticators{api.AdminToken(a.token), apiTokens{a.store}}, Tokens: apiTokens{a.store}, SignOns: signOnDesk{a.store}, Version: version, Log: a.log,
+		Auth: api.Authenticators{api.AdminToken(a.token), apiTokens{a.store}}, Tokens: apiTokens{a.store}, Users: a.door, SignOns: signOnDesk{a.store}, Version: version, Log: a.log,
 		Records: records{a.store}, ByHand: byHand{a.store, a.jobs}, Events: p, Publisher: a.publisher, Settings: p, Connections: p, Bindings: p, Importer: p, Rejects: p, Digests: digests{a},
 		Secrets: p, Stats: p, Health: a.health,
 		Try: a.try, Recent: a.store.RecentEvent,

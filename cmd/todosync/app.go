@@ -22,6 +22,7 @@ import (
 
 	"todosync/connector"
 	"todosync/connector/intake"
+	"todosync/internal/identity"
 	"todosync/internal/metrics"
 	"todosync/internal/natsserver"
 	"todosync/notify"
@@ -57,6 +58,7 @@ type app struct {
 	worker    *connector.Worker
 	jobs      *connector.JobWorker
 	tidying   *connector.Housekeeping
+	door      *identity.Door
 	outlets   *notify.Outlets
 	digester  *notify.Digester
 	egress    *retry.Egress
@@ -104,6 +106,9 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger, h hooks) (_ *app,
 		return nil, err
 	}
 	if err := a.openPipeline(h); err != nil {
+		return nil, err
+	}
+	if a.door, err = identity.NewDoor(identity.Config{Desk: a.store, Log: log}); err != nil {
 		return nil, err
 	}
 	return a, a.openAPI()

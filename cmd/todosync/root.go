@@ -54,7 +54,7 @@ Run it for real:             todosync serve --apply CONNECTIONS`,
 		c.publishCmd(), c.eventsCmd(), c.rejectedCmd(), c.digestsCmd(), c.recordsCmd(), c.jobsCmd(),
 		c.applyCmd(), c.exportCmd(), c.validateCmd(), c.draftCmd(), c.renderCmd(), c.tryCmd(), c.schemaCmd(),
 		c.connectionsCmd(), c.tenantsCmd(), c.bindingsCmd(), c.secretCmd(),
-		c.tokenCmd(), c.auditCmd(), c.signOnsCmd(),
+		c.tokenCmd(), c.usersCmd(), c.auditCmd(), c.signOnsCmd(),
 		c.doctorCmd(), c.backupCmd(), c.restoreCmd(),
 		c.versionCmd(),
 	)

@@ -14,16 +14,16 @@ func table() []row {
 			"github.com/goccy/go-yaml", "github.com/jedib0t/go-pretty/v6", "github.com/nats-io/nats.go",
 			"github.com/prometheus/client_golang", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys", "golang.org/x/term",
 		}},
-		{"web/api", []string{"connector", "connector/draft", "connector/file", "mapping", "notify", "retry"}, []string{
+		{"web/api", []string{"connector", "connector/draft", "connector/file", "internal/identity", "mapping", "notify", "retry"}, []string{
 			"github.com/danielgtaylor/huma/v2", "github.com/rogpeppe/go-internal", "golang.org/x/text",
 		}},
 		{"web/console", []string{"connector", "web/api"}, []string{"github.com/a-h/templ", "golang.org/x/text"}},
 		{"web/signon", []string{"connector", "mapping", "retry"}, nil},
-		{"store", []string{"connector", "mapping", "notify", "retry"}, []string{
+		{"store", []string{"connector", "internal/identity", "mapping", "notify", "retry"}, []string{
 			"github.com/jackc/pgx/v5", "github.com/jmoiron/sqlx", "github.com/mattn/go-sqlite3", "github.com/oklog/ulid/v2",
 			"github.com/pressly/goose/v3",
 		}},
-		{"store/storetest", []string{"connector", "mapping", "notify", "retry", "store"}, nil},
+		{"store/storetest", []string{"connector", "internal/identity", "mapping", "notify", "retry", "store"}, nil},
 		{"connector/intake", []string{"connector"}, []string{"github.com/nats-io/nats.go"}},
 		{"connector/file", []string{"connector", "connector/preset", "connector/script", "mapping", "retry"}, []string{
 			"github.com/goccy/go-yaml", "golang.org/x/text",
@@ -38,6 +38,7 @@ func table() []row {
 			"github.com/beevik/etree", "github.com/clipperhouse/uax29/v2", "github.com/tidwall/gjson", "golang.org/x/text",
 		}},
 		{"retry", nil, []string{"github.com/hashicorp/go-retryablehttp", "golang.org/x/net"}},
+		{"internal/identity", []string{"connector"}, []string{"golang.org/x/crypto"}},
 		{"internal/natsserver", []string{"connector"}, []string{
 			"github.com/minio/highwayhash", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys",
 		}},

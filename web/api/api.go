@@ -44,6 +44,7 @@ type Config struct {
 	Digests     Digests
 	Secrets     Secrets
 	Tokens      Tokens
+	Users       Users
 	SignOns     SignOns
 	Stats       Statistics
 	// Health looks at each part that the program needs. It must answer within seconds, whatever is away.
@@ -105,7 +106,7 @@ func New(cfg Config) (*API, error) {
 	a.huma.UseMiddleware(speak, a.checkQuery, a.authenticate)
 	for _, register := range []func(){
 		a.eventRoutes, a.recordRoutes, a.curlRoute, a.byHandRoutes, a.jobRoutes, a.tenantRoutes, a.connectionRoutes, a.revisionRoutes, a.settingsRoutes, a.renderRoutes, a.tryRoute, a.draftRoute,
-		a.bindingRoutes, a.rejectRoutes, a.digestRoutes, a.secretRoutes, a.tokenRoutes, a.signOnRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute, a.backupRoute, a.doctorRoute,
+		a.bindingRoutes, a.rejectRoutes, a.digestRoutes, a.secretRoutes, a.tokenRoutes, a.userRoutes, a.meRoutes, a.signOnRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute, a.backupRoute, a.doctorRoute,
 	} {
 		register()
 	}

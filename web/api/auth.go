@@ -25,6 +25,7 @@ const (
 	WriteEvents                     // POST /events
 	RedeemTickets                   // POST /tickets/redeem
 	ImportMessages                  // messages of customers
+	Anybody                         // who he is, and his own account: everybody who is known
 )
 
 // Roles are the names of the rights that roles give.
@@ -43,11 +44,16 @@ type Principal struct {
 	Role    Right    // View, Operate, Integrate or Admin; 0: only what Scopes say
 	Scopes  []Right  // rights beside those of the role
 	Tenants []string // whose data it may see; empty: all
+
+	// Of a person who is logged in; empty for a token.
+	User    string // id
+	Session string // id
+	Address string // of his browser
 }
 
 // May reports whether the principal has a right at all.
 func (p *Principal) May(r Right) bool {
-	if slices.Contains(p.Scopes, r) {
+	if r == Anybody || slices.Contains(p.Scopes, r) {
 		return true
 	}
 	if r > Admin {

@@ -52,5 +52,7 @@
 //	POST   /digests/test {tenant, channel}            ChannelTest
 //	GET    /tenants/{t}/webhook-key                   {tenant, key}
 //	GET    /secrets?tenant=; PUT {tenant, name, value}; DELETE ?tenant=&name=
+//	GET    /users?name=&role=&tenant=; POST; GET, PUT, DELETE /users/{id or name}; POST .../unlock; GET, DELETE .../sessions
+//	GET    /me; PUT {email, mobile, language}; PUT /me/password {old, password}; GET, DELETE /me/sessions
 //	GET    /stats?tenant=&connection=                 Stats
 package api

@@ -25,6 +25,8 @@ func (a tokens) Authenticate(ctx context.Context, token string) (*api.Principal,
 	switch token {
 	case viewerToken:
 		return &api.Principal{Name: "vera", Role: api.View, Tenants: []string{"t1"}}, nil
+	case personToken:
+		return &api.Principal{Name: "vera", Role: api.View, Tenants: []string{"t1"}, User: "u2", Session: "s1", Address: "10.0.0.1"}, nil
 	case "all-of-t1":
 		return &api.Principal{Name: "tom", Role: api.Admin, Tenants: []string{"t1"}}, nil
 	case writerToken:
@@ -66,6 +68,7 @@ type backend struct {
 	hands     []string // what people did to records
 	jobs      []connector.Job
 	tokens    []api.Token
+	users     users
 	audit     []api.AuditFilter // what was asked for
 }
 

@@ -32,7 +32,7 @@ func TestMetrics(t *testing.T) {
 			b := newBackend()
 			a, err := api.New(api.Config{
 				Auth: tokens{api.AdminToken(adminToken)}, Version: "test", Log: slog.New(slog.DiscardHandler),
-				Records: b, ByHand: b, Events: b, Publisher: b, Settings: b, Connections: b, Bindings: b, Importer: b, Rejects: b, Digests: &b.digests, Secrets: b, Tokens: b, SignOns: b, Stats: b,
+				Records: b, ByHand: b, Events: b, Publisher: b, Settings: b, Connections: b, Bindings: b, Importer: b, Rejects: b, Digests: &b.digests, Secrets: b, Tokens: b, Users: &b.users, SignOns: b, Stats: b,
 				Health:      func(context.Context) []api.Part { return nil },
 				MetricsOpen: c.open,
 				Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -155,7 +155,7 @@ func CheckPassword(name, password string) error {
 		return nil
 	}
 	return &connector.Error{
-		Kind: connector.Invalid, Op: op, Msg: "password: " + why, Details: []connector.Detail{{Path: "password", Message: why}},
+		Kind: connector.Invalid, Op: op, Msg: why, Details: []connector.Detail{{Path: "password", Message: why}},
 	}
 }
 

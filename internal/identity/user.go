@@ -137,7 +137,11 @@ func invalid(op string, wrong []connector.Detail) error {
 	if len(wrong) == 0 {
 		return nil
 	}
-	return &connector.Error{Kind: connector.Invalid, Op: op, Msg: wrong[0].Path + ": " + wrong[0].Message, Details: wrong}
+	msg := wrong[0].Message
+	if len(wrong) > 1 {
+		msg = "the request is not right"
+	}
+	return &connector.Error{Kind: connector.Invalid, Op: op, Msg: msg, Details: wrong}
 }
 
 func nameProblem(name string) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -88,6 +89,8 @@ type HousekeepingConfig struct {
 	Now       func() time.Time               // time.Now by default
 	Every     time.Duration                  // from one round to the next; by default a tenth of the shortest time kept, 1 s to 10 min
 	Removed   func(chore Chore, removed int) // told after each step that took something away; optional
+	// Look writes down how much waits, once a minute; optional.
+	Look func(ctx context.Context, now time.Time) error
 }
 
 // Housekeeping takes away what is too old, in small steps with rests between them, so that nothing that is being sent or accepted waits for
@@ -121,6 +124,11 @@ func NewHousekeeping(cfg HousekeepingConfig) (*Housekeeping, error) {
 
 // Run does rounds until ctx is done. Trouble with the store is waited out.
 func (h *Housekeeping) Run(ctx context.Context) error {
+	var looking sync.WaitGroup
+	if h.cfg.Look != nil {
+		looking.Go(func() { h.look(ctx) })
+	}
+	defer looking.Wait()
 	for ctx.Err() == nil {
 		began, removed := h.cfg.Now(), map[Chore]int{}
 		for _, c := range Chores() {
@@ -132,6 +140,18 @@ func (h *Housekeeping) Run(ctx context.Context) error {
 		rest(ctx, h.cfg.Every)
 	}
 	return nil
+}
+
+// look has what waits written down in every minute. What could not be written is not made up for: the next minute has its own.
+func (h *Housekeeping) look(ctx context.Context) {
+	for ctx.Err() == nil {
+		now := h.cfg.Now()
+		if err := h.cfg.Look(ctx, now); err != nil && ctx.Err() == nil {
+			h.cfg.Log.ErrorContext(ctx, "cannot write down what waits", "error", err)
+		}
+		next := now.Truncate(time.Minute).Add(time.Minute)
+		rest(ctx, max(next.Sub(h.cfg.Now()), time.Second))
+	}
 }
 
 // do does one chore from its beginning to its end.

@@ -165,6 +165,8 @@ type acceptance struct {
 	failed  map[int64][]failure         // by connection
 	unbound map[int64][]unboundDelivery // by connection
 	refused []failure
+
+	tallies map[int64]*tally // by connection: what planning has ended at once
 }
 
 type eventKey struct{ tenant, id string }

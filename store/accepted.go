@@ -32,6 +32,9 @@ func (a *acceptance) write() error {
 	if err := a.writeRejected(); err != nil {
 		return err
 	}
+	if err := a.countArrivals(); err != nil {
+		return err
+	}
 	return a.writeFailures()
 }
 

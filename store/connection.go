@@ -215,6 +215,9 @@ func (d *DB) deleteStep(t *tx, op string, s *slot, del Deletion) (more bool, err
 				return false, err
 			}
 		}
+		if err := t.countCanceled(s.conn, now, len(some)); err != nil {
+			return false, err
+		}
 		t.done(func() { d.feed.publish(some) })
 		if len(some) == 1000 {
 			return true, nil

@@ -20,6 +20,21 @@ func (a *acceptance) countEnd(tenant string, kind connector.Kind, action connect
 
 // countState counts the state that planning gave a delivery.
 func (a *acceptance) countState(d *connector.Delivery) {
+	if d.State.Final() {
+		if a.tallies == nil {
+			a.tallies = map[int64]*tally{}
+		}
+		t := a.tallies[d.Conn]
+		if t == nil {
+			t = &tally{}
+			a.tallies[d.Conn] = t
+		}
+		if d.State == connector.Failed {
+			t.failed(string(d.Class), d.Code, 0)
+		} else {
+			t.of(string(d.State)).count++
+		}
+	}
 	states := a.result.States
 	if last := len(states) - 1; last >= 0 {
 		if e := &states[last]; e.Key == d.Key && e.Scene == d.Scene && e.State == d.State {

@@ -24,7 +24,7 @@
 //	                   Delete, SetSecret, Secrets, RemoveSecret, Bindings, SetBinding, RemoveBinding, ImportBindings, Unbound,
 //	                   Records, Record, Watch, Retry, Cancel, Rejected, RejectedOne, Replay, RemoveRejected, Events,
 //	                   Recognise, CountDuplicate, Broken,
-//	                   Counts, Tallies, Remembered, RememberedOf, Audit, Note,
+//	                   Counts, Series, LookAtQueues, Remembered, RememberedOf, Audit, Note,
 //	                   Rehearse, Push, StartJob, CountRecords, Jobs, Job, StopJob
 //	connector.JobWorker     OpenJobs, StepJob, FailJob                         connector.JobDesk
 //	connector.Housekeeping  Sweep                                              connector.Sweeper

@@ -44,7 +44,7 @@ func (m *turning) giveUpOne(d *connector.Delivery) error {
 		return err
 	}
 	m.changed = append(m.changed, d.N)
-	m.tally.add(string(d.State), m.now-millis(d.Created))
+	m.tally.failed(string(d.Class), d.Code, m.now-millis(d.Created))
 	m.failed = append(m.failed, failure{subject: d.N, scene: d.Scene, class: d.Class, code: d.Code, message: d.Message, tries: d.Tries})
 	key := connector.TodoKey{Conn: d.Conn, Kind: d.Kind, ID: d.Todo}
 	if d.Scene == connector.SceneDelete && d.Step == 0 {

@@ -336,5 +336,8 @@ func (d *DB) cancel(t *tx, op string, h *handled, now int64) error {
 	if err := t.run(query, now, h.n); err != nil {
 		return err
 	}
+	if err := t.countCanceled(h.key.Conn, now, 1); err != nil {
+		return err
+	}
 	return t.headLane(h.key, h.lane, now)
 }

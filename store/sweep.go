@@ -257,7 +257,7 @@ func (w *sweeping) unbound(ctx context.Context) error {
 		}
 		w.db.hot.forget(r.N)
 		var counted tally
-		counted.add(string(connector.Failed), w.now-r.CreatedMs)
+		counted.failed(string(connector.ReasonUnbound), "", w.now-r.CreatedMs)
 		if err := counted.store(t, r.Conn, w.now); err != nil {
 			return false, err
 		}

@@ -92,39 +92,6 @@ func (w *sweeping) conns(ctx context.Context) (numbers []int64, err error) {
 	return numbers, w.look(ctx, &numbers, `SELECT n FROM connections WHERE n > ? ORDER BY n LIMIT ?`, after, 100)
 }
 
-// tallies takes away statistics of long ago.
-func (w *sweeping) tallies(ctx context.Context) error {
-	numbers, err := w.conns(ctx)
-	if err != nil || len(numbers) == 0 {
-		return err
-	}
-	old := w.before(w.Retention.Keep)
-	for _, conn := range numbers {
-		var rows []struct {
-			AtMs int64  `db:"at_ms"`
-			What string `db:"what"`
-		}
-		if err := w.look(ctx, &rows, `SELECT at_ms, what FROM tallies WHERE conn = ? AND at_ms < ? ORDER BY at_ms LIMIT ?`, conn, old, sweepLook); err != nil {
-			return err
-		}
-		looked, err := w.take(ctx, len(rows), func(t *tx, i int) (bool, error) {
-			return true, t.run(`DELETE FROM tallies WHERE conn = ? AND at_ms = ? AND what = ?`, conn, rows[i].AtMs, rows[i].What)
-		})
-		if err != nil {
-			return err
-		}
-		if looked < len(rows) || len(rows) == sweepLook {
-			w.next(conn - 1) // there is more of this one
-			return nil
-		}
-		w.next(conn)
-		if w.out.Held > sweepTime {
-			return nil
-		}
-	}
-	return nil
-}
-
 // jobs takes away jobs that ended long ago, what is left of stopped ones, and the notes on deliveries that have ended.
 func (w *sweeping) jobs(ctx context.Context) error {
 	type left struct {

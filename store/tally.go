@@ -1,248 +1,211 @@
 package store
 
 import (
-	"context"
+	"strings"
 	"time"
 
 	"todosync/connector"
 )
 
-// TallySpan is how long one tally counts.
-const TallySpan = 5 * time.Minute
+// TallySpan is how long one tally counts, while it is young. From tallyCoarse on it is ten of these, from tallyHourly on an hour.
+const TallySpan = time.Minute
 
-// tallyDelays are the lengths by which a tally sorts delays.
-var tallyDelays = [6]time.Duration{
-	10 * time.Millisecond, 50 * time.Millisecond, 250 * time.Millisecond, time.Second, 10 * time.Second, time.Minute,
+// Delays are the lengths by which a tally sorts delays. What took longer than the last of them is the rest.
+func Delays() []time.Duration {
+	out := make([]time.Duration, len(delayColumns()))
+	for i, c := range delayColumns() {
+		out[i] = c.most
+	}
+	return out
 }
 
-// A tally counts outcomes of one turn before they are stored.
-type tally []tallied
+// delaySorts is how many lengths there are; the rest is counted by what is missing.
+const delaySorts = 16
+
+type delayColumn struct {
+	name string
+	most time.Duration
+}
+
+// delayColumns are the columns of table tallies that count delays up to a length.
+func delayColumns() *[delaySorts]delayColumn {
+	return &[delaySorts]delayColumn{
+		{"in_10ms", 10 * time.Millisecond},
+		{"in_25ms", 25 * time.Millisecond},
+		{"in_50ms", 50 * time.Millisecond},
+		{"in_100ms", 100 * time.Millisecond},
+		{"in_250ms", 250 * time.Millisecond},
+		{"in_500ms", 500 * time.Millisecond},
+		{"in_1s", time.Second},
+		{"in_2s", 2 * time.Second},
+		{"in_5s", 5 * time.Second},
+		{"in_10s", 10 * time.Second},
+		{"in_30s", 30 * time.Second},
+		{"in_1m", time.Minute},
+		{"in_5m", 5 * time.Minute},
+		{"in_30m", 30 * time.Minute},
+		{"in_2h", 2 * time.Hour},
+		{"in_12h", 12 * time.Hour},
+	}
+}
+
+// A tally counts outcomes of one operation at one connection before they are stored.
+type tally struct {
+	ends   []tallied
+	causes []cause
+}
 
 type tallied struct {
 	what   string
 	count  int64
-	within [len(tallyDelays)]int64
+	within [delaySorts]int64
+}
+
+// What a cause is counted for.
+const (
+	causeFailed = "failed" // a delivery that failed for good
+	causeTry    = "try"    // a try that was in vain
+)
+
+type cause struct {
+	what, class, code string
+	count             int64
 }
 
 // add counts one outcome and how long after the event's commit it came.
 func (t *tally) add(what string, delayMs int64) {
-	var e *tallied
-	for i := range *t {
-		if (*t)[i].what == what {
-			e = &(*t)[i]
-		}
-	}
-	if e == nil {
-		*t = append(*t, tallied{what: what})
-		e = &(*t)[len(*t)-1]
-	}
+	e := t.of(what)
 	e.count++
-	for i, most := range tallyDelays {
-		if delayMs <= most.Milliseconds() {
+	for i, c := range delayColumns() {
+		if delayMs <= c.most.Milliseconds() {
 			e.within[i]++
 			break
 		}
 	}
 }
 
-// store adds what was counted to the tally of its time.
+// of gives the counts of one outcome.
+func (t *tally) of(what string) *tallied {
+	for i := range t.ends {
+		if t.ends[i].what == what {
+			return &t.ends[i]
+		}
+	}
+	t.ends = append(t.ends, tallied{what: what})
+	return &t.ends[len(t.ends)-1]
+}
+
+// codeMost is how much of a code is counted apart, in bytes: an OA may put what it likes into it.
+const codeMost = 64
+
+// why counts one cause.
+func (t *tally) why(what, class, code string) {
+	if len(code) > codeMost {
+		code = strings.ToValidUTF8(code[:codeMost], "")
+	}
+	for i := range t.causes {
+		if c := &t.causes[i]; c.what == what && c.class == class && c.code == code {
+			c.count++
+			return
+		}
+	}
+	t.causes = append(t.causes, cause{what, class, code, 1})
+}
+
+// failed counts a delivery that failed for good.
+func (t *tally) failed(class, code string, delayMs int64) {
+	t.add(string(connector.Failed), delayMs)
+	t.why(causeFailed, class, code)
+}
+
+// storeTally adds to what is counted of a minute, ten or an hour.
+const storeTally = `INSERT INTO tallies (conn, at_ms, what, count, in_10ms, in_25ms, in_50ms, in_100ms, in_250ms, in_500ms, in_1s, in_2s, in_5s,
+	in_10s, in_30s, in_1m, in_5m, in_30m, in_2h, in_12h) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	ON CONFLICT (conn, at_ms, what) DO UPDATE SET count = tallies.count + excluded.count, in_10ms = tallies.in_10ms + excluded.in_10ms,
+	in_25ms = tallies.in_25ms + excluded.in_25ms, in_50ms = tallies.in_50ms + excluded.in_50ms, in_100ms = tallies.in_100ms + excluded.in_100ms,
+	in_250ms = tallies.in_250ms + excluded.in_250ms, in_500ms = tallies.in_500ms + excluded.in_500ms, in_1s = tallies.in_1s + excluded.in_1s,
+	in_2s = tallies.in_2s + excluded.in_2s, in_5s = tallies.in_5s + excluded.in_5s, in_10s = tallies.in_10s + excluded.in_10s,
+	in_30s = tallies.in_30s + excluded.in_30s, in_1m = tallies.in_1m + excluded.in_1m, in_5m = tallies.in_5m + excluded.in_5m,
+	in_30m = tallies.in_30m + excluded.in_30m, in_2h = tallies.in_2h + excluded.in_2h, in_12h = tallies.in_12h + excluded.in_12h`
+
+const storeCause = `INSERT INTO causes (conn, at_ms, what, class, code, count) VALUES (?, ?, ?, ?, ?, ?)
+	ON CONFLICT (conn, at_ms, what, class, code) DO UPDATE SET count = causes.count + excluded.count`
+
+const storeArrival = `INSERT INTO arrivals (tenant, at_ms, what, count) VALUES (?, ?, ?, ?)
+	ON CONFLICT (tenant, at_ms, what) DO UPDATE SET count = arrivals.count + excluded.count`
+
+// store adds what was counted to the tallies of its time.
 func (t *tally) store(x *tx, conn, now int64) error {
-	const query = `INSERT INTO tallies (conn, at_ms, what, count, in_10ms, in_50ms, in_250ms, in_1s, in_10s, in_1m)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conn, at_ms, what) DO UPDATE SET count = tallies.count + excluded.count,
-		in_10ms = tallies.in_10ms + excluded.in_10ms, in_50ms = tallies.in_50ms + excluded.in_50ms, in_250ms = tallies.in_250ms + excluded.in_250ms,
-		in_1s = tallies.in_1s + excluded.in_1s, in_10s = tallies.in_10s + excluded.in_10s, in_1m = tallies.in_1m + excluded.in_1m`
-	at := now - now%TallySpan.Milliseconds()
-	for _, e := range *t {
-		w := e.within
-		if err := x.spread(query, conn, at, e.what, e.count, w[0], w[1], w[2], w[3], w[4], w[5]); err != nil {
+	at := minuteOf(now)
+	for i := range t.ends {
+		e := &t.ends[i]
+		w := &e.within
+		err := x.spread(storeTally, conn, at, e.what, e.count, w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], w[10], w[11], w[12], w[13], w[14], w[15])
+		if err != nil {
+			return err
+		}
+	}
+	for _, c := range t.causes {
+		if err := x.spread(storeCause, conn, at, c.what, c.class, c.code, c.count); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// A Tally says how many deliveries ended in one way at a connection within one TallySpan.
-type Tally struct {
-	Key   connector.ConnectionKey `json:"key"`
-	At    time.Time               `json:"at"`
-	What  connector.State         `json:"what"` // the final state
-	Count int64                   `json:"count"`
-	// Within counts by delay from the event's commit to the outcome: up to 10 ms, then up to 50 ms, 250 ms, 1 s, 10 s and
-	// 1 min. The rest took longer.
-	Within [len(tallyDelays)]int64 `json:"within"`
-}
-
-// Tallies gives what happened from a time on, oldest first, in the tenants that are given or in all.
-func (d *DB) Tallies(ctx context.Context, tenants []string, from time.Time) ([]Tally, error) {
-	const op = "read statistics"
-	type stored struct {
-		Tenant  string `db:"tenant"`
-		Name    string `db:"name"`
-		AtMs    int64  `db:"at_ms"`
-		What    string `db:"what"`
-		Count   int64  `db:"count"`
-		In10ms  int64  `db:"in_10ms"`
-		In50ms  int64  `db:"in_50ms"`
-		In250ms int64  `db:"in_250ms"`
-		In1s    int64  `db:"in_1s"`
-		In10s   int64  `db:"in_10s"`
-		In1m    int64  `db:"in_1m"`
-	}
-	w := where{}
-	w.in(`c.tenant`, tenants)
-	w.add(`t.at_ms >= ?`, millis(from))
-	var rows []stored
-	err := d.reading(ctx, op, func(q *reader) error {
-		rows = rows[:0]
-		return q.Select(&rows, `SELECT c.tenant, c.name, t.at_ms, t.what, t.count, t.in_10ms, t.in_50ms, t.in_250ms, t.in_1s, t.in_10s, t.in_1m
-			FROM connections c CROSS JOIN tallies t ON t.conn = c.n `+w.text()+` ORDER BY t.at_ms, c.tenant, c.name, t.what`, w.args...)
-	})
-	out := make([]Tally, len(rows))
-	for i, r := range rows {
-		out[i] = Tally{
-			Key: connector.ConnectionKey{Tenant: r.Tenant, Name: r.Name}, At: instant(r.AtMs), What: connector.State(r.What),
-			Count: r.Count, Within: [len(tallyDelays)]int64{r.In10ms, r.In50ms, r.In250ms, r.In1s, r.In10s, r.In1m},
-		}
-	}
-	return out, err
-}
-
-// A Count says how many deliveries of a connection stand in a state, as shown: what a condition holds is held. What has succeeded is counted
-// as long as its tallies are kept.
-type Count struct {
-	Key    connector.ConnectionKey `json:"key"`
-	State  connector.State         `json:"state"`
-	Count  int64                   `json:"count"`
-	Oldest time.Time               `json:"oldest"` // since when the oldest that waits does; zero for final states
-}
-
-// triedAgain are those of what is retried that are on their way.
-const triedAgain = connector.State("tried again")
-
-// Counts gives how many deliveries there are by connection and state, in the tenants that are given or in all.
-func (d *DB) Counts(ctx context.Context, tenants []string) ([]Count, error) {
-	const op = "count records"
-	type stored struct {
-		Conn     int64 `db:"conn"`
-		Count    int64 `db:"count"`
-		OldestMs int64 `db:"oldest_ms"`
-	}
-	type state struct {
-		Conn  int64  `db:"conn"`
-		State string `db:"state"`
-		Count int64  `db:"count"`
-	}
-	type name struct {
-		N      int64  `db:"n"`
-		Tenant string `db:"tenant"`
-		Name   string `db:"name"`
-	}
-	w := where{}
-	w.in(`tenant`, tenants)
-	var names []name
-	var lines []stored
-	var states []state
-	err := d.reading(ctx, op, func(q *reader) error {
-		names, lines, states = names[:0], lines[:0], states[:0]
-		if err := q.Select(&names, `SELECT n, tenant, name FROM connections `+w.text()+` ORDER BY tenant, name`, w.args...); err != nil {
-			return err
-		}
-		numbers := make([]int64, len(names))
-		for i := range names {
-			numbers[i] = names[i].N
-		}
-		var only where
-		only.numbers(`conn`, numbers)
-		// What waits is counted in its index alone, without a look at the rows; so is what is being sent.
-		err := q.Select(&lines, `SELECT l.conn, l.count, d.created_ms AS oldest_ms FROM (
-				SELECT conn, COUNT(*) AS count, MIN(n) AS first FROM deliveries INDEXED BY deliveries_due WHERE `+waits+` AND `+only.all()+` GROUP BY conn
-			) l CROSS JOIN deliveries d ON d.n = l.first`, only.args...)
-		if err != nil {
-			return err
-		}
-		return q.Select(&states, `SELECT n >> 36 AS conn, state, COUNT(*) AS count FROM deliveries INDEXED BY deliveries_conn_state
-				WHERE `+ended+` GROUP BY n >> 36, state
-			UNION ALL SELECT conn, 'sending', COUNT(*) FROM sending GROUP BY conn
-			UNION ALL SELECT d.conn, 'tried again', COUNT(*) FROM sending s CROSS JOIN deliveries d ON d.n = s.n WHERE d.state = 'retrying' GROUP BY d.conn
-			UNION ALL SELECT conn, 'succeeded', CAST(SUM(count) AS BIGINT) FROM tallies WHERE what = 'succeeded' AND `+only.all()+` GROUP BY conn`,
-			only.args...)
-	})
-	if err != nil {
-		return nil, err
-	}
-	by := map[int64]map[connector.State]int64{}
-	for _, s := range states {
-		if by[s.Conn] == nil {
-			by[s.Conn] = map[connector.State]int64{}
-		}
-		by[s.Conn][connector.State(s.State)] = s.Count
-	}
-	line := map[int64]stored{}
-	for _, l := range lines {
-		line[l.Conn] = l
-	}
-	out := []Count{}
-	current := d.registry.current.Load()
-	for _, c := range names {
-		n := by[c.N]
-		if n == nil {
-			n = map[connector.State]int64{}
-		}
-		n[connector.Retrying] -= n[triedAgain]
-		delete(n, triedAgain)
-		n[connector.Pending] = line[c.N].Count - n[connector.Sending] - n[connector.Held] - n[connector.Retrying]
-		if s := current.byNumber[c.N]; s != nil && s.state.Load().condition.Reason() != "" {
-			n[connector.Held] += n[connector.Pending] + n[connector.Retrying]
-			n[connector.Pending], n[connector.Retrying] = 0, 0
-		}
-		for _, s := range connector.States() {
-			if n[s] == 0 {
-				continue
-			}
-			count := Count{Key: connector.ConnectionKey{Tenant: c.Tenant, Name: c.Name}, State: s, Count: n[s]}
-			if !s.Final() {
-				count.Oldest = instant(line[c.N].OldestMs)
-			}
-			out = append(out, count)
-		}
-	}
-	return out, nil
-}
-
-// Remembered gives about how many accepted and how many rejected events are kept, of all tenants.
-func (d *DB) Remembered(ctx context.Context) (events, rejected int64, err error) {
-	const op = "count events"
-	// Events are numbered without gaps, and those taken away are counted: to count ten million of them would take a second.
-	err = d.reading(ctx, op, func(q *reader) error {
-		if err := q.Get(&events, `SELECT (SELECT last FROM numbers WHERE name = 'events') - (SELECT last FROM numbers WHERE name = 'events removed')`); err != nil {
-			return err
-		}
-		return q.Get(&rejected, `SELECT COUNT(*) FROM rejected`)
-	})
-	return events, rejected, err
-}
-
-// rememberedMost is up to how many events of some tenants are counted one by one.
-const rememberedMost = 1_000_000
-
-// RememberedOf is Remembered for some tenants. It counts up to a million of each.
-func (d *DB) RememberedOf(ctx context.Context, tenants []string) (events, rejected int64, err error) {
-	err = d.reading(ctx, "count events of tenants", func(q *reader) error {
-		events, rejected = 0, 0
-		for _, c := range []struct {
-			from string
-			to   *int64
-		}{{"events", &events}, {"rejected", &rejected}} {
-			for _, t := range tenants {
-				var n int64
-				err := q.Get(&n, `SELECT COUNT(*) FROM (SELECT 1 FROM `+c.from+` WHERE tenant = ? LIMIT ?) AS counted`, clean(t), rememberedMost)
-				if err != nil {
-					return err
-				}
-				*c.to += n
-			}
-		}
+// countCanceled counts deliveries that a person ended. It may be called for the same connection again and again in a transaction.
+func (t *tx) countCanceled(conn, now int64, count int) error {
+	if count == 0 {
 		return nil
-	})
-	return events, rejected, err
+	}
+	const query = `INSERT INTO tallies (conn, at_ms, what, count, in_10ms, in_50ms, in_250ms, in_1s, in_10s, in_1m)
+		VALUES (?, ?, 'canceled', ?, 0, 0, 0, 0, 0, 0) ON CONFLICT (conn, at_ms, what) DO UPDATE SET count = tallies.count + excluded.count`
+	return t.run(query, conn, minuteOf(now), count)
 }
+
+// minuteOf is the minute that a moment lies in.
+func minuteOf(ms int64) int64 { return ms - ms%TallySpan.Milliseconds() }
+
+// countArrivals stores what came in a part of a batch, and what planning ended at once.
+func (a *acceptance) countArrivals() error {
+	at := minuteOf(millis(a.batch.Now))
+	type arrival struct{ tenant, what string }
+	var order []arrival
+	counts := map[arrival]int64{}
+	known := a.db.registry.current.Load().byTenant
+	for _, e := range a.result.Ends {
+		what := arrivalAccepted
+		switch e.End {
+		case connector.EndDuplicate:
+			what = arrivalDuplicate
+		case connector.EndRejected:
+			what = arrivalRejected
+		}
+		of := arrival{e.Tenant, what}
+		if len(known[e.Tenant]) == 0 {
+			of.tenant = ""
+		}
+		if counts[of] == 0 {
+			order = append(order, of)
+		}
+		counts[of] += int64(e.Count)
+	}
+	for _, of := range order {
+		if err := a.tx.spread(storeArrival, of.tenant, at, of.what, counts[of]); err != nil {
+			return err
+		}
+	}
+	for conn, t := range a.tallies {
+		if err := t.store(a.tx, conn, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// What an arrival may be.
+const (
+	arrivalAccepted  = "accepted"
+	arrivalDuplicate = "duplicate"
+	arrivalRejected  = "rejected"
+)

@@ -86,6 +86,7 @@ type turning struct {
 	out     connector.Turned
 	changed []int64
 	tally   tally
+	skips   bool    // it was asked what else is skipped, which counts
 	landed  []int64 // settled: no longer on their way after the commit
 	flown   []flown // claimed: on their way after the commit
 
@@ -128,6 +129,11 @@ func (m *turning) run() error {
 	}
 	if err := m.giveUp(); err != nil {
 		return fmt.Errorf("give deliveries up: %w", err)
+	}
+	if m.skips {
+		if err := m.tx.flush(); err != nil {
+			return err
+		}
 	}
 	if err := m.tally.store(m.tx, m.turn.Conn, m.now); err != nil {
 		return err
@@ -223,8 +229,17 @@ func (m *turning) settle(c *connector.Change) error {
 	if err := m.boundMeanwhile(c, &f); err != nil {
 		return err
 	}
-	if to.Final() {
+	for i := range c.Attempts {
+		if a := &c.Attempts[i]; a.Class != retry.OK {
+			m.tally.why(causeTry, string(a.Class), a.Code)
+		}
+	}
+	if to == connector.Failed {
+		m.tally.failed(string(class), c.Code, m.now-f.created)
+	} else if to.Final() {
 		m.tally.add(string(to), m.now-f.created)
+	}
+	if to.Final() {
 		if f.resent {
 			if err := m.tx.spread(`DELETE FROM resent WHERE n = ?`, c.N); err != nil {
 				return err
@@ -329,9 +344,10 @@ func (m *turning) skipFollowing(n int64, f *flight, why retry.Class) error {
 		// In one way to the database for all that a turn skips. Nothing that waits is in memory.
 		const skip = `UPDATE deliveries SET state = 'skipped', class = ?, message = '', due_ms = NULL, updated_ms = ?
 			WHERE n = (SELECT MIN(n) FROM deliveries d WHERE ` + which + `) RETURNING n`
-		m.tx.wrote = true
+		m.tx.wrote, m.skips = true, true
 		return m.tx.ask(skip, append([]any{string(why), m.now}, args...), func(r row) error {
 			m.changed = append(m.changed, r.num(0))
+			m.tally.of(string(connector.Skipped)).count++
 			return nil
 		})
 	}
@@ -345,6 +361,7 @@ func (m *turning) skipFollowing(n int64, f *flight, why retry.Class) error {
 	}
 	m.db.hot.forget(next)
 	m.changed = append(m.changed, next)
+	m.tally.of(string(connector.Skipped)).count++
 	const query = `UPDATE deliveries SET state = 'skipped', class = ?, message = '', due_ms = NULL, updated_ms = ? WHERE n = ?`
 	return m.tx.run(query, string(why), m.now, next)
 }

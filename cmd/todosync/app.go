@@ -297,7 +297,7 @@ func (a *app) openPipeline(h hooks) error {
 		return err
 	}
 	a.tidying, err = connector.NewHousekeeping(connector.HousekeepingConfig{
-		Sweeper: a.store, Log: a.log, Removed: a.metrics.Removed, Retention: connector.Retention{
+		Sweeper: a.store, Look: a.store.LookAtQueues, Log: a.log, Removed: a.metrics.Removed, Retention: connector.Retention{
 			Keep: time.Duration(a.cfg.keep), KeepFailed: time.Duration(a.cfg.keepFailed), Remember: time.Duration(a.cfg.streamMaxAge) + 24*time.Hour,
 		},
 	})

@@ -343,14 +343,6 @@ func testCounts(t *testing.T, e Engine) {
 	if diff := cmp.Diff(want, counts()); diff != "" {
 		t.Errorf("counts while paused (-want +got):\n%s", diff)
 	}
-	tallies, err := p.db.Tallies(t.Context(), nil, Start.Add(-time.Hour))
-	wantTallies := []store.Tally{
-		{Key: key, At: Start, What: connector.Failed, Count: 1, Within: [6]int64{0, 1}},
-		{Key: key, At: Start, What: connector.Succeeded, Count: 1, Within: [6]int64{0, 1}},
-	}
-	if err != nil || !cmp.Equal(wantTallies, tallies) {
-		t.Errorf("tallies %+v, %v", tallies, err)
-	}
 	infos, err := p.db.Connections(t.Context(), nil)
 	if err != nil || infos[0].Waiting != 3 || infos[0].Failed != 1 || !infos[0].Condition.Paused {
 		t.Errorf("connections %+v, %v", infos, err)

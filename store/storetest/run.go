@@ -40,7 +40,7 @@ func Run(t *testing.T, e Engine) {
 		"secrets": testSecrets, "rotate": testRotate, "bindings": testBindings, "release": testRelease, "release late": testReleaseLate, "rebind": testRebind, "rebind meanwhile": testMeanwhile, "killed meanwhile": testKilledMeanwhile, "import": testImport, "unbound": testUnbound,
 		"records": testRecords, "record": testRecord, "filters": testFilters, "cursors": testCursors, "clock": testClock, "watch": testWatch,
 		"retry": testRetry, "cancel": testCancel, "resend": testResend, "recreated": testRecreated, "rehearse": testRehearse, "jobs": testJobs,
-		"push": testPush, "backfill": testBackfill, "retention": testRetention, "rejected most": testRejectedMost, "events": testEvents, "replay": testReplay, "counts": testCounts,
+		"push": testPush, "backfill": testBackfill, "retention": testRetention, "rejected most": testRejectedMost, "events": testEvents, "replay": testReplay, "counts": testCounts, "series": testSeries, "series kept": testSeriesKept,
 		"failures": testFailures, "failed again": testFailedAgain, "silent": testSilent, "given up": testGivenUp, "outbox": testOutbox, "kept digests": testKeptDigests, "digest histories": testDigestHistories,
 		"audit": testAudit, "api tokens": testAPITokens, "sign-on": testSignOn, "users": testUsers, "user sessions": testSessions, "guessing": testGuessing, "access links": testAccessLinks, "restart": testRestart, "split": testSplit, "split whole": testSplitWhole, "resend departed": testDeparted, "resend parts": testParts, "people": testPeople, "automatic": testAutomatic,
 	}

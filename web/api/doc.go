@@ -54,5 +54,5 @@
 //	GET    /secrets?tenant=; PUT {tenant, name, value}; DELETE ?tenant=&name=
 //	GET    /users?name=&role=&tenant=; POST; GET, PUT, DELETE /users/{id or name}; POST .../unlock; GET, DELETE .../sessions
 //	GET    /me; PUT {email, mobile, language}; PUT /me/password {old, password}; GET, DELETE /me/sessions
-//	GET    /stats?tenant=&connection=                 Stats
+//	GET    /stats?tenant=&connection=&from=&to=&step=  Stats; with a span or a step a SeriesView as well
 package api

@@ -65,6 +65,7 @@ type backend struct {
 	changed   chan connector.Record
 	stopped   chan struct{}
 	stats     api.Stats
+	series    []api.SeriesFilter
 	hands     []string // what people did to records
 	jobs      []connector.Job
 	tokens    []api.Token
@@ -374,6 +375,19 @@ func (b *backend) RemoveSecret(_ context.Context, n api.SecretName, _ api.By) er
 
 func (b *backend) Stats(context.Context, api.ConnectionFilter) (api.Stats, error) {
 	return b.stats, nil
+}
+
+func (b *backend) Series(_ context.Context, f api.SeriesFilter) (api.Series, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.series = append(b.series, f)
+	two := int64(2)
+	return api.Series{
+		Step:    max(f.Step, 10*time.Minute),
+		Totals:  api.Numbers{Events: 7, States: map[connector.State]int64{connector.Succeeded: 5, connector.Failed: 1}, P50: 20, P99: 40},
+		Buckets: []api.Bucket{{At: api.Time(f.From.Add(10 * time.Minute)), Waiting: &two, Numbers: api.Numbers{Events: 7}}},
+		Causes:  []api.FailureCause{{Class: "business", Code: "1001", Count: 1}},
+	}, nil
 }
 
 // CreateToken implements api.Tokens.

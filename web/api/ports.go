@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"todosync/connector"
+	"todosync/retry"
 )
 
 // Records gives sync records; the store is one.
@@ -324,6 +325,58 @@ type AuditEntry struct {
 // Statistics counts.
 type Statistics interface {
 	Stats(ctx context.Context, f ConnectionFilter) (Stats, error)
+	// Series gives what happened over time. It may take a longer step than was asked for: old numbers are kept in longer spans.
+	Series(ctx context.Context, f SeriesFilter) (Series, error)
+}
+
+// A SeriesFilter chooses numbers over time.
+type SeriesFilter struct {
+	ConnectionFilter
+	From, To time.Time
+	Step     time.Duration // whole minutes
+}
+
+// A Series is numbers over time. Buckets are only those in which there is anything, oldest first.
+type Series struct {
+	Step        time.Duration
+	Totals      Numbers
+	Buckets     []Bucket
+	Connections []ConnectionNumbers
+	Causes      []FailureCause // of deliveries that failed for good, the most frequent first
+}
+
+// Numbers are what happened in a span of time.
+type Numbers struct {
+	Events     int64                     `json:"events" doc:"accepted"`
+	Duplicates int64                     `json:"duplicates" doc:"events that had come before"`
+	Rejected   int64                     `json:"rejected" doc:"events that could not be read or planned"`
+	States     map[connector.State]int64 `json:"states" doc:"deliveries by how they ended"`
+	Tries      map[retry.Class]int64     `json:"failedTries" doc:"tries that were in vain, by class"`
+	P50        int64                     `json:"delayP50Ms" doc:"from the event to the OA's answer: half of what succeeded was as fast; 0 where nothing succeeded"`
+	P99        int64                     `json:"delayP99Ms" doc:"99 of 100 were as fast"`
+}
+
+// A Bucket is what happened in one step of a Series.
+type Bucket struct {
+	At Time `json:"at" doc:"when it begins"`
+	Numbers
+	Waiting *int64 `json:"waiting" doc:"the most that waited; null where nobody looked"`
+}
+
+// ConnectionNumbers are what happened at one connection in all of a Series.
+type ConnectionNumbers struct {
+	Tenant     string                    `json:"tenant"`
+	Connection string                    `json:"connection"`
+	States     map[connector.State]int64 `json:"states"`
+	P50        int64                     `json:"delayP50Ms"`
+	P99        int64                     `json:"delayP99Ms"`
+}
+
+// A FailureCause is why deliveries failed.
+type FailureCause struct {
+	Class retry.Class `json:"class"`
+	Code  string      `json:"code" doc:"what the OA said, cut to 64 bytes"`
+	Count int64       `json:"count"`
 }
 
 // Stats are counts of deliveries.

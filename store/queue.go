@@ -1,0 +1,41 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// LookAtQueues writes down how many deliveries wait at this moment, so that it can be shown over time. It is called about once a minute; of
+// several looks in one minute the last one counts.
+func (d *DB) LookAtQueues(ctx context.Context, now time.Time) error {
+	const op = "look at what waits"
+	type line struct {
+		Conn  int64 `db:"conn"`
+		Count int64 `db:"count"`
+	}
+	var lines []line
+	err := d.reading(ctx, op, func(q *reader) error {
+		lines = lines[:0]
+		return q.Select(&lines, `SELECT conn, COUNT(*) AS count FROM deliveries INDEXED BY deliveries_due WHERE `+waits+` GROUP BY conn`)
+	})
+	if err != nil {
+		return err
+	}
+	all := line{}
+	for _, l := range lines {
+		all.Count += l.Count
+	}
+	at := minuteOf(millis(now))
+	return d.writer.within(ctx, op, func() reach { return reach{} }, func(t *tx) error {
+		if err := t.seal(); err != nil {
+			return err
+		}
+		const query = `INSERT INTO queues (conn, at_ms, count) VALUES (?, ?, ?) ON CONFLICT (conn, at_ms) DO UPDATE SET count = excluded.count`
+		for _, l := range append(lines, all) {
+			if err := t.spread(query, l.Conn, at, l.Count); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
@@ -36,18 +35,12 @@ func loadAssets() (*assets, error) {
 		if err != nil {
 			return err
 		}
-		var zipped bytes.Buffer
-		w := gzip.NewWriter(&zipped)
-		_, _ = w.Write(b) // a buffer takes everything
-		if err := w.Close(); err != nil {
-			return err
-		}
 		sum := sha256.Sum256(b)
 		kind := mime.TypeByExtension(path.Ext(name))
 		if strings.HasSuffix(name, ".js") {
 			kind = "text/javascript; charset=utf-8" // some machines' tables say otherwise
 		}
-		a.byName[path.Base(name)] = &asset{plain: b, zipped: zipped.Bytes(), hash: hex.EncodeToString(sum[:6]), kind: kind}
+		a.byName[path.Base(name)] = &asset{plain: b, zipped: zipped(b, gzip.BestCompression), hash: hex.EncodeToString(sum[:6]), kind: kind}
 		return nil
 	})
 	if err != nil {

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"compress/gzip"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -88,5 +90,28 @@ func TestALostBrowserIsTold(t *testing.T) {
 		if cookie == "" {
 			p.lacks("/logout")
 		}
+	}
+}
+
+func TestALongPageIsPacked(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]any{"GET /stats": &api.Problem{Status: http.StatusServiceUnavailable, Detail: strings.Repeat("long ", 2000)}})
+	plain := s.get("/")
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Accept-Language", "en")
+	r.Header.Set("Accept-Encoding", "gzip, br")
+	r.AddCookie(&http.Cookie{Name: sessionCookie, Value: "s"})
+	w := httptest.NewRecorder()
+	s.console.ServeHTTP(w, r)
+	if w.Header().Get("Content-Encoding") != "gzip" || w.Body.Len() > len(plain.body)/2 {
+		t.Fatalf("%d bytes of %d, encoding %q", w.Body.Len(), len(plain.body), w.Header().Get("Content-Encoding"))
+	}
+	z, err := gzip.NewReader(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(z)
+	if err != nil || !strings.Contains(string(b), "long long") || !strings.HasSuffix(strings.TrimSpace(string(b)), "</html>") {
+		t.Errorf("unpacked it is %d bytes, %v", len(b), err)
 	}
 }

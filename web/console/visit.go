@@ -1,6 +1,8 @@
 package console
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -146,9 +148,27 @@ func (v *visit) write(body templ.Component) error {
 	if err := body.Render(v.ctx(), &b); err != nil {
 		return err // nothing was sent yet, so that the reader gets a page about it
 	}
+	page := []byte(b.String())
+	// Nothing that is secret and always the same stands in a page, so its packed length tells a listener nothing.
+	h.Add("Vary", "Accept-Encoding")
+	if len(page) >= leastZipped && strings.Contains(v.r.Header.Get("Accept-Encoding"), "gzip") {
+		page = zipped(page, gzip.BestSpeed)
+		h.Set("Content-Encoding", "gzip")
+	}
 	v.w.WriteHeader(v.Status)
-	_, _ = v.w.Write([]byte(b.String())) // to a browser that went away nothing can be said
+	_, _ = v.w.Write(page) // to a browser that went away nothing can be said
 	return nil
+}
+
+// leastZipped is from how many bytes on a page is packed; a shorter one fits into the first packets anyway.
+const leastZipped = 4 << 10
+
+func zipped(b []byte, level int) []byte {
+	var out bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&out, level) // the level is one of gzip's
+	_, _ = w.Write(b)                        // a buffer takes everything
+	_ = w.Close()
+	return out.Bytes()
 }
 
 // redirect sends the browser to another page of ours, after a change or to a shorter address.

@@ -36,6 +36,7 @@ var twins = map[string]string{
 	"that would be more than * buckets; take a longer step or a shorter span":            "那样会超过 {1} 段；请用更长的步长或更短的时间范围",
 	"* is not a length such as 1m, 10m, 1h, 1d":                                          "{1} 不是时间长度，正确写法如 1m、10m、1h、1d",
 	"want whole minutes, 1m or more":                                                     "应为整分钟，至少 1m",
+	"want a span, in steps of whole minutes":                                             "需要一个时间范围，步长为整分钟",
 	"want a time before to":                                                              "应早于 to",
 	"want a time from 1970 on":                                                           "应为 1970 年以后的时间",
 	"want 2 characters or more":                                                          "至少 2 个字符",

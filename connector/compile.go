@@ -63,6 +63,9 @@ func Compile(conn, revision int64, c *Connection, t *Tenant, o CompileOptions) (
 	}
 	if c.SignOn != nil {
 		p.signOn = k.signOn(c.SignOn)
+		if t != nil {
+			p.Tenant = TenantOf{SignOn: t.SignOn, Language: t.Language}
+		}
 	}
 	p.signOnURL = signOnURL(o.PublicURL, c)
 	p.named, p.env = k.named, k.env

@@ -21,6 +21,7 @@ type Program struct {
 	Revision  int64
 	Condition Condition
 	Settings  *Connection
+	Tenant    TenantOf // where somebody signs on; else empty
 
 	scenes    map[Scene]*sceneProgram
 	token     *tokenProgram
@@ -148,6 +149,12 @@ func ExternalID(todo string, number int) string {
 		return todo
 	}
 	return fmt.Sprintf("%s_%d", todo, number)
+}
+
+// A TenantOf is what a sign-on needs of the tenant's settings: so that letting somebody in reads them from memory.
+type TenantOf struct {
+	SignOn   TenantSignOn
+	Language Language
 }
 
 // signOnAddress is where a click in the OA leads to: one record, or the CRM's home page.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -94,6 +95,8 @@ type DB struct {
 	secrets  secretCache
 	closing  sync.Once
 	restored time.Time // what was read before may have been sent already; zero: the store was never restored
+
+	logged atomic.Int64 // the newest place in the sign-on log
 
 	// What makes ids is used by write operations alone, which never overlap.
 	entropy *ulid.MonotonicEntropy

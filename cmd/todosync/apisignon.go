@@ -34,7 +34,7 @@ func (d signOnDesk) Place(ctx context.Context, key connector.ConnectionKey) (sig
 	if err != nil {
 		return signon.Place{}, err
 	}
-	tenant, _, err := d.Tenant(ctx, key.Tenant)
+	tenant := p.Tenant // of the connection's program, which is made anew when the tenant's settings change
 	return signon.Place{
 		Conn: conn, Key: key, Settings: *p.Settings.SignOn, Secret: texts.Secret, Base: texts.Base, Frames: texts.Frames,
 		Login: tenant.SignOn.CRMLoginURL, Ticket: tenant.SignOn.Ticket, Language: tenant.Language,

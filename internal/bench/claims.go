@@ -7,6 +7,7 @@ func measures() []measure {
 	list = append(list, postgresMeasures()...)
 	list = append(list, delayMeasures()...)
 	list = append(list, crowdMeasures()...)
+	list = append(list, signOnMeasures()...)
 	return list
 }
 
@@ -75,6 +76,11 @@ func claims() []claim {
 		{What: "many connections, idle: reading system calls a second", Key: "crowd idle", Value: "readsPerSecond", Unit: "/s"},
 		{What: "start with 1,000,000 waiting and 10 million records", Key: "start with all", Value: "readySeconds", Unit: "s", Target: 2, AtMost: true},
 		{What: "record search in 10 million, worst filter's p99", Key: "start with all", Value: "searchP99", Unit: "ms", Target: 100, AtMost: true},
+		{What: "sign-on, bare: signature, one row committed, redirect", Key: "sign-on, bare", Value: "rate", Unit: "/s"},
+		{What: "1,000 sign-ons/s, bare: p99 from when it was due", Key: "sign-on at 1000/s, bare", Value: "p99", Unit: "ms"},
+		{What: "sign-on by signed link, 2 workers on PostgreSQL", Key: "sign-on", Value: "rate", Unit: "/s", Against: "sign-on, bare"},
+		{What: "1,000 sign-ons/s by signed link, 2 workers on PostgreSQL: p50 from when it was due", Key: "sign-on at 1000/s", Value: "p50", Unit: "ms"},
+		{What: "1,000 sign-ons/s by signed link, 2 workers on PostgreSQL: p99 from when it was due", Key: "sign-on at 1000/s", Value: "p99", Unit: "ms", Target: 50, AtMost: true},
 		{What: "cold make build", Key: "cold build", Value: "minutes", Unit: "min", Target: 3, AtMost: true},
 	}
 }

@@ -58,6 +58,9 @@ func parts() map[string]partFunc {
 		"rows":     planned(runRows),
 		"records":  planned(runRecords),
 		"postgres": planned(runPostgres),
+
+		"bare sign-on": planned(runBareSignOn),
+		"links":        planned(runLinks),
 	}
 }
 

@@ -231,7 +231,11 @@ func (v *visit) admit(ctx context.Context) *refusal {
 	place, perr := v.cfg.Desk.Place(ctx, key)
 	switch {
 	case connector.KindOf(perr) == connector.NotFound && perr != nil:
-		return v.guessed(key, &refusal{outcome: Unknown, why: "no such connection, or it has no sign-on"})
+		why := "no such connection, or it has no sign-on"
+		if e, ok := errors.AsType[*connector.Error](perr); ok && e.Msg != "" {
+			why = e.Msg
+		}
+		return v.guessed(key, &refusal{outcome: Unknown, why: why})
 	case perr != nil:
 		return unavailable(perr)
 	case !slices.Contains(to.vendors, place.Settings.Vendor):

@@ -393,7 +393,8 @@ func (d *DB) UnlockUser(ctx context.Context, id string, by identity.By) error {
 		if err != nil {
 			return err
 		}
-		if err := t.run(`DELETE FROM log_in_failures WHERE guess = ?`, identity.AccountKey(s.Name)); err != nil {
+		// Also under addresses: which one is his, nobody knows.
+		if err := t.run(`DELETE FROM log_in_failures WHERE guess = ? OR guess LIKE 'address %'`, identity.AccountKey(s.Name)); err != nil {
 			return err
 		}
 		return t.audit(millis(d.cfg.Now()), by.Who, "user unlocked", oneTenant(u.Tenants), s.Name, "")

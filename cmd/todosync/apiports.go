@@ -33,7 +33,7 @@ func (a *app) openAPI() error {
 	if err != nil {
 		return err
 	}
-	pages, err := console.New(console.Config{API: handler, Sessions: browsers{api.Authenticators{api.AdminToken(a.token), apiTokens{a.store}}}, Log: a.log, Version: version})
+	pages, err := console.New(console.Config{API: handler, Door: a.door, Client: a.client(), PublicURL: a.cfg.publicURL, Log: a.log, Version: version})
 	if err != nil {
 		return err
 	}

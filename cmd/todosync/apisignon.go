@@ -125,11 +125,3 @@ func front(gateway http.Handler, pages *console.Console, api *api.API) http.Hand
 		}
 	})
 }
-
-// browsers takes a token of the API for a session.
-type browsers struct{ api.Authenticators }
-
-// Session implements console.Sessions.
-func (b browsers) Session(ctx context.Context, cookie string) (*api.Principal, error) {
-	return b.Authenticate(ctx, cookie)
-}

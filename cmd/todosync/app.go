@@ -58,7 +58,7 @@ type app struct {
 	worker    *connector.Worker
 	jobs      *connector.JobWorker
 	tidying   *connector.Housekeeping
-	door      *identity.Door
+	door      *doorway
 	outlets   *notify.Outlets
 	digester  *notify.Digester
 	egress    *retry.Egress
@@ -108,9 +108,11 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger, h hooks) (_ *app,
 	if err := a.openPipeline(h); err != nil {
 		return nil, err
 	}
-	if a.door, err = identity.NewDoor(identity.Config{Desk: a.store, Log: log}); err != nil {
+	door, err := identity.NewDoor(identity.Config{Desk: a.store, Log: log})
+	if err != nil {
 		return nil, err
 	}
+	a.door = &doorway{Door: door, file: filepath.Join(cfg.dataDir, firstAdminFile)}
 	return a, a.openAPI()
 }
 

@@ -106,7 +106,11 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	if !d.once {
-		d.greet()
+		link, err := d.logInLink(playing)
+		if err != nil {
+			return err
+		}
+		d.greet(link)
 		screen.Go(func() { d.watch(playing) })
 		return d.playOn(playing)
 	}

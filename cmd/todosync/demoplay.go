@@ -25,9 +25,10 @@ const (
 )
 
 // greet says what runs, and heads the lines that follow.
-func (d *demo) greet() {
+func (d *demo) greet(link string) {
 	c := d.c
 	fmt.Fprintln(c.stdout, c.paint(bold, c.t("todosync demo: everything is real, only the OAs are simulated. Ctrl-C ends it.", "todosync 演示：除 OA 为模拟外，一切都是真实运行的。按 Ctrl-C 结束。")))
+	fmt.Fprintf(c.stdout, c.t("\n  Open the console, logged in (this link works once, for an hour):\n  %s\n\n", "\n  打开控制台，已登录（链接仅一次有效，一小时内）：\n  %s\n\n"), c.paint(bold, link))
 	fmt.Fprintf(c.stdout, "  API   %s\n  NATS  %s\n", d.app.address(), d.app.nats.Addr())
 	for i, s := range testdata.Simulators() {
 		fmt.Fprintf(c.stdout, "  OA    %s %s\n", pad(s.Name, 10), d.sims[i].address)

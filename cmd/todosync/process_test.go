@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -26,6 +27,7 @@ type process struct {
 	out  *lines
 
 	environment []string // of the server, beside that of the test
+	input       string   // of commands
 }
 
 // newProcess chooses free ports and a data folder for servers that a test starts one after another.
@@ -143,7 +145,7 @@ func (p *process) try(args ...string) (code int, out, errs string) {
 	var stdout, stderr bytes.Buffer
 	env := map[string]string{"TODOSYNC_SERVER": "http://" + p.api, "TODOSYNC_DATA_DIR": p.dir}
 	c := &cli{
-		stdin: bytes.NewReader(nil), stdout: &stdout, stderr: &stderr, now: time.Now,
+		stdin: strings.NewReader(p.input), stdout: &stdout, stderr: &stderr, now: time.Now,
 		lookup: func(k string) (string, bool) { v, ok := env[k]; return v, ok },
 	}
 	code = c.run(context.Background(), args)

@@ -78,6 +78,9 @@ func (c *cli) serve(ctx context.Context, o config, log *slog.Logger) error {
 	if err := a.applyPaths(ctx, o.apply, o.applyForce); err != nil {
 		return errors.Join(err, a.close())
 	}
+	if err := c.inviteFirstAdmin(ctx, a); err != nil {
+		return errors.Join(err, a.close())
+	}
 	err = a.run(ctx)
 	if a.lost {
 		return err // the end of the process closes everything

@@ -34,7 +34,7 @@ type Desk interface {
 	// were left who may do everything.
 	ChangeUser(ctx context.Context, id string, c Change, by By) (User, error)
 	RemoveUser(ctx context.Context, id string, by By) error
-	// UnlockUser forgets the failures under the user's name.
+	// UnlockUser forgets the failures under the user's name, and under all addresses.
 	UnlockUser(ctx context.Context, id string, by By) error
 
 	// BeginLogIn counts an attempt as a failure before anybody knows, so that many at once are not more than one after the other. wait is not 0

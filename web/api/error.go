@@ -99,6 +99,22 @@ func (a *API) problem(ctx context.Context, operation string, err error) error {
 	return p
 }
 
+// ProblemOf makes a Problem of an error that is meant for people, in their language; nil where it is not.
+func ProblemOf(err error, zh bool) *Problem {
+	e, ok := errors.AsType[*connector.Error](err)
+	if !ok || e.Kind == connector.Internal {
+		return nil
+	}
+	p := newProblem(statusOf(e.Kind), e.Msg, e.Hint)
+	for _, d := range e.Details {
+		p.Errors = append(p.Errors, ProblemDetail{Path: d.Path, Message: d.Message})
+	}
+	if zh {
+		return p.translate()
+	}
+	return p
+}
+
 // invalid is the error of a mistake in what was given.
 func invalid(path, message string) error {
 	return &connector.Error{

@@ -1,8 +1,8 @@
 package console
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -11,18 +11,16 @@ import (
 	"todosync/web/api"
 )
 
-// Sessions knows whose browser it is.
-type Sessions interface {
-	// Session gives who has the session of a cookie. nil and no error: nobody, or nobody any more.
-	Session(ctx context.Context, cookie string) (*api.Principal, error)
-}
-
-// A Config is what a Console needs. All of it is required but Now.
+// A Config is what a Console needs. API, Door, Client and Log are required.
 type Config struct {
-	API      http.Handler // asked as whoever is signed in; see api.WithPrincipal
-	Sessions Sessions
-	Log      *slog.Logger
-	Version  string
+	API     http.Handler // asked as whoever is signed in; see api.WithPrincipal
+	Door    Door
+	Log     *slog.Logger
+	Version string
+
+	Client    func(*http.Request) string // the browser's address
+	PublicURL string                     // where browsers reach the console; empty: as they say
+	Provider  string                     // the name of the OIDC provider; empty: there is none
 
 	Now func() time.Time // time.Now by default
 }
@@ -42,8 +40,11 @@ func New(cfg Config) (*Console, error) {
 	if cfg.API == nil {
 		problems = append(problems, errors.New("API: needed"))
 	}
-	if cfg.Sessions == nil {
-		problems = append(problems, errors.New("Sessions: needed"))
+	if cfg.Door == nil {
+		problems = append(problems, errors.New("Door: needed"))
+	}
+	if cfg.Client == nil {
+		problems = append(problems, errors.New("Client: needed"))
 	}
 	if cfg.Log == nil {
 		problems = append(problems, errors.New("Log: needed"))
@@ -56,6 +57,11 @@ func New(cfg Config) (*Console, error) {
 	}
 	c := &Console{Config: cfg, mux: http.NewServeMux(), guard: http.NewCrossOriginProtection(), paths: map[string]bool{}}
 	var err error
+	if o := origin(cfg.PublicURL); o != "" {
+		if err := c.guard.AddTrustedOrigin(o); err != nil {
+			return nil, fmt.Errorf("make the console: public address: %w", err)
+		}
+	}
 	if c.assets, err = loadAssets(); err != nil {
 		return nil, err
 	}

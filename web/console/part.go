@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"todosync/connector"
 	"todosync/web/api"
 )
@@ -121,4 +123,12 @@ func (v *visit) roleName(r api.Right) string {
 		return v.T("admin", "管理员")
 	}
 	return ""
+}
+
+// describedBy marks a control that has a mistake, and says where that is told.
+func describedBy(mistake, id string) templ.Attributes {
+	if mistake == "" {
+		return nil
+	}
+	return templ.Attributes{"aria-invalid": "true", "aria-describedby": id}
 }

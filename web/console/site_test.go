@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -31,20 +30,12 @@ type site struct {
 func newSite(t *testing.T, says map[string]any) *site {
 	t.Helper()
 	s := &site{t: t, says: says, who: &api.Principal{Name: "ada", Role: api.Admin}}
-	c, err := New(Config{API: s, Sessions: s, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Date(2026, 11, 22, 5, 0, 0, 0, time.UTC) }})
+	c, err := New(Config{API: s, Door: &porch{site: s}, Client: func(*http.Request) string { return "127.0.0.1" }, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Date(2026, 11, 22, 5, 0, 0, 0, time.UTC) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.console = c
 	return s
-}
-
-// Session implements Sessions.
-func (s *site) Session(_ context.Context, cookie string) (*api.Principal, error) {
-	if cookie == "s" {
-		return s.who, nil
-	}
-	return nil, nil
 }
 
 // ServeHTTP is the API.

@@ -129,6 +129,12 @@ func (v *visit) show(body templ.Component) error {
 	return v.write(shell(v, body))
 }
 
+// alone writes a page without the frame: for who is not in yet.
+func (v *visit) alone(title string, body templ.Component) error {
+	v.Title, v.NoFrame = title, true
+	return v.show(body)
+}
+
 // fragment writes a part of a page, for htmx to put in place.
 func (v *visit) fragment(body templ.Component) error { return v.write(body) }
 

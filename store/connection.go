@@ -18,6 +18,8 @@ type ConnectionInfo struct {
 	Protocol  connector.Protocol      `json:"protocol"`
 	Revision  int64                   `json:"revision"`
 	SavedHow  SavedHow                `json:"savedHow"`
+	SavedAt   time.Time               `json:"savedAt"`
+	SavedBy   string                  `json:"savedBy"`
 	CreatedAt time.Time               `json:"createdAt"`
 	Condition connector.Condition     `json:"condition"`
 	Problem   string                  `json:"problem"` // why it cannot be used at all; empty: it can
@@ -61,6 +63,8 @@ func (d *DB) connectionInfos(ctx context.Context, op string, w where) ([]Connect
 		Message    string `db:"condition_message"`
 		Revision   int64  `db:"revision"`
 		SavedHow   string `db:"saved_how"`
+		SavedMs    int64  `db:"saved_ms"`
+		SavedBy    string `db:"who"`
 		CreatedMs  int64  `db:"created_ms"`
 		Title      string `db:"title"`
 		Preset     string `db:"preset"`
@@ -70,7 +74,7 @@ func (d *DB) connectionInfos(ctx context.Context, op string, w where) ([]Connect
 	}
 	w.add(`c.deleted_ms IS NULL`)
 	query := `SELECT c.n, c.tenant, c.name, c.enabled, c.paused, c.down_since_ms, c.token_refused_ms, c.condition_message,
-		c.revision, c.saved_how, c.created_ms, COALESCE(r.settings ->> 'title', '') AS title,
+		c.revision, c.saved_how, r.saved_ms, r.who, c.created_ms, COALESCE(r.settings ->> 'title', '') AS title,
 		COALESCE(r.settings ->> 'preset', '') AS preset, COALESCE(r.settings ->> 'protocol', '') AS protocol,
 		(SELECT COUNT(*) FROM deliveries WHERE conn = c.n AND ` + waits + `) AS waiting,
 		(SELECT COUNT(*) FROM deliveries WHERE state = 'failed' AND ` + ended + `
@@ -87,7 +91,7 @@ func (d *DB) connectionInfos(ctx context.Context, op string, w where) ([]Connect
 		r := &rows[i]
 		out[i] = ConnectionInfo{
 			Number: r.N, Key: connector.ConnectionKey{Tenant: r.Tenant, Name: r.Name}, Title: r.Title, Preset: r.Preset,
-			Protocol: connector.Protocol(r.Protocol), Revision: r.Revision, SavedHow: SavedHow(r.SavedHow),
+			Protocol: connector.Protocol(r.Protocol), Revision: r.Revision, SavedHow: SavedHow(r.SavedHow), SavedAt: instant(r.SavedMs), SavedBy: r.SavedBy,
 			CreatedAt: instant(r.CreatedMs), Waiting: r.CountWaits, Failed: r.CountFails,
 			Condition: connector.Condition{
 				Disabled: !r.Enabled, Paused: r.Paused, DownSince: instantOf(r.DownMs), TokenRefused: instantOf(r.RefusedMs),

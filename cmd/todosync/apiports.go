@@ -154,14 +154,18 @@ func (p ports) Connections(ctx context.Context, f api.ConnectionFilter, page con
 	if len(f.Names) > 0 {
 		found = slices.DeleteFunc(found, func(c store.ConnectionInfo) bool { return !slices.Contains(f.Names, c.Key.Name) })
 	}
-	return slice(page, found, func(c store.ConnectionInfo) (string, api.ConnectionState) {
-		return c.Key.Tenant + "\x00" + c.Key.Name, connectionState(c)
-	})
+	states := make([]api.ConnectionState, 0, len(found))
+	for i := range found {
+		if s := connectionState(&found[i]); f.Chooses(&s) {
+			states = append(states, s)
+		}
+	}
+	return slice(page, states, func(c api.ConnectionState) (string, api.ConnectionState) { return c.Tenant + "\x00" + c.Name, c })
 }
 
-func connectionState(c store.ConnectionInfo) api.ConnectionState {
+func connectionState(c *store.ConnectionInfo) api.ConnectionState {
 	out := api.ConnectionState{
-		Tenant: c.Key.Tenant, Name: c.Key.Name, Title: c.Title, Preset: c.Preset, Protocol: c.Protocol, Revision: c.Revision, SavedHow: string(c.SavedHow),
+		Tenant: c.Key.Tenant, Name: c.Key.Name, Title: c.Title, Preset: c.Preset, Protocol: c.Protocol, Revision: c.Revision, SavedHow: string(c.SavedHow), SavedAt: c.SavedAt, SavedBy: c.SavedBy,
 		Enabled: !c.Condition.Disabled, Paused: c.Condition.Paused, HeldFor: string(c.Condition.Reason()),
 		Message: c.Condition.Message, Waiting: c.Waiting, Failed: c.Failed,
 	}

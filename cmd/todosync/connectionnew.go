@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -279,7 +278,10 @@ func (c *cli) writeConnection(ctx context.Context, s *server, n *newConnection) 
 	if out == "" {
 		out = filepath.Base(n.name) + ".yaml" // a name with a slash is told below, not followed
 	}
-	src := c.connectionFile(n)
+	src, err := file.FromPreset(file.Start{Preset: n.preset, Tenant: n.tenant, Name: n.name, Title: n.title, Variables: n.variables, Lang: string(c.lang)})
+	if err != nil {
+		return err
+	}
 	_, problems := file.Parse(filepath.Base(out), src, c.fileOptions("https://todosync.example.com"))
 	if problems.Err() != nil {
 		return problems
@@ -356,77 +358,4 @@ func (c *cli) tellNew(n *newConnection, out string, left []string) error {
 		"需要向 OA 管理员索取的内容：todosync connections new --preset %s --readme\n"), n.preset)
 	_, err := c.stdout.Write(b.Bytes())
 	return err
-}
-
-// connectionFile is the file, with what a reader would ask said beside each line.
-func (c *cli) connectionFile(n *newConnection) []byte {
-	lang := string(c.lang)
-	var b bytes.Buffer
-	fmt.Fprintf(&b, c.t("# %s. What does not stand here comes from the preset %s, and may be overridden here member by member.\n",
-		"# %s。此处没有写的内容来自预置 %s，均可在此逐项覆盖。\n"), n.asked.Title.In(lang), n.preset)
-	fmt.Fprintf(&b, "apiVersion: todosync/v1\nkind: Connection\ntenant: %s\nname: %s\n", quoted(n.tenant), plainOrQuoted(n.name))
-	if n.title != "" {
-		fmt.Fprintf(&b, "title: %s\n", plainOrQuoted(n.title))
-	}
-	fmt.Fprintf(&b, "preset: %s\n", n.preset)
-	var lines [][2]string
-	told := map[string]bool{}
-	for _, v := range n.asked.Variables {
-		told[v.Name] = true
-		value, given := n.variables[v.Name]
-		line := "  " + v.Name + ": " + plainOrQuoted(value)
-		if !given {
-			line = "  # " + v.Name + ": " + plainOrQuoted(v.Default)
-		}
-		lines = append(lines, [2]string{line, v.About.In(lang)})
-	}
-	for _, name := range slices.Sorted(maps.Keys(n.variables)) {
-		if !told[name] {
-			lines = append(lines, [2]string{"  " + name + ": " + plainOrQuoted(n.variables[name]), ""})
-		}
-	}
-	if len(n.variables) > 0 {
-		b.WriteString("variables:\n")
-	} else {
-		b.WriteString("# variables:\n")
-	}
-	width := 0
-	for _, l := range lines {
-		width = max(width, min(len([]rune(l[0])), 50))
-	}
-	for _, l := range lines {
-		if l[1] != "" {
-			l[0] += strings.Repeat(" ", max(0, width-len([]rune(l[0])))) + "   # " + l[1]
-		}
-		b.WriteString(l[0] + "\n")
-	}
-	if len(n.asked.Secrets) > 0 {
-		fmt.Fprintf(&b, c.t("# Secrets, which never stand in a file; each is set with: todosync secret set NAME --tenant %s\n",
-			"# 密钥不写入文件，逐个设置：todosync secret set 名称 --tenant %s\n"), n.tenant)
-		for _, s := range n.asked.Secrets {
-			fmt.Fprintf(&b, "#   %s   %s\n", s.Name, s.About.In(lang))
-		}
-	}
-	return b.Bytes()
-}
-
-// plainOrQuoted writes a text as YAML: as it is where no reader could take it for anything else.
-func plainOrQuoted(s string) string {
-	plain := s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-:", r) || r >= 0x4e00 && r <= 0x9fff)
-	})
-	if !plain || strings.HasSuffix(s, ":") || strings.ContainsRune("0123456789.-:", rune(s[0])) ||
-		slices.Contains([]string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}, strings.ToLower(s)) {
-		return quoted(s)
-	}
-	return s
-}
-
-// quoted writes a text in double quotes, as YAML and JSON both read them.
-func quoted(s string) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a text can always be written
-	return strings.TrimSuffix(b.String(), "\n")
 }

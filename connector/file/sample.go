@@ -30,17 +30,24 @@ type samples struct {
 	docs map[connector.Kind]*mapping.Doc
 }
 
+// SampleEvent is the payload of the event that templates of a kind are tried with.
+func SampleEvent(kind connector.Kind) []byte {
+	inner := sampleObject
+	if kind == connector.KindMessage {
+		inner = sampleMessage
+	}
+	return []byte(`{"id":"01JBXA7Q3M8Z","time":"2024-11-05T09:30:00+08:00","` + string(kind) + `":` + inner + `}`)
+}
+
 // newSamples reads the sample event of each kind.
 func newSamples() samples {
 	docs := map[connector.Kind]*mapping.Doc{}
-	for object, inner := range map[connector.Kind]string{
-		connector.KindTodo: sampleObject, connector.KindReminder: sampleObject, connector.KindMessage: sampleMessage,
-	} {
-		d, err := mapping.ParseDoc([]byte(`{"id":"01JBXA7Q3M8Z","time":"2024-11-05T09:30:00+08:00","` + string(object) + `":` + inner + `}`))
+	for _, kind := range []connector.Kind{connector.KindTodo, connector.KindReminder, connector.KindMessage} {
+		d, err := mapping.ParseDoc(SampleEvent(kind))
 		if err != nil {
 			panic("the sample event is not an event: " + err.Error()) // a constant of this file, held by a test
 		}
-		docs[object] = d
+		docs[kind] = d
 	}
 	return samples{docs: docs}
 }

@@ -14,7 +14,7 @@ func table() []row {
 			"github.com/goccy/go-yaml", "github.com/jedib0t/go-pretty/v6", "github.com/nats-io/nats.go",
 			"github.com/prometheus/client_golang", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys", "golang.org/x/term",
 		}},
-		{"web/api", []string{"connector", "connector/draft", "connector/file", "internal/identity", "mapping", "notify", "retry"}, []string{
+		{"web/api", []string{"connector", "connector/draft", "connector/file", "connector/preset", "internal/identity", "mapping", "notify", "retry"}, []string{
 			"github.com/danielgtaylor/huma/v2", "github.com/rogpeppe/go-internal", "golang.org/x/text",
 		}},
 		{"web/console", []string{"connector", "internal/identity", "web/api"}, []string{"github.com/a-h/templ", "golang.org/x/text"}},

@@ -105,8 +105,11 @@ type principalKey struct{}
 // WithPrincipal is a context for a request of somebody who is known already: the console hands its own requests to the API with it, and
 // needs no token.
 func WithPrincipal(ctx context.Context, p *Principal) context.Context {
-	return context.WithValue(ctx, principalKey{}, p)
+	return context.WithValue(context.WithValue(ctx, principalKey{}, p), consoleKey{}, true)
 }
+
+// consoleKey marks requests of the console, so that a revision and the audit say by which way something was done.
+type consoleKey struct{}
 
 // principal is who makes the request. Routes are reached only with one.
 func principal(ctx context.Context) *Principal {
@@ -202,4 +205,9 @@ func narrow(ctx context.Context, asked []string) (tenants []string, some bool) {
 }
 
 // by says who saves something.
-func by(ctx context.Context, how string) By { return By{Who: principal(ctx).Name, How: how} }
+func by(ctx context.Context, how string) By {
+	if console, _ := ctx.Value(consoleKey{}).(bool); console && how == "api" {
+		how = "console"
+	}
+	return By{Who: principal(ctx).Name, How: how}
+}

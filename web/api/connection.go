@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"todosync/connector"
+	"todosync/connector/file"
 )
 
 // ConnectionPath are the parameters of every route below a connection.
@@ -30,6 +32,7 @@ type savedView struct {
 	How      string          `json:"how"`
 	Source   json.RawMessage `json:"source" doc:"as it was written"`
 	Settings json.RawMessage `json:"settings" doc:"with the preset's values and the defaults"`
+	File     string          `json:"file" doc:"source as YAML; PUT takes it"`
 }
 
 type savedOutput struct {
@@ -40,10 +43,11 @@ type savedOutput struct {
 type connectionView struct {
 	ConnectionState
 	HeldSince Time `json:"heldSince"`
+	SavedAt   Time `json:"savedAt"`
 }
 
 func viewConnection(c ConnectionState) connectionView {
-	return connectionView{ConnectionState: c, HeldSince: timeOf(c.HeldSince)}
+	return connectionView{ConnectionState: c, HeldSince: timeOf(c.HeldSince), SavedAt: Time(c.SavedAt)}
 }
 
 func viewSaved(s Saved) *savedOutput {
@@ -53,7 +57,12 @@ func viewSaved(s Saved) *savedOutput {
 		}
 		return b
 	}
+	var text []byte
+	if len(s.Source) > 0 {
+		text, _ = file.Marshal(s.Source) // what is stored is one object
+	}
 	return &savedOutput{ETag: etag(s.Revision), Body: savedView{
+		File: string(text),
 		Kind: s.Kind, Tenant: s.Tenant, Name: s.Name, Revision: s.Revision, SavedAt: Time(s.SavedAt), SavedBy: s.SavedBy,
 		How: s.How, Source: null(s.Source), Settings: null(s.Settings),
 	}}
@@ -63,6 +72,8 @@ type connectionQuery struct {
 	Paging
 	Tenant     string `query:"tenant"`
 	Connection string `query:"connection"`
+	Health     string `query:"health" doc:"up, disabled, paused, broken, token_refused, down; several with commas"`
+	Q          string `query:"q" doc:"a part of tenant, name or title"`
 }
 
 type putConnection struct {
@@ -84,7 +95,13 @@ func (a *API) connectionRoutes() {
 		if !some {
 			return listOf(connector.Page[ConnectionState]{}, viewConnection), nil
 		}
-		page, err := a.Connections.Connections(ctx, ConnectionFilter{Tenants: tenants, Names: words(in.Connection)}, in.page())
+		f := ConnectionFilter{Tenants: tenants, Names: words(in.Connection), Health: words(in.Health), Text: in.Q}
+		for _, h := range f.Health {
+			if !slices.Contains([]string{"up", "disabled", "paused", "broken", "token_refused", "down"}, h) {
+				return nil, invalid("health", "want up, disabled, paused, broken, token_refused or down")
+			}
+		}
+		page, err := a.Connections.Connections(ctx, f, in.page())
 		if err != nil {
 			return nil, err
 		}

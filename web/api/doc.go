@@ -28,7 +28,7 @@
 //	POST   .../connections/{name}/todos/{todo}/push {lost}      the records that it leads to
 //	POST   .../connections/{name}/backfill {from, lost, name}   -> a job
 //	GET    /tenants, GET, PUT /tenants/{tenant}       Saved; PUT takes a file (YAML or JSON) and If-Match -> SaveResult
-//	GET    /connections?tenant=                       ConnectionState
+//	GET    /connections?tenant=&health=&q=            ConnectionState
 //	GET, PUT, DELETE /tenants/{t}/connections/{name}  as tenants; DELETE ?cancelWaiting=true&withdraw=true
 //	POST   .../connections/{name}/pause, /resume      ConnectionState
 //	GET    .../connections/{name}/revisions           Revision with what it changed; also below /tenants/{t}, as the next three
@@ -41,6 +41,9 @@
 //	POST   /render {connection | tenant+name, revision, scene, event | eventId, receiver, bindings, explain}
 //	POST   /try {connection | tenant+name, mode: live|dry|auth, scene, event | eventId, receiver, bindings, todo | keepId}
 //	POST   /draft {files, from, tenant, name, scene, operation}   {connection, guesses, decisions, secrets, valid, problems}
+//	POST   /edit {content, changes: [{path, value}]}  the file with members changed, {content, source, places, problems, settings, secrets}
+//	POST   .../connections/{name}/compare {content}   {revision, savedBy, changed, diff}: what a file would change
+//	GET    /presets, /presets/{preset}; POST /presets/{preset}/connection {tenant, name, title, variables}   a file to begin with
 //	GET    /fields?tenant=&connection=                the catalogue of placeholders
 //	GET    .../connections/{name}/bindings?q=&format=csv; PUT one Binding; DELETE ?user=
 //	GET    .../connections/{name}/unbound             UnboundUser

@@ -1,8 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"todosync/connector"
@@ -82,6 +85,18 @@ type Connections interface {
 // A ConnectionFilter chooses connections; empty members choose all.
 type ConnectionFilter struct {
 	Tenants, Names []string
+	Health         []string // HeldFor, or up where that is empty; only Connections looks at it
+	Text           string   // a part of tenant, name or title; only Connections looks at it
+}
+
+// Chooses reports whether a connection's health and words are those that f asks for.
+func (f *ConnectionFilter) Chooses(c *ConnectionState) bool {
+	health := cmp.Or(c.HeldFor, "up")
+	if len(f.Health) > 0 && !slices.Contains(f.Health, health) {
+		return false
+	}
+	text := strings.ToLower(strings.TrimSpace(f.Text))
+	return text == "" || strings.Contains(strings.ToLower(c.Tenant+"/"+c.Name+"\n"+c.Title), text)
 }
 
 // DeleteOptions say what becomes of a deleted connection's todos.
@@ -162,6 +177,8 @@ type ConnectionState struct {
 	Paused   bool               `json:"paused"`
 	Revision int64              `json:"revision"`
 	SavedHow string             `json:"savedHow"` // apply, api or console: by which way that revision was saved
+	SavedAt  time.Time          `json:"savedAt"`
+	SavedBy  string             `json:"savedBy"`
 	// HeldFor is why nothing is sent: disabled, paused, broken, token_refused, down; empty when something is.
 	HeldFor   string     `json:"heldFor"`
 	HeldSince *time.Time `json:"heldSince"` // of down and token_refused

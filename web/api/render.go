@@ -23,8 +23,10 @@ type renderInput struct {
 		Scene      connector.Scene     `json:"scene" enum:"create,edit,done,delete,remind,message"`
 		Revision   int64               `json:"revision,omitempty" minimum:"0" doc:"of a stored connection: as it was then; without it as it is now"`
 		Event      json.RawMessage     `json:"event,omitempty" doc:"the event's payload"`
-		EventID    string              `json:"eventId,omitempty" doc:"an accepted event of the tenant; without event and eventId its newest"`
+		EventID    string              `json:"eventId,omitempty" doc:"an accepted event of the tenant; without event and eventId its newest, and where it has had none a sample"`
+		Sample     bool                `json:"sample,omitempty" doc:"the sample that files are checked with, whatever the tenant has had"`
 		Receiver   string              `json:"receiver,omitempty" doc:"only what goes to these receivers of the event: CRM user ids, several with commas"`
+		StandIns   bool                `json:"standIns,omitempty" doc:"CRM ids stand for the accounts of who is not bound"`
 		Bindings   []connector.Binding `json:"bindings,omitempty" doc:"beside those of a stored connection, and before them"`
 		Explain    bool                `json:"explain,omitempty" doc:"also where each placeholder's value came from"`
 	}
@@ -43,8 +45,22 @@ type PreviewView struct {
 
 type renderOutput struct {
 	Body struct {
-		Requests []PreviewView `json:"requests" doc:"what would be sent; secrets show as ***"`
+		Requests []PreviewView   `json:"requests" doc:"what would be sent; secrets show as ***"`
+		Event    renderedEvent   `json:"event" doc:"what it was rendered with"`
+		Unbound  []unboundPerson `json:"unbound" doc:"who of its receivers has no account here"`
 	}
+}
+
+type renderedEvent struct {
+	ID        string          `json:"id"`
+	Sample    bool            `json:"sample" doc:"it is the built-in one"`
+	Payload   json.RawMessage `json:"payload"`
+	Receivers []unboundPerson `json:"receivers" doc:"all that the event names"`
+}
+
+type unboundPerson struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 type fieldQuery struct {
@@ -81,27 +97,67 @@ func (a *API) render(ctx context.Context, in *renderInput) (*renderOutput, error
 	if err != nil {
 		return nil, err
 	}
-	event, err := a.sampleOf(ctx, c.Tenant, sampleChoice{scene: b.Scene, payload: b.Event, id: b.EventID})
+	event, shown, err := a.eventToRender(ctx, c.Tenant, in)
 	if err != nil {
 		return nil, err
 	}
+	out := &renderOutput{}
+	out.Body.Event, out.Body.Unbound = shown, []unboundPerson{}
 	onlyFor(event, words(b.Receiver))
 	bindings := map[string]connector.Binding{}
-	if stored {
-		if err := a.boundUsers(ctx, c.Key(), event, bindings); err != nil {
-			return nil, err
-		}
+	if err := a.boundUsers(ctx, c.Key(), event, bindings); err != nil && (stored || connector.KindOf(err) != connector.NotFound) {
+		return nil, err
 	}
 	for _, one := range b.Bindings {
 		bindings[one.User] = one
+	}
+	for _, r := range event.Object.Receivers {
+		if _, bound := bindings[r.ID]; !bound {
+			out.Body.Unbound = append(out.Body.Unbound, unboundPerson{r.ID, r.Name})
+			if b.StandIns {
+				bindings[r.ID] = connector.Binding{User: r.ID, Account: r.ID}
+			}
+		}
 	}
 	previews, err := program.PreviewWhole(event, b.Scene, bindings, a.Now())
 	if err != nil {
 		return nil, err
 	}
-	out := &renderOutput{}
 	out.Body.Requests = viewPreviews(previews, b.Explain)
 	return out, nil
+}
+
+// eventToRender is the event that is given, else one that the tenant has had, else the built-in sample. Who may see no bodies of the tenant
+// sees none of its events either.
+func (a *API) eventToRender(ctx context.Context, tenant string, in *renderInput) (*connector.Event, renderedEvent, error) {
+	b := &in.Body
+	shown := renderedEvent{Receivers: []unboundPerson{}}
+	choice := sampleChoice{scene: b.Scene, payload: b.Event, id: b.EventID}
+	kind, _ := b.Scene.EventOf()
+	if len(b.Event) == 0 {
+		masked, err := a.bodiesMasked(ctx, tenant)
+		switch {
+		case err != nil:
+			return nil, shown, err
+		case masked && b.EventID != "":
+			return nil, shown, &connector.Error{Kind: connector.Forbidden, Msg: "the tenant lets viewers see no bodies", Hint: "render the sample"}
+		case masked || b.Sample || a.Recent == nil:
+			choice.payload, shown.Sample = file.SampleEvent(kind), true
+		}
+	}
+	e, err := a.sampleOf(ctx, tenant, choice)
+	if connector.KindOf(err) == connector.NotFound && b.EventID == "" {
+		shown.Sample = true
+		e, err = SampleEvent(tenant, b.Scene, file.SampleEvent(kind))
+	}
+	if err != nil {
+		return nil, shown, err
+	}
+	shown.ID, shown.Payload = e.ID, e.Payload
+	for _, r := range e.Object.Receivers {
+		shown.Receivers = append(shown.Receivers, unboundPerson{r.ID, r.Name})
+	}
+	return e, shown, nil
 }
 
 // A chosen connection is one of a file, or a stored one by its names.

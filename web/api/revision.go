@@ -148,28 +148,36 @@ func compared(x, y Revision) (was, is []byte, note string) {
 
 // unified is the difference between two revisions as people read it.
 func unified(x, y Revision) (string, error) {
-	was, is, note := compared(x, y)
+	name := func(r Revision) string {
+		if r.Revision == 0 {
+			return "/dev/null"
+		}
+		return "revision " + strconv.FormatInt(r.Revision, 10)
+	}
+	return unifiedAs(x, y, name(x), name(y))
+}
+
+// unifiedAs is unified with names for both sides.
+func unifiedAs(x, y Revision, was, is string) (string, error) {
+	old, fresh, note := compared(x, y)
 	write := func(source []byte) ([]byte, error) {
 		if len(source) == 0 {
 			return nil, nil
 		}
 		return file.Marshal(source)
 	}
-	before, err := write(was)
+	before, err := write(old)
 	if err != nil {
 		return "", err
 	}
-	after, err := write(is)
+	after, err := write(fresh)
 	if err != nil {
 		return "", err
 	}
-	name := func(r Revision) string {
-		if r.Revision == 0 {
-			return "/dev/null"
-		}
-		return "revision " + strconv.FormatInt(r.Revision, 10) + note
+	if x.Revision > 0 {
+		was += note
 	}
-	text := string(diff.Diff(name(x), before, name(y), after))
+	text := string(diff.Diff(was, before, is+note, after))
 	if _, rest, ok := strings.Cut(text, "\n"); ok {
 		text = rest // its first line is a command of diff's that nobody ran
 	}

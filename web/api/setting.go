@@ -40,7 +40,15 @@ type validated struct {
 	Body struct {
 		Valid    bool              `json:"valid"`
 		Problems []settingsProblem `json:"problems"`
+		Secrets  []namedSecret     `json:"secrets" doc:"secrets that files without a mistake name; to who may change settings"`
 	}
+}
+
+// A namedSecret is a secret that settings name.
+type namedSecret struct {
+	Tenant string `json:"tenant"`
+	Name   string `json:"name"`
+	Set    bool   `json:"set"`
 }
 
 // A settingsProblem is a file.Problem under a name of its own in /openapi.json.
@@ -61,8 +69,12 @@ func (a *API) settingsRoutes() {
 		method: http.MethodPost, path: "/validate", id: "validateSettings", need: View, body: maxFile,
 		summary: "Check settings files; nothing is stored",
 	}, func(ctx context.Context, in *validateInput) (*validated, error) {
-		_, problems := a.parse(ctx, in.Body.Files, in.Language)
+		docs, problems := a.parse(ctx, in.Body.Files, in.Language)
 		out := &validated{}
+		var err error
+		if out.Body.Secrets, err = a.namedSecrets(ctx, docs); err != nil {
+			return nil, err
+		}
 		out.Body.Valid, out.Body.Problems = problems.Err() == nil, make([]settingsProblem, len(problems))
 		for i, p := range problems {
 			out.Body.Problems[i] = settingsProblem(p)
@@ -93,6 +105,39 @@ func (a *API) settingsRoutes() {
 		method: http.MethodGet, path: "/export", id: "exportSettings", need: View,
 		summary: "The settings files of tenants and connections, as YAML documents with secrets as names",
 	}, a.exportSettings)
+}
+
+// namedSecrets are the secrets that documents name, of tenants that the caller may change.
+func (a *API) namedSecrets(ctx context.Context, docs []file.Document) ([]namedSecret, error) {
+	out := []namedSecret{}
+	if !principal(ctx).May(Integrate) {
+		return out, nil
+	}
+	var tenants []string
+	for i := range docs {
+		tenant := keyOf(docs[i]).Tenant
+		if !principal(ctx).Sees(tenant) {
+			continue
+		}
+		for _, name := range docs[i].Secrets {
+			if s := (namedSecret{Tenant: tenant, Name: name}); !slices.Contains(out, s) {
+				out = append(out, s)
+				tenants = append(tenants, tenant)
+			}
+		}
+	}
+	if len(out) == 0 {
+		return out, nil
+	}
+	slices.Sort(tenants)
+	set, err := a.Secrets.Secrets(ctx, slices.Compact(tenants))
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		out[i].Set = slices.Contains(set, SecretName{Tenant: out[i].Tenant, Name: out[i].Name})
+	}
+	return out, nil
 }
 
 // parse checks files against each other and against what is stored.

@@ -148,11 +148,11 @@ var twins = map[string]string{
 	// Trying a connection.
 	"the event has no receiver *":                          "事件里没有接收人 {1}",
 	"bind them: todosync bindings set, or bindings import": "请绑定：todosync bindings set，或 bindings import",
-	"give an event":                               "请给出一个事件",
-	"there is nothing to try":                     "没有可以试的内容",
-	"try again then":                              "之后再试",
-	"another try of this connection is under way": "这个连接正在进行另一次试发",
-	"try again when it has ended":                 "请等它结束后再试",
+	"give an event":                                               "请给出一个事件",
+	"there is nothing to try":                                     "没有可以试的内容",
+	"try again then":                                              "之后再试",
+	"another try of this connection is under way":                 "这个连接正在进行另一次试发",
+	"try again when it has ended":                                 "请等它结束后再试",
 	"todosync render --explain shows where each value comes from": "todosync render --explain 会显示每个值的来源",
 	"the event is no JSON object":                                 "事件不是 JSON 对象",
 	"the event has no *":                                          "事件里没有 {1}",
@@ -293,4 +293,10 @@ var twins = map[string]string{
 	"it has too few different characters":                           "不同的字符太少",
 	"it is one of those that are guessed first":                     "这是最容易被猜到的密码之一",
 	"the first start without a user prints a new one, or writes it into first-admin-link in the data folder; later admins make users": "没有用户时，启动会输出新的链接，或写入数据目录的 first-admin-link；之后由管理员创建用户",
+
+	// Settings files, as the editor has them looked at.
+	"the tenant lets viewers see no bodies":                    "该租户不允许查看者看到内容",
+	"render the sample":                                        "请用样例事件渲染",
+	"it is not one document of connection *":                   "内容不是连接 {1} 的单个文档",
+	"want up, disabled, paused, broken, token_refused or down": "应为 up、disabled、paused、broken、token_refused 或 down",
 }

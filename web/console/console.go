@@ -68,6 +68,7 @@ func New(cfg Config) (*Console, error) {
 	c.mux.Handle("GET /assets/{name}", c.assets)
 	c.sessionRoutes()
 	c.overviewRoutes()
+	c.connectionRoutes()
 	return c, nil
 }
 

@@ -37,7 +37,11 @@ func (a *app) openAPI() error {
 	if err != nil {
 		return err
 	}
-	a.http = api.NewServer(handler, front(gateway, pages, handler))
+	register, err := signon.NewRegisterPage(registrar{a.store, api.Authenticators{api.AdminToken(a.token), apiTokens{a.store}}, pages}, a.log)
+	if err != nil {
+		return err
+	}
+	a.http = api.NewServer(handler, front(gateway, register, pages, handler))
 	return nil
 }
 

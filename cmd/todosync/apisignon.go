@@ -111,11 +111,13 @@ func (a *app) client() func(*http.Request) string {
 }
 
 // front leads browsers from an OA to the gateway, people to the console, and all others to the API.
-func front(gateway http.Handler, pages *console.Console, api *api.API) http.Handler {
+func front(gateway, register http.Handler, pages *console.Console, api *api.API) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, signon.Prefix), signon.IsOld(r.URL.Path):
 			gateway.ServeHTTP(w, r)
+		case r.URL.Path == signon.RegisterPath:
+			register.ServeHTTP(w, r)
 		case pages.Serves(r):
 			pages.ServeHTTP(w, r)
 		case !api.Serves(r) && strings.Contains(r.Header.Get("Accept"), "text/html"):

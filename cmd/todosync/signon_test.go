@@ -108,3 +108,60 @@ signOn: {vendor: weaver, secret: "${secret:signon}"}
 		t.Errorf("exit code %d", code)
 	}
 }
+
+// TestRegisterApp opens the old address at which a vendor's console registers an app's secret: nothing changes before an admin confirms it.
+func TestRegisterApp(t *testing.T) {
+	t.Parallel()
+	const secret = "the-secret-of-the-app"
+	p := newProcess(t)
+	p.start("--public-url", "https://todo.example.com", "--log-level", "debug")
+	file := filepath.Join(t.TempDir(), "settings.yaml")
+	write(t, file, `apiVersion: todosync/v1
+kind: Connection
+tenant: t1
+name: yzj
+preset: yunzhijia
+variables: {base: "http://oa.example.com", appId: "500723908", headImg: "http://oa.example.com/x.png"}
+`)
+	p.cli("apply", "-f", file)
+	at := "http://" + p.api + signon.RegisterPath
+	fill := url.Values{"appId": {"500723908"}, "secret": {secret}}
+	resp, err := http.Get(at + "?" + fill.Encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	post := func(token string) int {
+		t.Helper()
+		form := url.Values{"token": {token}}
+		for k, v := range fill {
+			form[k] = v
+		}
+		resp, err := http.PostForm(at, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	operator := strings.TrimSpace(p.cli("token", "create", "op", "--role", "operator"))
+	other := strings.TrimSpace(p.cli("token", "create", "other", "--role", "admin", "--tenant", "t2"))
+	if a, b, c := post(""), post(operator), post(other); resp.StatusCode != http.StatusOK || a != http.StatusForbidden || b != http.StatusForbidden || c != http.StatusNotFound {
+		t.Errorf("the page %d, nobody %d, an operator %d, another tenant's admin %d", resp.StatusCode, a, b, c)
+	}
+	if list := p.cli("secret", "list", "--tenant", "t1"); strings.Contains(list, "yunzhijia-secret") {
+		t.Errorf("the secret is set: %s", list)
+	}
+	if status := post(strings.TrimSpace(p.cli("token", "create", "ada", "--role", "admin"))); status != http.StatusOK {
+		t.Errorf("an admin: %d", status)
+	}
+	if list := p.cli("secret", "list", "--tenant", "t1"); !strings.Contains(list, "yunzhijia-secret") {
+		t.Errorf("the secret is not set: %s", list)
+	}
+	if audit := p.cli("audit"); !strings.Contains(audit, "secret set") || !strings.Contains(audit, "ada") {
+		t.Errorf("the audit: %s", audit)
+	}
+	if code := p.stop(); code != exitDone || strings.Contains(p.out.String(), secret) {
+		t.Errorf("exit code %d, the log: %s", code, p.out)
+	}
+}

@@ -68,6 +68,9 @@ func (c *Console) whose(r *http.Request) (*api.Principal, error) {
 	}, nil
 }
 
+// Whose is who has the session that a request to another part of the server bears; nil: nobody.
+func (c *Console) Whose(r *http.Request) (*api.Principal, error) { return c.whose(r) }
+
 // attempt is what a browser brings besides what its reader has typed.
 func (v *visit) attempt() identity.Attempt {
 	return identity.Attempt{

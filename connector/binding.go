@@ -13,6 +13,31 @@ type Binding struct {
 	UserName    string `json:"crm_user_name"`
 	Account     string `json:"oa_account"`
 	AccountName string `json:"oa_user_name"`
+	// Kind is empty only on its way into the store: what is there stays then, and what is new is an employee.
+	Kind BindingKind `json:"kind,omitempty"`
+}
+
+// BindingKind says what somebody is to the CRM.
+type BindingKind string
+
+// The kinds. Where signOn.contactsOnly is set, contact persons alone may sign on.
+const (
+	KindEmployee BindingKind = "employee"
+	KindContact  BindingKind = "contact"
+)
+
+// Valid reports whether there is such a kind.
+func (k BindingKind) Valid() bool { return k == KindEmployee || k == KindContact }
+
+// Or is the kind, or another where it is not said.
+func (k BindingKind) Or(other BindingKind) BindingKind {
+	switch {
+	case k != "":
+		return k
+	case other != "":
+		return other
+	}
+	return KindEmployee
 }
 
 // automaticMember is the member of an event's user that is his OA account, where the connection names none.

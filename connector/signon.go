@@ -3,12 +3,16 @@ package connector
 // SignOnSettings say how the OA proves who an employee is when his browser comes to the gateway (07-sign-on).
 type SignOnSettings struct {
 	Vendor       SignOnVendor    `json:"vendor"`
-	Secret       string          `json:"secret,omitempty"` // of signed links
+	Secret       Texts           `json:"secret,omitempty"` // of signed links, newest first: while it is changed two are good
 	Skew         SignOnSkew      `json:"skew"`
+	Charset      SignOnCharset   `json:"charset,omitempty"` // of a signed link's loginid, beside UTF-8
+	Release      SeeyonRelease   `json:"release,omitempty"` // seeyon: which line it is; empty: found out
 	Base         Texts           `json:"base,omitempty"` // the only addresses that are asked; the first where the browser names none
 	ContactsOnly bool            `json:"contactsOnly,omitempty"`
-	ClientID     string          `json:"clientId,omitempty"` // OAuth 2 and OIDC
+	ClientID     string          `json:"clientId,omitempty"` // OAuth 2 and OIDC; the app's id at Yunzhijia and WeLink
 	ClientSecret string          `json:"clientSecret,omitempty"`
+	Scope        string          `json:"scope,omitempty"`  // OIDC; openid profile by default
+	Script       string          `json:"script,omitempty"` // welink: the address of the script that gives a page HWH5; empty: the app does
 	AccountClaim string          `json:"accountClaim,omitempty"` // the member of an OIDC token or OAuth 2 profile that is the account
 	Frames       Texts           `json:"frames,omitempty"`       // whose pages may show the gateway's in a frame: addresses, of which scheme, host and port count
 	Click        bool            `json:"click,omitempty"`        // a page with a button comes first, so that programs that open links use nothing up
@@ -39,6 +43,22 @@ func SignOnVendors() []SignOnVendor {
 		VendorOIDC, VendorCAS, VendorGeneric,
 	}
 }
+
+// SignOnCharset is a charset of old OAs.
+type SignOnCharset string
+
+// CharsetGBK is what a Chinese Windows gives where a program does not say another.
+const CharsetGBK SignOnCharset = "GBK"
+
+// SeeyonRelease is one of Seeyon's lines.
+type SeeyonRelease string
+
+// The lines: V5 (A8, G6), V5 before 7.0SP2, whose tickets are asked about elsewhere, and V8, the cloud line.
+const (
+	SeeyonV5  SeeyonRelease = "v5"
+	SeeyonOld SeeyonRelease = "v5-before-7.0sp2"
+	SeeyonV8  SeeyonRelease = "v8"
+)
 
 // SignOnSkew bounds how far the clock of a signed link may be behind ours and ahead of it.
 type SignOnSkew struct {

@@ -15,24 +15,39 @@ const ticketCode = "F999"
 
 // A signOnProgram is how an OA proves who an employee is, ready to run.
 type signOnProgram struct {
-	secret *mapping.Template // nil: none
-	base   []*mapping.Template
-	frames []*mapping.Template
-	verify *requestProgram // nil: no verifier of settings
+	secrets []*mapping.Template
+	base    []*mapping.Template
+	frames  []*mapping.Template
+	client  [2]*mapping.Template // id and secret; nil: none
+	script  *mapping.Template    // nil: none
+	verify  *requestProgram      // nil: no verifier of settings
+	bears   bool                 // the verifier's request bears the connection's token
 }
 
 // SignOnTexts are the texts of a connection's sign-on settings, with variables and secrets filled in.
 type SignOnTexts struct {
-	Secret string   // of signed links
-	Base   []string // the addresses that may be asked, without a slash at their ends
-	Frames []string // addresses of pages that may show the gateway's in a frame
+	Secrets      []string // of signed links, newest first
+	Base         []string // the addresses that may be asked, without a slash at their ends
+	Frames       []string // addresses of pages that may show the gateway's in a frame
+	ClientID     string
+	ClientSecret string
+	Script       string
 }
 
 // signOn compiles the sign-on settings.
 func (k *compiler) signOn(s *SignOnSettings) *signOnProgram {
 	out := &signOnProgram{}
-	if s.Secret != "" {
-		out.secret = k.template("signOn.secret", s.Secret, mapping.HeaderValue, "", mapping.Each)
+	for i, t := range s.Secret {
+		out.secrets = append(out.secrets, k.template(fmt.Sprintf("signOn.secret[%d]", i), string(t), mapping.HeaderValue, "", mapping.Each))
+	}
+	if s.ClientID != "" {
+		out.client[0] = k.template("signOn.clientId", s.ClientID, mapping.HeaderValue, "", mapping.Each)
+	}
+	if s.ClientSecret != "" {
+		out.client[1] = k.template("signOn.clientSecret", s.ClientSecret, mapping.HeaderValue, "", mapping.Each)
+	}
+	if s.Script != "" {
+		out.script = k.template("signOn.script", s.Script, mapping.Address, "", mapping.Each)
 	}
 	for i, b := range s.Base {
 		out.base = append(out.base, k.template(fmt.Sprintf("signOn.base[%d]", i), string(b), mapping.Address, "", mapping.Each))
@@ -56,7 +71,7 @@ func (k *compiler) signOn(s *SignOnSettings) *signOnProgram {
 	}
 	request := inner.request("signOn.verify", settings, mapping.Each)
 	k.mistakes, k.named, k.env = append(k.mistakes, inner.mistakes...), inner.named, inner.env
-	out.verify = &request
+	out.verify, out.bears = &request, s.Verify.TokenRef != ""
 	return out
 }
 
@@ -78,28 +93,26 @@ func (p *Program) SignOn(ctx context.Context, from Registry) (SignOnTexts, error
 		return out, nil
 	}
 	s := p.signOnScope(ctx, from, nothing())
-	if p.signOn.secret != nil {
-		b, err := p.signOn.secret.Append(nil, s, mapping.Wire)
-		if err != nil {
-			return out, err
+	var err error
+	fill := func(t *mapping.Template) string {
+		if t == nil || err != nil {
+			return ""
 		}
-		out.Secret = string(b)
+		var b []byte
+		b, err = t.Append(nil, s, mapping.Wire)
+		return string(b)
+	}
+	for _, t := range p.signOn.secrets {
+		out.Secrets = append(out.Secrets, fill(t))
 	}
 	for _, t := range p.signOn.base {
-		b, err := t.Append(nil, s, mapping.Wire)
-		if err != nil {
-			return out, err
-		}
-		out.Base = append(out.Base, strings.TrimRight(string(b), "/"))
+		out.Base = append(out.Base, strings.TrimRight(fill(t), "/"))
 	}
 	for _, t := range p.signOn.frames {
-		b, err := t.Append(nil, s, mapping.Wire)
-		if err != nil {
-			return out, err
-		}
-		out.Frames = append(out.Frames, string(b))
+		out.Frames = append(out.Frames, fill(t))
 	}
-	return out, nil
+	out.ClientID, out.ClientSecret, out.Script = fill(p.signOn.client[0]), fill(p.signOn.client[1]), fill(p.signOn.script)
+	return out, err
 }
 
 // AskOA sends one request of a sign-on with the connection's certificates, proxy and time limits, beside all deliveries. What it says
@@ -137,6 +150,9 @@ func (w *Worker) VerifyTicket(ctx context.Context, conn int64, ticket string) (r
 	made, err := p.signOn.verify.render(p.signOnScope(ctx, w.cfg.Registry, doc))
 	if err != nil {
 		return retry.Receipt{}, err
+	}
+	if p.signOn.bears {
+		return w.AskAsApp(ctx, conn, made.wire)
 	}
 	return w.AskOA(ctx, conn, made.wire)
 }

@@ -49,6 +49,7 @@ type Worker struct {
 	running map[int64]*runner
 	memory  map[int64]*memory
 	doctors map[int64]*tokenDoctor      // of the connections whose token was checked
+	signOns map[int64]*signOnToken      // of the connections where somebody signed on whose OA wants a token
 	trials  map[ConnectionKey]time.Time // until when a connection is not tried again; zero: a trial is under way
 }
 
@@ -81,7 +82,7 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	}
 	w := &Worker{
 		cfg: cfg, scripts: make(chan struct{}, maxScripts), wanted: map[int64]bool{}, signal: make(chan struct{}, 1),
-		running: map[int64]*runner{}, memory: map[int64]*memory{}, doctors: map[int64]*tokenDoctor{},
+		running: map[int64]*runner{}, memory: map[int64]*memory{}, doctors: map[int64]*tokenDoctor{}, signOns: map[int64]*signOnToken{},
 		trials: map[ConnectionKey]time.Time{},
 	}
 	if cfg.Sharing != nil {

@@ -39,7 +39,7 @@ func accountKey(account string, ignoreCase bool) string {
 func trimBinding(b connector.Binding) connector.Binding {
 	return connector.Binding{
 		Connection: strings.TrimSpace(b.Connection), User: clean(strings.TrimSpace(b.User)), UserName: strings.TrimSpace(b.UserName),
-		Account: clean(strings.TrimSpace(b.Account)), AccountName: strings.TrimSpace(b.AccountName),
+		Account: clean(strings.TrimSpace(b.Account)), AccountName: strings.TrimSpace(b.AccountName), Kind: b.Kind,
 	}
 }
 
@@ -81,13 +81,14 @@ func (d *DB) Bindings(ctx context.Context, f BindingFilter, p connector.PageOf) 
 		UserName    string `db:"crm_user_name"`
 		Account     string `db:"account"`
 		AccountName string `db:"account_name"`
+		Kind        string `db:"kind"`
 		MadeBy      string `db:"made_by"`
 		Automatic   bool   `db:"automatic"`
 		UpdatedMs   int64  `db:"updated_ms"`
 	}
 	var rows []stored
 	err = d.reading(ctx, op, func(q *reader) error {
-		return q.Select(&rows, `SELECT b.conn, c.name, b.crm_user, b.crm_user_name, b.account, b.account_name, b.made_by, b.automatic,
+		return q.Select(&rows, `SELECT b.conn, c.name, b.crm_user, b.crm_user_name, b.account, b.account_name, b.kind, b.made_by, b.automatic,
 			b.updated_ms FROM bindings b JOIN connections c ON c.n = b.conn `+w.text()+` ORDER BY b.conn, b.crm_user LIMIT ?`,
 			w.with(limit+1)...)
 	})
@@ -97,8 +98,10 @@ func (d *DB) Bindings(ctx context.Context, f BindingFilter, p connector.PageOf) 
 			break
 		}
 		out.Items = append(out.Items, StoredBinding{
-			Binding: connector.Binding{Connection: r.Name, User: r.User, UserName: r.UserName, Account: r.Account, AccountName: r.AccountName},
-			MadeBy:  r.MadeBy, Automatic: r.Automatic, UpdatedAt: instant(r.UpdatedMs),
+			Binding: connector.Binding{
+				Connection: r.Name, User: r.User, UserName: r.UserName, Account: r.Account, AccountName: r.AccountName, Kind: connector.BindingKind(r.Kind),
+			},
+			MadeBy: r.MadeBy, Automatic: r.Automatic, UpdatedAt: instant(r.UpdatedMs),
 		})
 	}
 	return out, err
@@ -233,6 +236,8 @@ func incomplete(b connector.Binding) (column, why string) {
 		return "crm_user_id", fmt.Sprintf("the CRM user id has more than %d bytes", connector.MaxID)
 	case len(b.Account) > connector.MaxID:
 		return "oa_account", fmt.Sprintf("the OA account has more than %d bytes", connector.MaxID)
+	case b.Kind != "" && !b.Kind.Valid():
+		return "kind", fmt.Sprintf("%q is no kind; want employee or contact", b.Kind)
 	}
 	return "", ""
 }
@@ -290,6 +295,7 @@ func (k *binder) set(b connector.Binding) (BindingChange, error) {
 	if err = k.db.rebinding(k.tx, k.slot, b.User); err != nil {
 		return out, err
 	}
+	b.Kind = b.Kind.Or(out.Before.Kind)
 	if err = k.put(b); err != nil {
 		return out, err
 	}
@@ -299,11 +305,11 @@ func (k *binder) set(b connector.Binding) (BindingChange, error) {
 
 // put stores a binding whose account is free.
 func (k *binder) put(b connector.Binding) error {
-	const query = `INSERT INTO bindings (conn, crm_user, crm_user_name, account, account_key, account_name, made_by, automatic, updated_ms)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conn, crm_user) DO UPDATE SET crm_user_name = excluded.crm_user_name,
-		account = excluded.account, account_key = excluded.account_key, account_name = excluded.account_name,
+	const query = `INSERT INTO bindings (conn, crm_user, crm_user_name, account, account_key, account_name, kind, made_by, automatic, updated_ms)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conn, crm_user) DO UPDATE SET crm_user_name = excluded.crm_user_name,
+		account = excluded.account, account_key = excluded.account_key, account_name = excluded.account_name, kind = excluded.kind,
 		made_by = excluded.made_by, automatic = excluded.automatic, updated_ms = excluded.updated_ms`
-	return k.tx.spread(query, k.slot.conn, b.User, b.UserName, b.Account, accountKey(b.Account, k.ignoreCase), b.AccountName, k.who, k.automatic, k.now)
+	return k.tx.spread(query, k.slot.conn, b.User, b.UserName, b.Account, accountKey(b.Account, k.ignoreCase), b.AccountName, string(b.Kind), k.who, k.automatic, k.now)
 }
 
 // release lets the deliveries go that were held because the user was unbound.

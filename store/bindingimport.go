@@ -237,7 +237,7 @@ func (k *importStepping) run() error {
 // ask reads what is there of the rows' users and accounts.
 func (k *importStepping) ask() error {
 	k.before, k.holders, k.known = make([]connector.Binding, len(k.rows)), make([]string, len(k.rows)), make([]bool, len(k.rows))
-	const find = `SELECT crm_user, crm_user_name, account, account_name FROM bindings WHERE conn = ? AND crm_user = ?`
+	const find = `SELECT crm_user, crm_user_name, account, account_name, kind FROM bindings WHERE conn = ? AND crm_user = ?`
 	const holder = `SELECT crm_user FROM bindings WHERE conn = ? AND account_key = ?`
 	const known = `SELECT 1 WHERE EXISTS (SELECT 1 FROM deliveries WHERE receiver = +? AND receiver <> '' AND n >= +? AND n < +?)
 		OR EXISTS (SELECT 1 FROM delivery_receivers WHERE receiver = +? AND delivery_n >= +? AND delivery_n < +?)`
@@ -264,6 +264,7 @@ func (k *importStepping) ask() error {
 // differs counts a row and reports whether it is to be stored. An account that its holder gives up elsewhere in the file is free.
 func (k *importStepping) differs(i int) bool {
 	r, before := &k.rows[i], k.before[i]
+	r.Kind = r.Kind.Or(before.Kind)
 	want := r.Binding
 	want.Connection = ""
 	if before == want {

@@ -312,7 +312,7 @@ func (d *DB) binding(t *tx, conn int64, user string) (b connector.Binding, ok bo
 			return known.binding, known.ok, nil
 		}
 	}
-	const query = `SELECT crm_user, crm_user_name, account, account_name FROM bindings WHERE conn = ? AND crm_user = ?`
+	const query = `SELECT crm_user, crm_user_name, account, account_name, kind FROM bindings WHERE conn = ? AND crm_user = ?`
 	err = t.read(query, []any{conn, user}, func(r row) error {
 		b, ok = bindingOf(r), true
 		return nil
@@ -335,7 +335,7 @@ func (d *DB) askBindings(t *tx, conn int64, users []string) error {
 	if len(d.hot.bindings)+len(users) > hotBindings {
 		clear(d.hot.bindings)
 	}
-	const query = `SELECT b.crm_user, b.crm_user_name, b.account, b.account_name FROM (SELECT 1) AS one
+	const query = `SELECT b.crm_user, b.crm_user_name, b.account, b.account_name, b.kind FROM (SELECT 1) AS one
 		LEFT JOIN bindings b ON b.conn = ? AND b.crm_user = ?`
 	for _, user := range users {
 		key := connector.UserKey{Conn: conn, User: user}
@@ -384,7 +384,7 @@ func (a *acceptance) earlierReceivers(conns []int64) []string {
 	return out
 }
 
-// bindingOf reads crm_user, crm_user_name, account, account_name.
+// bindingOf reads crm_user, crm_user_name, account, account_name, kind.
 func bindingOf(r row) connector.Binding {
-	return connector.Binding{User: r.text(0), UserName: r.text(1), Account: r.text(2), AccountName: r.text(3)}
+	return connector.Binding{User: r.text(0), UserName: r.text(1), Account: r.text(2), AccountName: r.text(3), Kind: connector.BindingKind(r.text(4))}
 }

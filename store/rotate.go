@@ -50,7 +50,10 @@ func (d *DB) Rotate(ctx context.Context, who string) (Rotated, error) {
 	if err := d.resealSecrets(ctx, &out); err != nil {
 		return out, err
 	}
-	return out, d.resealTokens(ctx, &out)
+	if err := d.resealTokens(ctx, &out); err != nil {
+		return out, err
+	}
+	return out, d.resealSignKeys(ctx)
 }
 
 func (d *DB) markNow() []byte {

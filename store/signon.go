@@ -169,10 +169,11 @@ func (d *DB) UserOf(ctx context.Context, conn int64, account string) (b connecto
 		Name    string `db:"crm_user_name"`
 		Account string `db:"account"`
 		OAName  string `db:"account_name"`
+		Kind    string `db:"kind"`
 	}
 	err = d.reading(ctx, "find binding", func(q *reader) error {
 		rows = rows[:0]
-		return q.Select(&rows, `SELECT crm_user, crm_user_name, account, account_name FROM bindings WHERE conn = ? AND account_key = ?`,
+		return q.Select(&rows, `SELECT crm_user, crm_user_name, account, account_name, kind FROM bindings WHERE conn = ? AND account_key = ?`,
 			conn, clean(accountKey(account, p.Settings.Bindings.IgnoreCase)))
 	})
 	if err != nil || len(rows) == 0 {
@@ -180,6 +181,7 @@ func (d *DB) UserOf(ctx context.Context, conn int64, account string) (b connecto
 	}
 	return connector.Binding{
 		Connection: s.key.Name, User: rows[0].User, UserName: rows[0].Name, Account: rows[0].Account, AccountName: rows[0].OAName,
+		Kind: connector.BindingKind(rows[0].Kind),
 	}, true, nil
 }
 

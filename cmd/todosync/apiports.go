@@ -18,8 +18,9 @@ import (
 // openAPI makes the HTTP server.
 func (a *app) openAPI() error {
 	p := ports{db: a.store, rotate: a.rotateKey}
+	desk := signOnDesk{a.store, a.env()}
 	handler, err := api.New(api.Config{
-		Auth: api.Authenticators{api.AdminToken(a.token), apiTokens{a.store}}, Tokens: apiTokens{a.store}, Users: a.door, SignOns: signOnDesk{a.store}, Version: version, Log: a.log,
+		Auth: api.Authenticators{api.AdminToken(a.token), apiTokens{a.store}}, Tokens: apiTokens{a.store}, Users: a.door, SignOns: desk, SignOnKeys: desk.rotateSignOnKeys, Widget: a.widget, Version: version, Log: a.log,
 		Records: records{a.store}, ByHand: byHand{a.store, a.jobs}, Events: p, Publisher: a.publisher, Settings: p, Connections: p, Bindings: p, Importer: p, Rejects: p, Digests: digests{a},
 		Secrets: p, Stats: p, Health: a.health,
 		Try: a.try, Recent: a.store.RecentEvent,
@@ -29,7 +30,7 @@ func (a *app) openAPI() error {
 	if err != nil {
 		return err
 	}
-	gateway, err := signon.New(signon.Config{Desk: signOnDesk{a.store}, OA: a.worker, Log: a.log, Public: a.cfg.publicURL, Client: a.client(), Note: a.signedOn})
+	a.gateway, err = signon.New(signon.Config{Desk: desk, OA: a.worker, Log: a.log, Public: a.cfg.publicURL, Client: a.client(), Note: a.signedOn})
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (a *app) openAPI() error {
 	if err != nil {
 		return err
 	}
-	a.http = api.NewServer(handler, front(gateway, register, pages, handler))
+	a.http = api.NewServer(handler, front(a.gateway, register, pages, handler))
 	return nil
 }
 

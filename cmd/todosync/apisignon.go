@@ -15,7 +15,10 @@ import (
 )
 
 // signOnDesk is the store as the sign-on gateway wants to see it.
-type signOnDesk struct{ *store.DB }
+type signOnDesk struct {
+	*store.DB
+	env func(string) (string, bool) // for ${env:NAME} in a tenant's settings
+}
 
 // Place implements signon.Desk.
 func (d signOnDesk) Place(ctx context.Context, key connector.ConnectionKey) (signon.Place, error) {
@@ -35,9 +38,11 @@ func (d signOnDesk) Place(ctx context.Context, key connector.ConnectionKey) (sig
 		return signon.Place{}, err
 	}
 	tenant := p.Tenant // of the connection's program, which is made anew when the tenant's settings change
+	shared, err := d.shared(ctx, key.Tenant, tenant.SignOn.Secret)
 	return signon.Place{
-		Conn: conn, Key: key, Settings: *p.Settings.SignOn, Secret: texts.Secret, Base: texts.Base, Frames: texts.Frames,
-		Login: tenant.SignOn.CRMLoginURL, Ticket: tenant.SignOn.Ticket, Language: tenant.Language,
+		Conn: conn, Key: key, Settings: *p.Settings.SignOn, Secrets: texts.Secrets, Base: texts.Base, Frames: texts.Frames,
+		Client: signon.Client{ID: texts.ClientID, Secret: texts.ClientSecret}, Script: texts.Script,
+		Login: tenant.SignOn.CRMLoginURL, Ticket: tenant.SignOn.Ticket, Shared: shared, Audience: tenant.SignOn.Audience, Language: tenant.Language,
 	}, err
 }
 
@@ -114,7 +119,7 @@ func (a *app) client() func(*http.Request) string {
 func front(gateway, register http.Handler, pages *console.Console, api *api.API) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case strings.HasPrefix(r.URL.Path, signon.Prefix), signon.IsOld(r.URL.Path):
+		case strings.HasPrefix(r.URL.Path, signon.Prefix), signon.IsOld(r.URL.Path), r.URL.Path == signon.KeysPath:
 			gateway.ServeHTTP(w, r)
 		case r.URL.Path == signon.RegisterPath:
 			register.ServeHTTP(w, r)

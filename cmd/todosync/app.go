@@ -28,6 +28,7 @@ import (
 	"todosync/notify"
 	"todosync/retry"
 	"todosync/store"
+	"todosync/web/signon"
 )
 
 // httpGrace is how long a stop waits for API requests under way.
@@ -60,6 +61,7 @@ type app struct {
 	tidying   *connector.Housekeeping
 	door      *doorway
 	outlets   *notify.Outlets
+	gateway   *signon.Gateway
 	digester  *notify.Digester
 	egress    *retry.Egress
 	cluster   *cluster // nil: this process is alone

@@ -23,6 +23,7 @@ var bindingColumns = [...]column{
 	{key: "crm_user_name", en: "name", zh: "姓名"},
 	{key: "oa_account", en: "oa account", zh: "OA 账号"},
 	{key: "oa_user_name", en: "oa name", zh: "OA 姓名"},
+	{key: "kind", en: "kind", zh: "类型"},
 }
 
 // A scope says whose bindings are meant; its members are flags.
@@ -175,7 +176,7 @@ func exportBindings(to io.Writer, workbook bool, items []json.RawMessage) error 
 			if err := json.Unmarshal(raw, &b); err != nil {
 				return fmt.Errorf("read the binding: %w", err)
 			}
-			if err := row([]string{b.Connection, b.User, b.UserName, b.Account, b.AccountName}); err != nil {
+			if err := row([]string{b.Connection, b.User, b.UserName, b.Account, b.AccountName, string(b.Kind)}); err != nil {
 				return err
 			}
 		}
@@ -212,12 +213,19 @@ func (c *cli) bindingsSetCmd(s *scope) *cobra.Command {
 	}
 	name := cmd.Flags().String("name", "", c.t("the user's name in the CRM", "CRM 中的姓名"))
 	oaName := cmd.Flags().String("oa-name", "", c.t("his name in the OA", "OA 中的姓名"))
+	kind := cmd.Flags().String("kind", "", c.t("employee or contact; as it is where left out", "employee（员工）或 contact（联系人）；省略则保持不变"))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *kind != "" && !connector.BindingKind(*kind).Valid() {
+			return &usageError{fmt.Sprintf(c.t("--kind %s: want employee or contact", "--kind %s：应为 employee 或 contact"), *kind), ""}
+		}
 		a, err := c.enter(cmd, s, true)
 		if err != nil {
 			return err
 		}
 		b := map[string]string{"crm_user_id": args[0], "crm_user_name": *name, "oa_account": args[1], "oa_user_name": *oaName}
+		if *kind != "" {
+			b["kind"] = *kind
+		}
 		r := call{method: http.MethodPut, path: path("tenants", s.tenant, "connections", s.connection, "bindings"), body: b}
 		if err := a.do(cmd.Context(), r, nil); err != nil {
 			return err

@@ -25,6 +25,7 @@ func (c *cli) signOnsCmd() *cobra.Command {
 		Example: "  todosync sign-ons 7KQ2M9XD\n  todosync sign-ons --outcome no_binding --tenant 714439",
 	}
 	s := c.serverFlags(cmd)
+	cmd.AddCommand(c.signOnsRotateCmd(s))
 	f := cmd.Flags()
 	flags := map[string]*string{
 		"tenant": f.String("tenant", "", c.t("tenant", "租户")), "connection": f.String("connection", "", c.t("connection", "连接")),

@@ -114,6 +114,9 @@ func completeDefaults(c *connector.Connection, d *draft) {
 		if !d.given("signOn.skew.future") {
 			c.SignOn.Skew.Future = skew.Future
 		}
+		if c.SignOn.Vendor == connector.VendorWialon && !d.given("signOn.contactsOnly") {
+			c.SignOn.ContactsOnly = true
+		}
 	}
 	if c.Sign != nil && !d.given("sign.join") {
 		c.Sign.Join = "&"

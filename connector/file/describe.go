@@ -156,6 +156,8 @@ func descriptions() map[string]string {
 		"vendor":              "How the OA proves who somebody is.",
 		"secret":              "The secret that signs, such as ${secret:signon}.",
 		"skew":                "How far clocks may differ.",
+		"charset":             "The charset of a signed link's loginid, beside UTF-8.",
+		"release":             "Which of Seeyon's lines it is.",
 		"past":                "A link may be that old.",
 		"future":              "A link may be that far ahead.",
 		"base":                "The OA's addresses; no other is asked.",

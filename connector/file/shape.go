@@ -191,6 +191,10 @@ func enumOf(t reflect.Type) []string {
 		return texts(connector.CaseLower, connector.CaseUpper)
 	case reflect.TypeFor[connector.SignOnVendor]():
 		return texts(connector.SignOnVendors()...)
+	case reflect.TypeFor[connector.SignOnCharset]():
+		return texts(connector.CharsetGBK)
+	case reflect.TypeFor[connector.SeeyonRelease]():
+		return texts(connector.SeeyonV5, connector.SeeyonOld, connector.SeeyonV8)
 	case reflect.TypeFor[connector.Language]():
 		return texts(connector.Chinese, connector.English)
 	case reflect.TypeFor[connector.TicketKind]():

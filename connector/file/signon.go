@@ -18,9 +18,16 @@ func (d *draft) checkSignOn(c *connector.Connection, k *compiler) {
 	if s.Skew.Past < 0 || s.Skew.Future < 0 {
 		d.wrong("signOn.skew", say("want 0 or more", "不能为负"))
 	}
-	if s.Secret != "" {
-		k.text("signOn.secret", s.Secret)
-		d.plainSecret("signOn.secret", s.Secret)
+	for i, t := range s.Secret {
+		at := d.item("signOn.secret", i)
+		k.text(at, string(t))
+		d.plainSecret(at, string(t))
+	}
+	if s.ClientID != "" {
+		k.text("signOn.clientId", s.ClientID)
+	}
+	if s.Script != "" {
+		k.address("signOn.script", s.Script, mapping.Options{Receivers: mapping.Each}, d.r.sample.bare(c))
 	}
 	if s.ClientSecret != "" {
 		k.text("signOn.clientSecret", s.ClientSecret)
@@ -37,6 +44,15 @@ func (d *draft) checkSignOn(c *connector.Connection, k *compiler) {
 			k.address(path, string(frame), mapping.Options{Receivers: mapping.Each}, bare)
 		}
 	}
+	if s.Release != "" && s.Vendor != connector.VendorSeeyon {
+		d.wrong("signOn.release", say("is for vendor seeyon only", "只用于 vendor: seeyon"))
+	}
+	if s.Script != "" && s.Vendor != connector.VendorWeLink {
+		d.wrong("signOn.script", say("is for vendor welink only", "只用于 vendor: welink"))
+	}
+	if s.ContactsOnly && s.Vendor == connector.VendorHelpCrunch {
+		d.wrong("signOn.contactsOnly", say("has no meaning for helpcrunch", "对 helpcrunch 无意义"))
+	}
 	switch s.Vendor {
 	case connector.VendorGeneric:
 		if s.Verify == nil && d.node("signOn.vendor") != nil && !d.given("signOn.verify") {
@@ -47,6 +63,10 @@ func (d *draft) checkSignOn(c *connector.Connection, k *compiler) {
 		d.requireBase(s, say("the provider's issuer", "认证服务的 issuer"))
 	case connector.VendorCAS, connector.VendorSeeyon, connector.VendorWialon:
 		d.requireBase(s, say("the OA's address", "OA 地址"))
+	case connector.VendorWeaver:
+		if s.ClientID != "" {
+			d.requireBase(s, say("the OA's address, whose /sso/oauth2.0 is asked", "OA 地址，向其 /sso/oauth2.0 验证"))
+		}
 	default:
 	}
 	if v := s.Verify; v != nil {

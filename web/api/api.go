@@ -46,7 +46,11 @@ type Config struct {
 	Tokens      Tokens
 	Users       Users
 	SignOns     SignOns
-	Stats       Statistics
+	// SignOnKeys makes a new key that signs tickets; nil: there is no such route.
+	SignOnKeys func(ctx context.Context, atOnce bool, by By) error
+	// Widget gives what a page needs to show a chat widget to a user; nil: there is no such route.
+	Widget func(ctx context.Context, key connector.ConnectionKey, u WidgetUser, asToken bool) (WidgetPass, error)
+	Stats  Statistics
 	// Health looks at each part that the program needs. It must answer within seconds, whatever is away.
 	Health func(ctx context.Context) []Part
 
@@ -73,7 +77,7 @@ func (c *Config) validate() error {
 	for i := range v.NumField() {
 		f := v.Field(i)
 		switch name := v.Type().Field(i).Name; name {
-		case "Now", "Compile", "Try", "Recent", "Doctor", "Backups", "Metrics", "MetricsOpen":
+		case "Now", "Compile", "Try", "Recent", "Doctor", "Backups", "Metrics", "MetricsOpen", "SignOnKeys", "Widget":
 		default:
 			if f.IsZero() {
 				problems = append(problems, errors.New(name+": needed"))
@@ -106,7 +110,7 @@ func New(cfg Config) (*API, error) {
 	a.huma.UseMiddleware(speak, a.checkQuery, a.authenticate)
 	for _, register := range []func(){
 		a.eventRoutes, a.recordRoutes, a.curlRoute, a.byHandRoutes, a.jobRoutes, a.tenantRoutes, a.connectionRoutes, a.revisionRoutes, a.settingsRoutes, a.renderRoutes, a.tryRoute, a.draftRoute, a.editRoutes, a.presetRoutes,
-		a.bindingRoutes, a.rejectRoutes, a.digestRoutes, a.secretRoutes, a.tokenRoutes, a.userRoutes, a.meRoutes, a.signOnRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute, a.backupRoute, a.doctorRoute,
+		a.bindingRoutes, a.rejectRoutes, a.digestRoutes, a.secretRoutes, a.tokenRoutes, a.userRoutes, a.meRoutes, a.signOnRoutes, a.widgetRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute, a.backupRoute, a.doctorRoute,
 	} {
 		register()
 	}

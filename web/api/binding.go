@@ -29,6 +29,7 @@ type bindingBody struct {
 	UserName    string `json:"crm_user_name,omitempty" maxLength:"256"`
 	Account     string `json:"oa_account" minLength:"1" maxLength:"256"`
 	AccountName string `json:"oa_user_name,omitempty" maxLength:"256"`
+	Kind        string `json:"kind,omitempty" enum:"employee,contact" doc:"left out: as it is, employee where there is none yet"`
 }
 
 type putBinding struct {
@@ -71,7 +72,7 @@ func (a *API) bindingRoutes() {
 	}, func(ctx context.Context, in *putBinding) (*one[connector.Binding], error) {
 		b := connector.Binding{
 			Connection: in.Name, User: strings.TrimSpace(in.Body.User), UserName: in.Body.UserName,
-			Account: strings.TrimSpace(in.Body.Account), AccountName: in.Body.AccountName,
+			Account: strings.TrimSpace(in.Body.Account), AccountName: in.Body.AccountName, Kind: connector.BindingKind(in.Body.Kind),
 		}
 		switch {
 		case in.Body.Connection != "" && in.Body.Connection != in.Name:
@@ -133,7 +134,7 @@ func (a *API) listBindings(ctx context.Context, in *bindingQuery) (*huma.StreamR
 		},
 			func(v connector.Binding) {
 				if failed == nil {
-					failed = row([]string{v.Connection, v.User, v.UserName, v.Account, v.AccountName})
+					failed = row([]string{v.Connection, v.User, v.UserName, v.Account, v.AccountName, string(v.Kind)})
 				}
 			})
 		return errors.Join(err, failed)

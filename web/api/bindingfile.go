@@ -18,7 +18,7 @@ import (
 )
 
 // bindingColumns are the columns of a file of bindings, as they are written.
-var bindingColumns = [...]string{"connection", "crm_user_id", "crm_user_name", "oa_account", "oa_user_name"}
+var bindingColumns = [...]string{"connection", "crm_user_id", "crm_user_name", "oa_account", "oa_user_name", "kind"}
 
 // bindingHeadings are the headings that people write in place of the columns' own names, folded by foldHeading.
 var bindingHeadings = map[string][]string{
@@ -29,6 +29,12 @@ var bindingHeadings = map[string][]string{
 	"crm_user_name": {"crmusername", "username", "crm用户姓名", "crm用户名", "crm用户名称", "crm姓名", "crm员工姓名", "姓名", "用户姓名", "员工姓名"},
 	"oa_account":    {"oaaccount", "account", "oalogin", "oa账号", "oa帐号", "oa登录名", "oa用户账号", "oa用户id", "账号", "帐号"},
 	"oa_user_name":  {"oausername", "oaname", "oa用户姓名", "oa用户名", "oa用户名称", "oa姓名", "oa员工姓名"},
+	"kind":          {"kind", "type", "类型", "类别", "人员类型", "人员类别"},
+}
+
+// bindingKinds are the kinds as people write them.
+var bindingKinds = map[string]connector.BindingKind{
+	"": "", "employee": connector.KindEmployee, "员工": connector.KindEmployee, "contact": connector.KindContact, "联系人": connector.KindContact,
 }
 
 // What one file may have at most.
@@ -182,6 +188,11 @@ func (t *bindingTable) row(line int, cells []cell) (row ImportRow, wrong []RowEr
 		Connection: read("connection"), User: read("crm_user_id"), UserName: read("crm_user_name"),
 		Account: read("oa_account"), AccountName: read("oa_user_name"),
 	}}
+	kind, known := bindingKinds[strings.ToLower(read("kind"))]
+	if !known {
+		bad("kind", "want employee or contact")
+	}
+	row.Kind = kind
 	if row.Connection == "" {
 		row.Connection = t.connection
 	}
@@ -247,7 +258,7 @@ func unguard(v string) string {
 // findColumns finds out which column stands where.
 func findColumns(headings []string, connection string) (map[string]int, error) {
 	if len(headings) > maxColumns {
-		return nil, invalid("row 1", fmt.Sprintf("%d columns; a file of bindings has five", len(headings)))
+		return nil, invalid("row 1", fmt.Sprintf("%d columns; a file of bindings has six", len(headings)))
 	}
 	columns := map[string]int{}
 	for i, h := range headings {

@@ -10,7 +10,7 @@ import (
 
 type redeemTicket struct {
 	Body struct {
-		Ticket string `json:"ticket" minLength:"1" maxLength:"256"`
+		Ticket string `json:"ticket" minLength:"1" maxLength:"8192"`
 	}
 }
 

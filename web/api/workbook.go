@@ -295,7 +295,7 @@ func (s *sheetReader) token(token xml.Token) error {
 		case "c":
 			if s.seen++; s.seen > workbookCells {
 				return &connector.Error{
-					Kind: connector.TooLarge, Msg: fmt.Sprintf("row %d of the workbook has more than %d cells", s.row, workbookCells), Hint: "a file of bindings has five columns",
+					Kind: connector.TooLarge, Msg: fmt.Sprintf("row %d of the workbook has more than %d cells", s.row, workbookCells), Hint: "a file of bindings has six columns",
 				}
 			}
 			s.at++

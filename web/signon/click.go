@@ -11,7 +11,7 @@ import (
 
 // clicked reports whether who comes here is let in by a form alone: a program that follows links to look at them uses nothing up then. An
 // OA's server that asks about a ticket sends no forms.
-func (v *visit) clicked() bool { return v.place.Settings.Click && !v.greets() }
+func (v *visit) clicked() bool { return v.place.Settings.Click && !v.greets() && !v.callback }
 
 // askClick shows a page whose button sends what the address brought.
 func (v *visit) askClick(ctx context.Context) {

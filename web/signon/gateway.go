@@ -2,9 +2,7 @@ package signon
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"html/template"
@@ -42,13 +40,20 @@ type Place struct {
 	Conn     int64
 	Key      connector.ConnectionKey
 	Settings connector.SignOnSettings
-	Secret   string   // of signed links, filled in
+	Secrets  []string // of signed links, filled in, newest first
 	Base     []string // the addresses that may be asked, filled in
+	Client   Client
+	Script   string   // WeLink: the address of the script that gives a page HWH5; empty: the app does
 	Frames   []string // the origins whose pages may show ours in a frame, filled in
 	Login    string   // the CRM's address, which gets the ticket
 	Ticket   connector.TicketKind
+	Shared   string // HS256: the secret shared with the CRM
+	Audience string // of a JWT
 	Language connector.Language
 }
+
+// A Client is what an OA knows us as.
+type Client struct{ ID, Secret string }
 
 // An Admission lets somebody in.
 type Admission struct {
@@ -92,6 +97,14 @@ type Desk interface {
 	KeepProof(ctx context.Context, conn int64, proof []byte, account string, until time.Time) error
 	// RecallProof finds what KeepProof noted, once. known: the proof came before; the account is empty where nothing is noted any more.
 	RecallProof(ctx context.Context, conn int64, proof []byte) (account string, known bool, err error)
+	// BeginAsk notes that a host is about to be asked for a log-in. ok is false where it takes no more for now.
+	BeginAsk(ctx context.Context, host string) (id string, ok bool, err error)
+	// EndAsk notes that the log-in was good.
+	EndAsk(ctx context.Context, host, id string) error
+	// WidgetVersion gives the version of the key by whose hash a chat widget knows a user, noting newest for one whom it does not know yet.
+	WidgetVersion(ctx context.Context, key connector.ConnectionKey, user string, newest int) (int, error)
+	// SignKeys gives the keys of a kind, oldest first; there is always one.
+	SignKeys(ctx context.Context, kind KeyKind) ([]Key, error)
 	// ForgetProof lets a proof come again that nobody could be asked about.
 	ForgetProof(ctx context.Context, conn int64, proof []byte) error
 }
@@ -100,6 +113,8 @@ type Desk interface {
 type OA interface {
 	// AskOA sends one request with the connection's certificates, proxy and time limits.
 	AskOA(ctx context.Context, conn int64, r retry.Request) (retry.Receipt, error)
+	// AskAsApp is AskOA with the connection's token.
+	AskAsApp(ctx context.Context, conn int64, r retry.Request) (retry.Receipt, error)
 	// VerifyTicket sends the request of the connection's own verifier.
 	VerifyTicket(ctx context.Context, conn int64, ticket string) (retry.Receipt, error)
 }
@@ -125,9 +140,12 @@ type Config struct {
 
 // A Gateway answers the addresses that todos in an OA lead to.
 type Gateway struct {
-	cfg   Config
-	slows *guesses
-	pages *template.Template
+	cfg       Config
+	slows     *guesses
+	pages     *template.Template
+	ring      keyring
+	oidcs     providers
+	crossSite *http.CrossOriginProtection
 }
 
 // New makes a Gateway.
@@ -145,7 +163,13 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the sign-on gateway: %w", err)
 	}
-	return &Gateway{cfg: cfg, slows: newGuesses(), pages: pages}, nil
+	g := &Gateway{cfg: cfg, slows: newGuesses(), pages: pages, crossSite: http.NewCrossOriginProtection()}
+	if u, err := url.Parse(cfg.Public); err == nil && u.Host != "" { // a proxy in front of us may name us otherwise
+		if err := g.crossSite.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
+			return nil, fmt.Errorf("make the sign-on gateway: %w", err)
+		}
+	}
+	return g, nil
 }
 
 // A visit is one browser's request under way.
@@ -159,6 +183,9 @@ type visit struct {
 	target string
 	entry  Entry
 	proof  proof
+
+	callback bool // a provider hands the browser back
+	asData   bool // a page of ours asks, and wants no redirect
 }
 
 // A proof is who the OA says somebody is.
@@ -171,6 +198,10 @@ type proof struct {
 
 // ServeHTTP answers one browser.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == KeysPath {
+		g.ServeKeys(w, r)
+		return
+	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -243,13 +274,12 @@ func (v *visit) admit(ctx context.Context) *refusal {
 	case place.Login == "":
 		v.place = place
 		return &refusal{outcome: NotSetUp, why: "the tenant has no signOn.crmLoginUrl"}
-	case place.Ticket != connector.TicketOpaque:
-		v.place = place
-		return &refusal{outcome: NotSetUp, why: "this version gives out opaque tickets alone, not " + string(place.Ticket)}
+	case v.callback && place.Settings.Vendor != connector.VendorOIDC && place.Settings.Vendor != connector.VendorWeaver:
+		return badAddress("nobody is handed back to this connection")
 	}
 	v.place, v.entry.Vendor = place, string(place.Settings.Vendor)
 	switch posted := v.r.Method == http.MethodPost; {
-	case posted && !v.clicked():
+	case posted && !v.clicked() && place.Settings.Vendor != connector.VendorWeLink:
 		notAllowed(v.w, http.MethodGet)
 		return nil
 	case !posted && v.clicked():
@@ -309,6 +339,9 @@ func (v *visit) read() (to way, refused *refusal) {
 	case len(parts) == 4 && parts[3] == "home":
 		v.goHome()
 		to = way{connector.ConnectionKey{Tenant: parts[1], Name: parts[2]}, []connector.SignOnVendor{connector.SignOnVendor(parts[0])}}
+	case len(parts) == 4 && parts[3] == "callback":
+		v.callback, mobile = true, false
+		to = way{connector.ConnectionKey{Tenant: parts[1], Name: parts[2]}, []connector.SignOnVendor{connector.SignOnVendor(parts[0])}}
 	case len(parts) == 6 && parts[3] == "todo":
 		v.goTo(parts[4], parts[5])
 		to = way{connector.ConnectionKey{Tenant: parts[1], Name: parts[2]}, []connector.SignOnVendor{connector.SignOnVendor(parts[0])}}
@@ -364,10 +397,15 @@ func (v *visit) letIn(ctx context.Context) *refusal {
 	if !bound {
 		return &refusal{outcome: NoBinding, why: "nobody of the CRM is bound to this account", uniform: v.proof.uniform}
 	}
+	if v.place.Settings.ContactsOnly && b.Kind != connector.KindContact {
+		return &refusal{outcome: NoBinding, why: "only contact persons may sign on here, and the binding is an employee's", uniform: v.proof.uniform}
+	}
 	v.entry.User, v.entry.Outcome = b.User, string(SignedOn)
-	raw := make([]byte, 32)
-	_, _ = rand.Read(raw) // never fails
-	ticket := base64.RawURLEncoding.EncodeToString(raw)
+	ticket, refused := v.newTicket(ctx)
+	if refused != nil {
+		v.entry.User = ""
+		return refused
+	}
 	fresh, err := v.cfg.Desk.Admit(ctx, Admission{
 		Conn: v.place.Conn, Proof: v.proof.hash, Until: v.proof.until, Ticket: HashOf(ticket), Expires: v.entry.At.Add(TicketLife), Target: v.target, Entry: v.entry,
 	})
@@ -387,8 +425,12 @@ func (v *visit) letIn(ctx context.Context) *refusal {
 		add = login.RawQuery + "&" + add
 	}
 	login.RawQuery = add
-	v.w.Header().Set("Location", login.String())
-	v.w.WriteHeader(http.StatusSeeOther)
+	if v.asData {
+		v.data(http.StatusOK, map[string]string{"location": login.String()})
+	} else {
+		v.w.Header().Set("Location", login.String())
+		v.w.WriteHeader(http.StatusSeeOther)
+	}
 	v.cfg.Log.InfoContext(ctx, "signed on", "number", v.entry.Number, "tenant", v.entry.Tenant, "connection", v.entry.Connection,
 		"user", v.entry.User, "skew", v.entry.Skew)
 	return nil

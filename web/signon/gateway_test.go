@@ -38,12 +38,18 @@ type house struct {
 	mu       sync.Mutex // guards what follows
 	places   map[connector.ConnectionKey]signon.Place
 	users    map[string]string
+	kinds    map[string]connector.BindingKind
 	proofs   map[string]string // "" is used up
 	admitted []signon.Admission
 	entries  []signon.Entry
 	visits   []signon.Visit
 	away     error
 	asked    []string
+	asks     []*ask
+	versions map[string]int
+	keyFrom  time.Time // from when on the second key signs
+	asApp    func(*retry.Request)
+	send     func(context.Context, retry.Request) (retry.Receipt, error) // in place of answer
 	answer   func(address string) (retry.Receipt, error)
 }
 
@@ -56,14 +62,14 @@ func newHouse(t *testing.T) *house {
 	}
 	skew := connector.SignOnSkew{Past: connector.Duration(5 * time.Minute), Future: connector.Duration(time.Minute)}
 	for i, p := range []signon.Place{
-		{Key: connector.ConnectionKey{Tenant: "t1", Name: "weaver"}, Settings: connector.SignOnSettings{Vendor: "weaver", Skew: skew}, Secret: linkSecret},
+		{Key: connector.ConnectionKey{Tenant: "t1", Name: "weaver"}, Settings: connector.SignOnSettings{Vendor: "weaver", Skew: skew}, Secrets: []string{linkSecret}},
 		{Key: connector.ConnectionKey{Tenant: "t1", Name: "seeyon"}, Settings: connector.SignOnSettings{Vendor: "seeyon", Skew: skew}, Base: []string{"http://oa.example.com"}},
 		{Key: connector.ConnectionKey{Tenant: "t1", Name: "cas"}, Settings: connector.SignOnSettings{Vendor: "cas"}, Base: []string{"https://cas.example.com/cas", "https://b.example.com:8443"}},
 		{Key: connector.ConnectionKey{Tenant: "t1", Name: "own"}, Settings: connector.SignOnSettings{Vendor: "generic", Verify: &connector.VerifySettings{
 			TicketParam: connector.Texts{"tk"}, AccountFrom: "json:data.openid",
 			SuccessWhen: connector.SuccessWhen{CodeName: "code", SuccessCode: connector.Texts{"0"}},
 		}}},
-		{Key: connector.ConnectionKey{Tenant: "t2", Name: "weaver"}, Settings: connector.SignOnSettings{Vendor: "weaver", Skew: skew}, Secret: linkSecret},
+		{Key: connector.ConnectionKey{Tenant: "t2", Name: "weaver"}, Settings: connector.SignOnSettings{Vendor: "weaver", Skew: skew}, Secrets: []string{linkSecret}},
 	} {
 		p.Conn, p.Login, p.Ticket, p.Language = int64(i+1), "https://crm.example.com/in?x=1", connector.TicketOpaque, connector.English
 		h.places[p.Key] = p
@@ -103,7 +109,7 @@ func (h *house) SignOnVendors(_ context.Context, tenant string) (map[string]conn
 
 func (h *house) UserOf(_ context.Context, _ int64, account string) (connector.Binding, bool, error) {
 	u, ok := h.users[account]
-	return connector.Binding{User: u, Account: account}, ok, nil
+	return connector.Binding{User: u, Account: account, Kind: h.kinds[account].Or("")}, ok, nil
 }
 
 func mark(conn int64, proof []byte) string { return fmt.Sprint(conn, hex.EncodeToString(proof)) }
@@ -162,10 +168,13 @@ func (h *house) ForgetProof(_ context.Context, conn int64, proof []byte) error {
 	return nil
 }
 
-func (h *house) AskOA(_ context.Context, _ int64, r retry.Request) (retry.Receipt, error) {
+func (h *house) AskOA(ctx context.Context, _ int64, r retry.Request) (retry.Receipt, error) {
 	h.mu.Lock()
 	h.asked = append(h.asked, r.Address)
 	h.mu.Unlock()
+	if h.send != nil {
+		return h.send(ctx, r)
+	}
 	return h.answer(r.Address)
 }
 

@@ -7,11 +7,16 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
+
+	"todosync/connector"
 )
 
 // maxLogin is how long a login of a signed link may be, in characters.
@@ -31,18 +36,43 @@ func LinkToken(secret, login, stamp string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// linkLogin gives the login of a signed link and the bytes that may have been signed: an OA on a Chinese Windows signs, and perhaps sends, its
+// GBK.
+func linkLogin(login string, charset connector.SignOnCharset) (account string, signed []string) {
+	if charset != connector.CharsetGBK {
+		return login, []string{login}
+	}
+	if utf8.ValidString(login) {
+		gbk, err := simplifiedchinese.GBK.NewEncoder().String(login)
+		if err != nil {
+			gbk = login // GBK lacks something of it
+		}
+		return login, []string{login, gbk}
+	}
+	plain, err := simplifiedchinese.GBK.NewDecoder().String(login)
+	if err != nil || strings.ContainsRune(plain, utf8.RuneError) {
+		return login, []string{login, login}
+	}
+	return plain, []string{login, plain}
+}
+
 // link proves by a signed link.
 func (v *visit) link() *refusal {
 	login, stamp, token := v.query.Get("loginid"), v.query.Get("stamp"), v.query.Get("token")
-	secret := v.place.Secret
-	if secret == "" {
+	secrets := v.place.Secrets
+	if len(secrets) == 0 || slices.Contains(secrets, "") {
 		return &refusal{outcome: NotSetUp, why: "the connection has no signOn.secret"}
 	}
-	want := LinkToken(secret, login, stamp) // always, so that the time it takes tells nothing
-	good := subtle.ConstantTimeCompare([]byte(want), []byte(token)) == 1
+	login, signed := linkLogin(login, v.place.Settings.Charset)
+	good := 0 // all are always tried, so that the time it takes tells nothing
+	for _, secret := range secrets {
+		for _, text := range signed {
+			good |= subtle.ConstantTimeCompare([]byte(LinkToken(secret, text, stamp)), []byte(token))
+		}
+	}
 	formed := linkStamp.MatchString(stamp) && linkToken.MatchString(token) && login != "" && utf8.ValidString(login) &&
 		utf8.RuneCountInString(login) <= maxLogin && !strings.ContainsFunc(login, unicode.IsControl)
-	if !good || !formed {
+	if good != 1 || !formed {
 		why := "the signature is wrong"
 		if !formed {
 			why = "loginid, stamp or token has not the form of a signed link"

@@ -72,6 +72,10 @@ func (v *visit) language() connector.Language {
 func (v *visit) page(ctx context.Context, o Outcome, status int) {
 	lang := v.language()
 	w := said(o, lang)
+	if v.asData {
+		v.data(status, map[string]string{"title": w.title, "what": w.what, "do": w.do, "number": v.entry.Number})
+		return
+	}
 	label := "编号"
 	if lang == connector.English {
 		label = "Number"

@@ -1,8 +1,10 @@
 package signon
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -27,6 +29,19 @@ func (v *visit) prove(ctx context.Context) (done bool, refused *refusal) {
 	if v.query.Has("loginid") || v.query.Has("stamp") {
 		return false, v.link()
 	}
+	switch s := &v.place.Settings; {
+	case s.Verify != nil:
+	case s.Vendor == connector.VendorWialon:
+		return false, v.wialon(ctx)
+	case s.Vendor == connector.VendorWeLink:
+		return v.welink(ctx)
+	case s.Vendor == connector.VendorOIDC:
+		return v.oidc(ctx)
+	case s.Vendor == connector.VendorWeaver && v.place.Client.ID != "":
+		return v.weaver(ctx)
+	case s.Vendor == connector.VendorHelpCrunch:
+		return false, v.helpcrunch(ctx)
+	}
 	ask, params := v.asker()
 	if ask == nil {
 		return false, &refusal{outcome: NotSetUp, why: "this version lets nobody in by " + string(v.place.Settings.Vendor) + " without a signed link"}
@@ -36,6 +51,9 @@ func (v *visit) prove(ctx context.Context) (done bool, refused *refusal) {
 		if ticket = v.query.Get(name); ticket != "" {
 			break
 		}
+	}
+	if ticket == "" && v.logsIn() {
+		return true, v.toCAS()
 	}
 	if ticket == "" {
 		return false, &refusal{outcome: BadProof, why: "the address brings no ticket (" + strings.Join(params, ", ") + ")"}
@@ -58,6 +76,8 @@ func (v *visit) asker() (asker, []string) {
 		return v.askVerifier, params
 	case s.Vendor == connector.VendorSeeyon && len(v.place.Base) > 0:
 		return v.askSeeyon, []string{"v5ticket", "ticket"}
+	case s.Vendor == connector.VendorYunzhijia && len(v.place.Base) > 0 && v.place.Client.ID != "":
+		return v.askYunzhijia, []string{"ticket"}
 	case (s.Vendor == connector.VendorCAS || s.Vendor == connector.VendorLandray) && len(v.place.Base) > 0:
 		return v.askCAS, []string{"ticket"}
 	}
@@ -88,6 +108,9 @@ func (v *visit) ticket(ctx context.Context, ticket string, ask asker) (done bool
 		return false, v.greeted(&refusal{outcome: Used, why: "the same ticket came twice at once"})
 	}
 	account, err = ask(ctx, ticket)
+	if errors.Is(err, errPage) {
+		return false, v.greeted(&refusal{outcome: Unreachable, why: "the OA answers with a page, not with what is said of a ticket", status: http.StatusBadGateway})
+	}
 	if err != nil {
 		r := unasked(err)
 		if ferr := desk.ForgetProof(context.WithoutCancel(ctx), v.place.Conn, sum[:]); ferr != nil {
@@ -212,7 +235,8 @@ func (v *visit) askVerifier(ctx context.Context, ticket string) (string, error) 
 	return soundAccount(account), nil
 }
 
-// askSeeyon asks a Seeyon V5 or A8: the login stands in a header of the answer, with older releases in its body.
+// askSeeyon asks a Seeyon: with V5 or A8 the login stands in a header of the answer, with older releases in its body. One that has no such
+// address, and so has not looked at the ticket, is of the cloud line.
 func (v *visit) askSeeyon(ctx context.Context, ticket string) (string, error) {
 	base, ok := v.base()
 	if !ok {
@@ -220,10 +244,19 @@ func (v *visit) askSeeyon(ctx context.Context, ticket string) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	got, err := v.cfg.OA.AskOA(ctx, v.place.Conn, retry.Request{
-		Method: http.MethodGet, Address: base + "/seeyon/thirdpartyController.do?ticket=" + url.QueryEscape(ticket),
-	})
+	release := v.place.Settings.Release
+	if release == connector.SeeyonV8 {
+		return v.askSeeyonV8(ctx, base, ticket)
+	}
+	at := base + "/seeyon/thirdpartyController.do?" + url.Values{"ticket": {ticket}}.Encode()
+	if release == connector.SeeyonOld {
+		at = base + "/seeyon/login/sso?" + url.Values{"from": {"m3token"}, "token": {ticket}}.Encode()
+	}
+	got, err := v.cfg.OA.AskOA(ctx, v.place.Conn, retry.Request{Method: http.MethodGet, Address: at})
 	if err != nil {
+		if got.Status == http.StatusNotFound && release == "" && !v.query.Has("v5ticket") {
+			return v.askSeeyonV8(ctx, base, ticket)
+		}
 		return "", refusedAnswer(err, &got)
 	}
 	if login := header(got.Headers, "LoginName"); login != "" {
@@ -232,7 +265,27 @@ func (v *visit) askSeeyon(ctx context.Context, ticket string) (string, error) {
 		}
 		return soundAccount(login), nil
 	}
+	if looksLikePage(&got) {
+		return "", errPage
+	}
 	return plainAccount(header(got.Headers, "Content-Type"), got.Body), nil
+}
+
+// logsIn reports whether whoever brings no ticket is sent to the OA's CAS for one: so does CAS, and a todo's address brings none.
+func (v *visit) logsIn() bool {
+	s := &v.place.Settings
+	return s.Verify == nil && (s.Vendor == connector.VendorCAS || s.Vendor == connector.VendorLandray && len(v.place.Secrets) == 0) && !v.query.Has("ticket")
+}
+
+// toCAS sends the browser to the CAS server, which sends it back with a ticket.
+func (v *visit) toCAS() *refusal {
+	base, ok := v.base()
+	if !ok {
+		return v.guessed(v.place.Key, &refusal{outcome: BadProof, why: "baseUrl is none of the addresses that signOn.base names"})
+	}
+	v.w.Header().Set("Location", base+"/login?"+url.Values{"service": {v.here("ticket")}}.Encode())
+	v.w.WriteHeader(http.StatusSeeOther)
+	return nil
 }
 
 // askCAS asks a CAS server, as Landray's is one.
@@ -241,19 +294,16 @@ func (v *visit) askCAS(ctx context.Context, ticket string) (string, error) {
 	if !ok {
 		return "", nil
 	}
-	q := v.r.URL.Query()
-	q.Del("ticket")
-	service := strings.TrimRight(v.cfg.Public, "/") + v.r.URL.EscapedPath()
-	if len(q) > 0 {
-		service += "?" + q.Encode()
-	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	got, err := v.cfg.OA.AskOA(ctx, v.place.Conn, retry.Request{
-		Method: http.MethodGet, Address: base + "/serviceValidate?" + url.Values{"ticket": {ticket}, "service": {service}}.Encode(),
+		Method: http.MethodGet, Address: base + "/serviceValidate?" + url.Values{"ticket": {ticket}, "service": {v.here("ticket")}}.Encode(),
 	})
 	if err != nil {
 		return "", refusedAnswer(err, &got)
+	}
+	if looksLikePage(&got) && !bytes.Contains(got.Body, []byte("serviceResponse")) {
+		return "", errPage
 	}
 	account, _ := mapping.ReadValue("text/xml", got.Body, "authenticationSuccess.user")
 	return soundAccount(account), nil

@@ -58,6 +58,9 @@ func unasked(err error) *refusal {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &refusal{outcome: TooSlow, why: "the OA gave no answer in time", status: http.StatusGatewayTimeout}
 	}
+	if err != nil && connector.KindOf(err) == connector.Invalid {
+		return &refusal{outcome: NotSetUp, why: "the connection's settings say not enough", err: err}
+	}
 	if e, ok := errors.AsType[*retry.Error](err); ok {
 		if e.Class == retry.Timeout {
 			return &refusal{outcome: TooSlow, why: "the OA gave no answer in time", status: http.StatusGatewayTimeout}

@@ -40,8 +40,8 @@ func testAccept(t *testing.T, e Engine) {
 		t.Errorf("recipients (-want +got):\n%s", diff)
 	}
 	bound := map[string]connector.Binding{
-		"a": {Connection: "oa", User: "a", UserName: "name of a", Account: "oa-a", AccountName: "OA a"},
-		"c": {Connection: "oa", User: "c", UserName: "name of c", Account: "oa-c", AccountName: "OA c"},
+		"a": {Connection: "oa", User: "a", UserName: "name of a", Account: "oa-a", AccountName: "OA a", Kind: connector.KindEmployee},
+		"c": {Connection: "oa", User: "c", UserName: "name of c", Account: "oa-c", AccountName: "OA c", Kind: connector.KindEmployee},
 	}
 	if diff := cmp.Diff(bound, w.Bindings); diff != "" {
 		t.Errorf("bindings (-want +got):\n%s", diff)

@@ -58,6 +58,8 @@ func table() []row {
 		{"internal/licences", nil, nil},
 		{"testdata", nil, nil},
 		{"examples/webhook", nil, nil},
+		{"examples/crm-ticket", nil, nil},
+		{"examples/crm-jwt", nil, nil},
 	}
 }
 

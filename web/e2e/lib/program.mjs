@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -67,9 +68,21 @@ async function start(args, found) {
   }
 }
 
-/** serve starts the program on a data folder. */
+/** freePort is a port that nobody has at the moment. */
+export async function freePort() {
+  const server = createServer();
+  await new Promise((done, fail) => { server.on("error", fail); server.listen(0, "127.0.0.1", done); });
+  const { port } = server.address();
+  await new Promise((done) => { server.close(done); });
+  return port;
+}
+
+/** serve starts the program on a data folder. It is told its own address, which links in todos and digests begin with. */
 export async function serve(dir, ...more) {
-  const args = ["serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0", "--log-format", "json", "--drain", "2s", ...more];
+  const listen = `127.0.0.1:${await freePort()}`;
+  const args = [
+    "serve", "--data-dir", dir, "--listen", listen, "--public-url", `http://${listen}`, "--nats-listen", "127.0.0.1:0", "--log-format", "json", "--drain", "2s", ...more,
+  ];
   const child = await start(args, (line) => {
     try {
       const said = JSON.parse(line);

@@ -95,6 +95,9 @@ func TestPresets(t *testing.T) {
 		for _, name := range preset.Names() {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
+				if name == "wialon" {
+					return // no todos go there
+				}
 				story, ok := stories[name]
 				if !ok {
 					t.Fatal("no story of this preset")

@@ -19,7 +19,7 @@ var folders embed.FS
 func Names() []string {
 	return []string{
 		"seeyon", "weaver", "weaver-soap", "landray", "landray-rest", "yunzhijia", "welink",
-		"feishu", "dingtalk", "wecom",
+		"feishu", "dingtalk", "wecom", "wialon",
 		"rest", "webservice", "form",
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 
+	"todosync/connector"
 	"todosync/retry"
 )
 
@@ -49,44 +50,59 @@ func (a *adviser) advice() string {
 	return a.failed()
 }
 
+// Advice is what can be done about a delivery that failed, by its class and message: a sentence or two, with commands and settings between
+// grave accents.
+func Advice(l connector.Language, class retry.Class, message string) string {
+	a := adviser{words: wordsIn(l), group: &Group{Kind: Failed, Class: string(class), Messages: []Message{{Text: message}}}}
+	return a.cause()
+}
+
 // failed is the advice for deliveries that failed for good.
 func (a *adviser) failed() string {
+	if retry.Class(a.group.Class) == retry.Unbound {
+		return a.bind(strings.TrimSpace(a.again()))
+	}
+	return a.cause() + a.again()
+}
+
+// cause is what can be done about why deliveries failed.
+func (a *adviser) cause() string {
 	switch retry.Class(a.group.Class) {
 	case retry.Network:
-		return a.t("Check address, name, firewall and proxy with `todosync doctor`.", "请用 `todosync doctor` 检查地址、域名、防火墙和代理。") + a.again()
+		return a.t("Check address, name, firewall and proxy with `todosync doctor`.", "请用 `todosync doctor` 检查地址、域名、防火墙和代理。")
 	case retry.Timeout:
-		return a.t("The OA is slow: ask its admin, or raise timeouts.total in the connection.", "OA 应答慢：请联系其管理员，或调大连接的 timeouts.total。") + a.again()
+		return a.t("The OA is slow: ask its admin, or raise timeouts.total in the connection.", "OA 应答慢：请联系其管理员，或调大连接的 timeouts.total。")
 	case retry.TLS:
 		return a.t("Renew the OA's certificate, or name its authority in tls.caFile; `todosync doctor` shows which one it is.",
-			"请更新 OA 的证书，或在 tls.caFile 中指定其 CA；`todosync doctor` 会显示是哪一张。") + a.again()
+			"请更新 OA 的证书，或在 tls.caFile 中指定其 CA；`todosync doctor` 会显示是哪一张。")
 	case retry.HTTP429:
-		return a.t("Set limits.rate of the connection to what the OA allows.", "请把连接的 limits.rate 设为 OA 允许的速度。") + a.again()
+		return a.t("Set limits.rate of the connection to what the OA allows.", "请把连接的 limits.rate 设为 OA 允许的速度。")
 	case retry.HTTP5xx:
-		return a.t("The OA's admin finds the reason in the OA's log at the times of the examples.", "请 OA 管理员按示例中的时间查看 OA 日志。") + a.again()
+		return a.t("The OA's admin finds the reason in the OA's log at the times of the examples.", "请 OA 管理员按示例中的时间查看 OA 日志。")
 	case retry.HTTP3xx:
 		return a.t("Check the scene's address and whether the log-in of the connection is still good; the message says where to.",
-			"请检查场景的地址，以及连接的登录是否仍有效；消息中写明转向何处。") + a.again()
+			"请检查场景的地址，以及连接的登录是否仍有效；消息中写明转向何处。")
 	case retry.HTTP4xx:
 		return a.t("401 and 403: account and rights in the OA; 404: the scene's address; 400: the body, see the record.",
-			"401、403：OA 中的账号和权限；404：场景地址；400：请求体，见记录。") + a.again()
+			"401、403：OA 中的账号和权限；404：场景地址；400：请求体，见记录。")
 	case retry.Business:
-		return a.business() + a.again()
+		return a.business()
 	case retry.BadAnswer:
 		return a.t("Look at the answer in the record. A log-in page means that the log-in is not good; else correct result in the connection.",
-			"请查看记录中的应答。若是登录页，说明登录无效；否则请更正连接的 result。") + a.again()
+			"请查看记录中的应答。若是登录页，说明登录无效；否则请更正连接的 result。")
 	case retry.Token:
-		return a.t("Check the token's address with `todosync doctor`.", "请用 `todosync doctor` 检查取令牌的地址。") + a.again()
+		return a.t("Check the token's address with `todosync doctor`.", "请用 `todosync doctor` 检查取令牌的地址。")
 	case retry.TokenRefused:
 		return a.t("Check account and password: `todosync secret set NAME --tenant "+a.tenant+"`.",
-			"请核对账号和密码：`todosync secret set NAME --tenant "+a.tenant+"`。") + a.again()
+			"请核对账号和密码：`todosync secret set NAME --tenant "+a.tenant+"`。")
 	case retry.Mapping:
 		return a.t("The record names the field. Correct the connection's template, or what the CRM fills in.",
-			"记录中写明了字段。请更正连接的模板，或 CRM 中的数据。") + a.again()
+			"记录中写明了字段。请更正连接的模板，或 CRM 中的数据。")
 	case retry.Unbound:
-		return a.bind(strings.TrimSpace(a.again()))
+		return a.t("Bind the receiver to an OA account.", "请为接收人绑定 OA 账号。")
 	case retry.OK:
 	}
-	return a.t("See the record.", "请查看记录。") + a.again()
+	return a.t("See the record.", "请查看记录。")
 }
 
 // A hint is what messages of OAs that hold one of some words most often mean.

@@ -69,6 +69,10 @@ func New(cfg Config) (*Console, error) {
 	c.sessionRoutes()
 	c.overviewRoutes()
 	c.connectionRoutes()
+	c.recordRoutes()
+	c.oneRecordRoutes()
+	c.eventRoutes()
+	c.jobRoutes()
 	return c, nil
 }
 

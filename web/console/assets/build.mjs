@@ -1,11 +1,11 @@
 // Bundles the console's scripts and styles into ../static, with the licences of what they contain.
 import { build } from "esbuild";
-import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const out = "../static";
 const result = await build({
-  entryPoints: ["src/app.js", "src/plot.js", "src/style.css", "src/plot.css"].concat(existsSync("src/editor.js") ? ["src/editor.js"] : []),
+  entryPoints: readdirSync("src").filter((f) => /\.(js|css)$/.test(f)).map((f) => `src/${f}`),
   bundle: true, minify: true, outdir: out, target: ["es2022"], format: "iife", legalComments: "none", metafile: true, charset: "utf8",
 });
 // Only packages whose code is in a bundle are named, each with its licence, whole.

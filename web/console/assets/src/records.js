@@ -1,0 +1,112 @@
+// Sync records as they change: rows in place, new ones counted until they are wanted; one record's page anew; how long until the next try.
+const table = document.querySelector("table[data-live]");
+const record = document.querySelector("[data-record]");
+
+// A stream is open only while its page is looked at: a browser has six connections to a host.
+function follow(address, onRecord, onGap) {
+  let source;
+  const open = () => {
+    if (source || document.hidden) return;
+    source = new EventSource(address);
+    source.addEventListener("record", (e) => onRecord(JSON.parse(e.data)));
+    source.addEventListener("gap", onGap);
+  };
+  const close = () => { source?.close(); source = undefined; };
+  document.addEventListener("visibilitychange", () => { if (document.hidden) { close(); } else { open(); onGap(); } });
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", open);
+  open();
+}
+
+if (table) {
+  const body = table.tBodies[0];
+  const wanted = (set, value) => !set || set.split(",").includes(value);
+  const changed = new Set();
+  const fresh = new Set();
+  let timer;
+  const news = document.getElementById("news");
+  const tellNews = () => {
+    const link = news.querySelector("a");
+    link.textContent = `${fresh.size} ${link.dataset.text}`;
+    news.hidden = fresh.size === 0;
+  };
+  const refresh = async () => {
+    timer = undefined;
+    const ids = [...changed].slice(0, 60);
+    ids.forEach((id) => changed.delete(id));
+    const answer = await fetch(`/records/rows?id=${ids.join(",")}`, { headers: { "HX-Request": "true" } }).catch(() => undefined);
+    if (answer?.ok) {
+      const made = document.createElement("template");
+      made.innerHTML = await answer.text();
+      for (const row of made.content.querySelectorAll("tr[data-id]")) {
+        const old = body.querySelector(`tr[data-id="${CSS.escape(row.dataset.id)}"]`);
+        if (!old) continue;
+        const box = old.querySelector("input[type=checkbox]");
+        const focused = old.contains(document.activeElement) ? document.activeElement.tagName : "";
+        if (box?.checked) row.querySelector("input[type=checkbox]").checked = true;
+        old.replaceWith(row);
+        row.classList.add("fresh");
+        if (focused) row.querySelector(focused.toLowerCase())?.focus();
+        row.dispatchEvent(new CustomEvent("htmx:load", { bubbles: true }));
+      }
+    }
+    if (changed.size) timer = setTimeout(refresh, 1000);
+  };
+  const oldest = () => body.rows[body.rows.length - 1]?.dataset.id ?? "";
+  follow(table.dataset.live, (r) => {
+    if (body.querySelector(`tr[data-id="${CSS.escape(r.id)}"]`)) {
+      changed.add(r.id);
+      timer ??= setTimeout(refresh, 600);
+      return;
+    }
+    if (table.dataset.first !== "true" || !wanted(table.dataset.states, r.state) || !wanted(table.dataset.classes, r.class)) {
+      if (fresh.delete(r.id)) tellNews();
+      return;
+    }
+    if (table.dataset.whole !== "true" && r.id < oldest()) return;
+    fresh.add(r.id);
+    tellNews();
+  }, () => { // something was missed: all rows are looked at again
+    for (const row of body.rows) changed.add(row.dataset.id);
+    if (changed.size) timer ??= setTimeout(refresh, 600);
+  });
+
+  // How many rows are chosen stands with the choice, and a chosen row means the chosen rows.
+  const scope = document.querySelector("select[name=scope]");
+  const chosen = scope?.querySelector("option[value=chosen]");
+  const count = () => {
+    const n = body.querySelectorAll("input[type=checkbox]:checked").length;
+    chosen.textContent = `${chosen.dataset.text} (${n})`;
+  };
+  if (chosen) { document.addEventListener("change", (e) => { if (e.target.type === "checkbox") count(); }); document.addEventListener("click", () => setTimeout(count)); count(); }
+}
+
+if (record) {
+  let timer;
+  const again = () => {
+    timer = undefined;
+    if (document.querySelector("dialog[open]")) { timer = setTimeout(again, 3000); return; }
+    const open = new Set([...document.querySelectorAll("details[open][id]")].map((d) => d.id));
+    const values = document.getElementById("values")?.innerHTML;
+    window.htmx.ajax("GET", location.pathname + location.search, { target: "#record", select: "#record", swap: "outerHTML" }).then(() => {
+      for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+      const place = document.getElementById("values");
+      if (place && values && open.has("where")) place.innerHTML = values;
+    });
+  };
+  follow(record.dataset.record, (r) => { if (r.id === record.dataset.id) timer ??= setTimeout(again, 400); }, () => { timer ??= setTimeout(again, 400); });
+}
+
+// Until when: "in 12 s", counted down.
+const words = (seconds, zh) => {
+  const s = Math.max(0, Math.round(seconds));
+  const d = Math.floor(s / 86400), h = Math.floor(s / 3600) % 24, m = Math.floor(s / 60) % 60;
+  const text = d ? (zh ? `${d} 天 ${h} 小时` : `${d} d ${h} h`) : h ? (zh ? `${h} 小时 ${m} 分` : `${h} h ${m} min`) : m ? (zh ? `${m} 分 ${s % 60} 秒` : `${m} min ${s % 60} s`) : zh ? `${s} 秒` : `${s} s`;
+  if (s === 0) return zh ? "现在" : "now";
+  return zh ? `${text}后` : `in ${text}`;
+};
+setInterval(() => {
+  for (const el of document.querySelectorAll("[data-until]")) {
+    el.textContent = words((new Date(el.dataset.until) - Date.now()) / 1000, document.documentElement.lang.startsWith("zh"));
+  }
+}, 1000);

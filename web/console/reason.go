@@ -2,6 +2,7 @@ package console
 
 import (
 	"strconv"
+	"time"
 
 	"todosync/connector"
 	"todosync/notify"
@@ -223,4 +224,12 @@ func (v *visit) Bytes(n int) string {
 		return strconv.FormatFloat(float64(n)/(1<<10), 'f', 1, 64) + " KiB"
 	}
 	return strconv.FormatFloat(float64(n)/(1<<20), 'f', 1, 64) + " MiB"
+}
+
+// Took says how long an attempt took: where a second more or less matters, to the tenth.
+func (v *visit) Took(d time.Duration) string {
+	if d >= time.Second && d < time.Minute {
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + v.T(" s", " 秒")
+	}
+	return v.Span(d)
 }

@@ -1103,7 +1103,7 @@ func attemptPart(v *visit, p *recordPage, a *connector.RecordAttempt, open bool)
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var60 string
-		templ_7745c5c3_Var60, templ_7745c5c3_Err = templ.JoinStringErrs(v.Span(time.Duration(a.DurationMs) * time.Millisecond))
+		templ_7745c5c3_Var60, templ_7745c5c3_Err = templ.JoinStringErrs(v.Took(time.Duration(a.DurationMs) * time.Millisecond))
 		if templ_7745c5c3_Err != nil {
 			return templ.Error{Err: templ_7745c5c3_Err, FileName: `record.templ`, Line: 176, Col: 85}
 		}

@@ -17,12 +17,10 @@ func table() []row {
 		{"web/api", []string{"connector", "connector/draft", "connector/file", "connector/preset", "internal/identity", "mapping", "notify", "retry"}, []string{
 			"github.com/danielgtaylor/huma/v2", "github.com/rogpeppe/go-internal", "golang.org/x/text",
 		}},
-		{"web/console", []string{"connector", "internal/identity", "web/api"}, []string{"github.com/a-h/templ", "golang.org/x/text"}},
+		{"web/console", []string{"connector", "internal/identity", "notify", "retry", "web/api"}, []string{"github.com/a-h/templ", "golang.org/x/text"}},
 		{"web/signon", []string{"connector", "mapping", "retry"}, []string{
 			"github.com/coreos/go-oidc/v3", "github.com/golang-jwt/jwt/v5", "golang.org/x/oauth2", "golang.org/x/text",
 		}},
-		{"web/console", []string{"connector", "internal/identity", "notify", "retry", "web/api"}, []string{"github.com/a-h/templ", "golang.org/x/text"}},
-		{"web/signon", []string{"connector", "mapping", "retry"}, nil},
 		{"store", []string{"connector", "internal/identity", "mapping", "notify", "retry"}, []string{
 			"github.com/jackc/pgx/v5", "github.com/jmoiron/sqlx", "github.com/mattn/go-sqlite3", "github.com/oklog/ulid/v2",
 			"github.com/pressly/goose/v3",

@@ -9,25 +9,6 @@ import (
 	"todosync/retry"
 )
 
-// SceneName is a scene for people.
-func (v *visit) SceneName(s connector.Scene) string {
-	switch s {
-	case connector.SceneCreate:
-		return v.T("create", "新建")
-	case connector.SceneEdit:
-		return v.T("edit", "修改")
-	case connector.SceneDone:
-		return v.T("done", "办结")
-	case connector.SceneDelete:
-		return v.T("delete", "删除")
-	case connector.SceneRemind:
-		return v.T("remind", "提醒")
-	case connector.SceneMessage:
-		return v.T("message", "消息")
-	}
-	return string(s)
-}
-
 // classNames are the classes that the filter offers, in the order of how often people look for them.
 func classNames() []string {
 	return []string{

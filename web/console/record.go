@@ -301,9 +301,9 @@ func (a *retryAsk) differenceTitle(v *visit) string {
 	return v.T("What differs", "两者的差别")
 }
 
-// connectionPath is the page of a record's connection.
-func connectionPath(r *connector.Record) string {
-	return "/connections" + segments(r.Tenant, r.Connection)
+// connectionOf is the page of a record's connection.
+func connectionOf(r *connector.Record) string {
+	return connectionPath(connector.ConnectionKey{Tenant: r.Tenant, Name: r.Connection})
 }
 
 // bindPath is the page on which a record's receiver is bound.

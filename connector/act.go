@@ -20,6 +20,10 @@ type act struct {
 // carryOut makes the deliveries of the acts, in lanes of their own or together.
 func (l *planner) carryOut(acts []act) {
 	acts = slices.DeleteFunc(acts, func(a act) bool {
+		if l.program.Condition.Leaving && a.scene != SceneDone && a.scene != SceneDelete {
+			l.elsewhere = true
+			return true
+		}
 		if l.on(a.scene) {
 			return false
 		}

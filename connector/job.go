@@ -18,6 +18,8 @@ const (
 	JobRetry    JobKind = "retry"
 	JobCancel   JobKind = "cancel"
 	JobBackfill JobKind = "backfill"
+	JobWithdraw JobKind = "withdraw" // takes a connection's open todos out of its OA, then deletes it
+	JobErase    JobKind = "erase"    // takes away all that is kept of a tenant
 )
 
 // A JobState is where a job stands.
@@ -46,7 +48,8 @@ type JobRequest struct {
 	Name    string        // for people
 	Filter  RecordFilter  // of retry and cancel
 	Options ResendOptions // of retry
-	Key     ConnectionKey // of backfill
+	Key     ConnectionKey // of backfill and withdraw; of erase the tenant alone
+	Cancel  bool          // of withdraw: cancel what waits before; else it is refused while anything does
 	From    time.Time     // of backfill: todos whose newest event came then or later
 	Lost    bool          // of backfill: see PushOptions
 	Who     string
@@ -79,7 +82,7 @@ func (k JobKind) States(o ResendOptions) []string {
 		}
 	case JobCancel:
 		states = []State{Pending, Retrying, Held}
-	case JobBackfill:
+	case JobBackfill, JobWithdraw, JobErase:
 	}
 	out := make([]string, len(states))
 	for i, s := range states {

@@ -80,6 +80,7 @@ type Turned struct {
 // A Condition is what holds all deliveries of a connection at once. The zero Condition holds nothing.
 type Condition struct {
 	Paused       bool
+	Leaving      bool // its todos are being taken out of the OA, and it gets no new ones
 	Disabled     bool
 	DownSince    time.Time // zero: not down
 	TokenRefused time.Time // zero: not refused

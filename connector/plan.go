@@ -210,12 +210,21 @@ func (l *planner) changes(receivers []Receiver) []act {
 			}
 			l.again(&a)
 		default:
-			a.scene = SceneEdit
+			a.scene = l.change(&a)
 		}
 		acts = append(acts, a)
 	}
 	t.Receivers = after
 	return acts
+}
+
+// change is the scene that tells a receiver of a todo's change: he has it, unless it was withdrawn from him.
+func (l *planner) change(a *act) Scene {
+	if lane := l.todo.lane(a.receiver.ID); lane == nil || lane.Ended != SceneDelete {
+		return SceneEdit
+	}
+	l.again(a)
+	return SceneCreate
 }
 
 // finalScene is the scene of an event that says "finished": done where that is on, else the edit that carries the status.

@@ -69,6 +69,9 @@ func NewestState(history []*Event) *Event {
 //
 // Like PlanEvent it is pure but for k.
 func PlanPush(k *Known, p *Program, e *Event, o PushOptions, now time.Time, newID func() string) (made []*Delivery, why string) {
+	if p.Condition.Leaving {
+		return nil, "the connection is being deleted: its todos are taken out of the OA"
+	}
 	l := planner{known: k, program: p, event: e, now: now, newID: newID}
 	t := k.Todos[TodoKey{Conn: p.Conn, Kind: e.Kind, ID: e.Object.ID}]
 	if t == nil || !t.Known {
@@ -118,7 +121,8 @@ func (l *planner) pushUnknown() ([]*Delivery, string) {
 func (l *planner) pushes(o PushOptions) (acts []act, waiting bool) {
 	for _, r := range l.todo.Receivers {
 		lane := l.todo.lane(r.ID)
-		a := act{receiver: Recipient{ID: r.ID, Name: r.Name}, scene: SceneEdit}
+		a := act{receiver: Recipient{ID: r.ID, Name: r.Name}}
+		a.scene = l.change(&a)
 		has := lane != nil && lane.presence(r.ID) != Absent
 		switch {
 		case r.Finished || l.todo.Finished:
@@ -126,6 +130,7 @@ func (l *planner) pushes(o PushOptions) (acts []act, waiting bool) {
 				continue
 			}
 			a.scene, a.ends = l.finalScene(), SceneDone
+		case a.scene == SceneCreate:
 		case !has || o.Lost || !l.on(SceneEdit):
 			a.scene = SceneCreate
 		}

@@ -55,7 +55,7 @@ func PlanRebind(p *Program, t *Todo, receiver, account string, newest *StoredEve
 			d.External = lane.Has // a re-creation under a newer id has failed
 		}
 	}
-	if account != "" && p.On(SceneCreate) {
+	if account != "" && p.On(SceneCreate) && !p.Condition.Leaving {
 		l.put(lane, SceneCreate, stepBind, recipients, bound).Account = account
 	}
 	lane.Dirty = len(l.made) > 0

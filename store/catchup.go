@@ -59,8 +59,12 @@ func (d *DB) catchUp(s *postgresSession) error {
 	}
 	if err == nil {
 		err = s.rows(`SELECT tenant, what FROM changes WHERE number > ?`, []any{known}, func(r row) error {
-			changes = append(changes, change{r.text(0), r.text(1)})
-			bySlot[r.text(0)] = nil
+			tenant := r.text(0)
+			if r.text(1) == changedErased {
+				tenant = d.registry.erased(tenant)
+			}
+			changes = append(changes, change{tenant, r.text(1)})
+			bySlot[tenant] = nil
 			return nil
 		})
 	}
@@ -87,6 +91,8 @@ func (d *DB) catchUp(s *postgresSession) error {
 	}
 	for _, c := range changes {
 		switch c.what {
+		case changedErased:
+			d.secrets.forget()
 		case changedSecrets:
 			d.secrets.forget()
 			d.registry.renew(c.tenant)
@@ -103,6 +109,16 @@ func (d *DB) catchUp(s *postgresSession) error {
 		tell(slices.Compact(wake))
 	}
 	return nil
+}
+
+// erased is the tenant, of those whose connections are known here, whom the name of an erased one stands for.
+func (r *registry) erased(name string) string {
+	for tenant := range r.current.Load().byTenant {
+		if erasedName(tenant) == name {
+			return tenant
+		}
+	}
+	return name
 }
 
 // follow makes the slots of a tenant those that are given, as they were read, and names all that are or were there.

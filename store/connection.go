@@ -58,6 +58,7 @@ func (d *DB) connectionInfos(ctx context.Context, op string, w where) ([]Connect
 		Name       string `db:"name"`
 		Enabled    bool   `db:"enabled"`
 		Paused     bool   `db:"paused"`
+		Leaving    bool   `db:"leaving"`
 		DownMs     *int64 `db:"down_since_ms"`
 		RefusedMs  *int64 `db:"token_refused_ms"`
 		Message    string `db:"condition_message"`
@@ -73,7 +74,7 @@ func (d *DB) connectionInfos(ctx context.Context, op string, w where) ([]Connect
 		CountFails int64  `db:"failed"`
 	}
 	w.add(`c.deleted_ms IS NULL`)
-	query := `SELECT c.n, c.tenant, c.name, c.enabled, c.paused, c.down_since_ms, c.token_refused_ms, c.condition_message,
+	query := `SELECT c.n, c.tenant, c.name, c.enabled, c.paused, c.leaving, c.down_since_ms, c.token_refused_ms, c.condition_message,
 		c.revision, c.saved_how, r.saved_ms, r.who, c.created_ms, COALESCE(r.settings ->> 'title', '') AS title,
 		COALESCE(r.settings ->> 'preset', '') AS preset, COALESCE(r.settings ->> 'protocol', '') AS protocol,
 		(SELECT COUNT(*) FROM deliveries WHERE conn = c.n AND ` + waits + `) AS waiting,
@@ -94,7 +95,7 @@ func (d *DB) connectionInfos(ctx context.Context, op string, w where) ([]Connect
 			Protocol: connector.Protocol(r.Protocol), Revision: r.Revision, SavedHow: SavedHow(r.SavedHow), SavedAt: instant(r.SavedMs), SavedBy: r.SavedBy,
 			CreatedAt: instant(r.CreatedMs), Waiting: r.CountWaits, Failed: r.CountFails,
 			Condition: connector.Condition{
-				Disabled: !r.Enabled, Paused: r.Paused, DownSince: instantOf(r.DownMs), TokenRefused: instantOf(r.RefusedMs),
+				Disabled: !r.Enabled, Paused: r.Paused, Leaving: r.Leaving, DownSince: instantOf(r.DownMs), TokenRefused: instantOf(r.RefusedMs),
 				Message: r.Message,
 			},
 		}
@@ -191,41 +192,11 @@ func (d *DB) Delete(ctx context.Context, del Deletion) error {
 func (d *DB) deleteStep(t *tx, op string, s *slot, del Deletion) (more bool, err error) {
 	now := millis(d.cfg.Now())
 	if !del.CancelWaiting {
-		left := int64(0)
-		err := t.read(`SELECT COUNT(*) FROM deliveries WHERE conn = ? AND `+waits, []any{s.conn}, func(r row) error {
-			left = r.num(0)
-			return nil
-		})
-		if err != nil {
+		if err := t.nothingWaits(op, s); err != nil {
 			return false, err
 		}
-		if left > 0 {
-			return false, &connector.Error{
-				Kind: connector.Conflict, Op: op, Msg: fmt.Sprintf("connection %s has deliveries that wait: %d", del.Key, left),
-				Hint: "wait until they are sent, or cancel them with cancelWaiting",
-			}
-		}
-	} else {
-		var some []int64
-		// From the ends of the lanes on: if it is broken off, what heads them is still due.
-		const query = `SELECT n FROM deliveries d WHERE conn = ? AND due_ms >= 0 AND NOT ` + sends + ` ORDER BY due_ms DESC, n DESC LIMIT 1000`
-		if err := t.read(query, []any{s.conn}, func(r row) error { some = append(some, r.num(0)); return nil }); err != nil {
-			return false, err
-		}
-		for _, n := range some {
-			d.hot.forget(n)
-			const query = `UPDATE deliveries SET state = 'canceled', class = '', due_ms = NULL, updated_ms = ? WHERE n = ?`
-			if err := t.run(query, now, n); err != nil {
-				return false, err
-			}
-		}
-		if err := t.countCanceled(s.conn, now, len(some)); err != nil {
-			return false, err
-		}
-		t.done(func() { d.feed.publish(some) })
-		if len(some) == 1000 {
-			return true, nil
-		}
+	} else if canceled, err := d.cancelSome(t, s.conn, 1000); err != nil || canceled == 1000 {
+		return err == nil, err
 	}
 	if err := t.run(`UPDATE connections SET deleted_ms = ? WHERE n = ?`, now, s.conn); err != nil {
 		return false, err
@@ -244,6 +215,46 @@ func (d *DB) deleteStep(t *tx, op string, s *slot, del Deletion) (more bool, err
 	}
 	t.done(func() { d.registry.put(nil, []int64{s.conn}) })
 	return false, t.audit(now, del.Who, "connection deleted", del.Key.Tenant, del.Key.Name, "")
+}
+
+// waitCount counts what waits in a connection, what is on its way among it.
+func (t *tx) waitCount(conn int64) (left int64, err error) {
+	err = t.read(`SELECT COUNT(*) FROM deliveries WHERE conn = ? AND `+waits, []any{conn}, func(r row) error { left = r.num(0); return nil })
+	return left, err
+}
+
+// nothingWaits refuses to delete a connection in which something waits.
+func (t *tx) nothingWaits(op string, s *slot) error {
+	left, err := t.waitCount(s.conn)
+	if err != nil || left == 0 {
+		return err
+	}
+	return &connector.Error{
+		Kind: connector.Conflict, Op: op, Msg: fmt.Sprintf("connection %s has deliveries that wait: %d", s.key, left),
+		Hint: "wait until they are sent, or cancel them with cancelWaiting",
+	}
+}
+
+// cancelSome cancels some of what waits in a connection and says how much. From the ends of the lanes on: if it is broken off, what heads
+// them is still due.
+func (d *DB) cancelSome(t *tx, conn int64, most int) (int, error) {
+	var some []int64
+	const query = `SELECT n FROM deliveries d WHERE conn = ? AND due_ms >= 0 AND NOT ` + sends + ` ORDER BY due_ms DESC, n DESC LIMIT ?`
+	if err := t.read(query, []any{conn, most}, func(r row) error { some = append(some, r.num(0)); return nil }); err != nil {
+		return 0, err
+	}
+	for _, n := range some {
+		d.hot.forget(n)
+		const query = `UPDATE deliveries SET state = 'canceled', class = '', due_ms = NULL, updated_ms = ? WHERE n = ?`
+		if err := t.run(query, millis(d.cfg.Now()), n); err != nil {
+			return 0, err
+		}
+	}
+	if err := t.countCanceled(conn, millis(d.cfg.Now()), len(some)); err != nil {
+		return 0, err
+	}
+	t.done(func() { d.feed.publish(some) })
+	return len(some), nil
 }
 
 // A TenantInfo is a tenant as a list shows it.

@@ -18,6 +18,7 @@ type jobRequest struct {
 	Key     connector.ConnectionKey `json:"key"`
 	From    time.Time               `json:"from,omitzero"`
 	Lost    bool                    `json:"lost,omitempty"`
+	Cancel  bool                    `json:"cancel,omitempty"`
 }
 
 const jobColumns = `n, id, kind, tenants, request, who, state, total, done, skipped, reasons, progress, error, created_ms, ended_ms`
@@ -47,7 +48,7 @@ func (s *storedJob) job() (connector.Job, error) {
 	}
 	j := connector.Job{
 		JobRequest: connector.JobRequest{
-			Kind: connector.JobKind(s.Kind), Name: q.Name, Filter: q.Filter, Options: q.Options, Key: q.Key, From: q.From, Lost: q.Lost, Who: s.Who,
+			Kind: connector.JobKind(s.Kind), Name: q.Name, Filter: q.Filter, Options: q.Options, Key: q.Key, From: q.From, Lost: q.Lost, Cancel: q.Cancel, Who: s.Who,
 		},
 		ID: s.ID, State: connector.JobState(s.State), Total: s.Total, Done: s.Done, Skipped: s.Skipped, Error: s.Error,
 		Created: instant(s.CreatedMs), Ended: instantOf(s.EndedMs),
@@ -63,22 +64,24 @@ func (s *storedJob) job() (connector.Job, error) {
 func (d *DB) StartJob(ctx context.Context, r connector.JobRequest) (connector.Job, error) {
 	const op = "start job"
 	now := d.cfg.Now()
-	if r.Kind == connector.JobBackfill {
+	switch r.Kind {
+	case connector.JobErase: // looked at within the transaction
+	case connector.JobBackfill, connector.JobWithdraw:
 		if err := d.checkBackfill(op, r.Key); err != nil {
 			return connector.Job{}, err
 		}
-	} else if err := d.jobFilter(op, &r, now); err != nil {
-		return connector.Job{}, err
+	case connector.JobRetry, connector.JobCancel:
+		if err := d.jobFilter(op, &r, now); err != nil {
+			return connector.Job{}, err
+		}
 	}
 	if r.Tenants == nil {
 		r.Tenants = []string{}
 	}
 	var out connector.Job
 	err := d.writer.write(ctx, op, func(t *tx) error {
-		if r.Kind == connector.JobBackfill {
-			if err := t.oneBackfill(op, r.Key); err != nil {
-				return err
-			}
+		if err := d.beginJob(t, op, &r); err != nil {
+			return err
 		}
 		n, err := t.numbers("jobs", 1)
 		if err != nil {
@@ -88,7 +91,7 @@ func (d *DB) StartJob(ctx context.Context, r connector.JobRequest) (connector.Jo
 			return err
 		}
 		id := d.newID(now)
-		q := jobRequest{Name: r.Name, Filter: r.Filter, Options: r.Options, Key: r.Key, From: r.From, Lost: r.Lost}
+		q := jobRequest{Name: r.Name, Filter: r.Filter, Options: r.Options, Key: r.Key, From: r.From, Lost: r.Lost, Cancel: r.Cancel}
 		if q.Name == "" {
 			q.Name = fmt.Sprintf("%s-%d", r.Kind, n)
 		}
@@ -102,7 +105,7 @@ func (d *DB) StartJob(ctx context.Context, r connector.JobRequest) (connector.Jo
 		}
 		s := storedJob{
 			N: n, ID: id, Kind: string(r.Kind), Tenants: string(tenants), Request: string(request), Who: r.Who,
-			State: string(connector.JobCollecting), Reasons: "{}", CreatedMs: millis(now),
+			State: string(firstState(r.Kind)), Reasons: "{}", CreatedMs: millis(now),
 		}
 		if out, err = s.job(); err != nil {
 			return err
@@ -115,6 +118,28 @@ func (d *DB) StartJob(ctx context.Context, r connector.JobRequest) (connector.Jo
 		return t.audit(s.CreatedMs, r.Who, "job started", oneTenant(r.Tenants), id, s.Kind+" "+s.Request)
 	})
 	return out, err
+}
+
+// firstState is the state in which a job begins: what there is to erase is not looked for before.
+func firstState(k connector.JobKind) connector.JobState {
+	if k == connector.JobErase {
+		return connector.JobRunning
+	}
+	return connector.JobCollecting
+}
+
+// beginJob does what a job's kind needs in the transaction that starts it, and refuses what cannot be.
+func (d *DB) beginJob(t *tx, op string, r *connector.JobRequest) error {
+	switch r.Kind {
+	case connector.JobBackfill:
+		return t.oneBackfill(op, r.Key)
+	case connector.JobWithdraw:
+		return d.beginWithdraw(t, op, r)
+	case connector.JobErase:
+		return d.beginErase(t, op, r)
+	case connector.JobRetry, connector.JobCancel:
+	}
+	return nil
 }
 
 // jobFilter checks a filter of many and fixes it in time.
@@ -348,6 +373,11 @@ func (d *DB) endJob(t *tx, s *storedJob, to connector.JobState, who, why string)
 		string(to), why, s.Total, s.Done, s.Skipped, s.Reasons, now, s.N)
 	if err != nil {
 		return err
+	}
+	if to != connector.JobDone {
+		if err := d.goesOn(t, s); err != nil {
+			return err
+		}
 	}
 	var tenants []string
 	if err := json.Unmarshal([]byte(s.Tenants), &tenants); err != nil {

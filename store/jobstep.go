@@ -56,6 +56,12 @@ func (d *DB) StepJob(ctx context.Context, s connector.JobStep) (connector.JobSte
 	if err != nil {
 		return connector.JobStepped{}, failed(op, err)
 	}
+	if j.Kind == connector.JobErase {
+		return d.eraseStep(ctx, op, s.ID)
+	}
+	if j.State == connector.JobCollecting && j.Kind == connector.JobWithdraw {
+		return d.collectWithdraw(ctx, op, &rows[0], &j)
+	}
 	if j.State == connector.JobCollecting {
 		return d.collectJob(ctx, op, &rows[0], &j)
 	}
@@ -179,6 +185,9 @@ func (r *jobRun) run() error {
 		return err
 	}
 	r.tx.done(func() { r.db.feed.publish(r.changed) })
+	if !left && r.job.Kind == connector.JobWithdraw {
+		return r.withdrawn()
+	}
 	if !left {
 		r.out.Ended = true
 		return r.db.endJob(r.tx, r.stored, connector.JobDone, r.stored.Who, "")
@@ -194,7 +203,7 @@ func (r *jobRun) left() (left bool, err error) {
 
 // connections gives the connections that the job has items of, from the step's start on, and where the next step begins.
 func (r *jobRun) connections() (conns []int64, next int64, err error) {
-	if r.job.Kind == connector.JobBackfill {
+	if r.job.Kind == connector.JobBackfill || r.job.Kind == connector.JobWithdraw {
 		left, err := r.left()
 		if err != nil || !left {
 			return nil, 0, err
@@ -240,7 +249,7 @@ func (r *jobRun) feed(conn int64) error {
 		return nil
 	}
 	low, high := span(conn)
-	if r.job.Kind == connector.JobBackfill {
+	if r.job.Kind == connector.JobBackfill || r.job.Kind == connector.JobWithdraw {
 		low, high = 0, math.MaxInt64 // its items are todos of this connection alone, by events
 	}
 	const query = `SELECT n, todo FROM job_items WHERE job = ? AND n >= ? AND n < ? ORDER BY n LIMIT ?`
@@ -316,6 +325,9 @@ func (r *jobRun) one(conn int64, i item) error {
 		why, err = r.cancel(i.N)
 	case connector.JobBackfill:
 		why, err = r.backfill(conn, i)
+	case connector.JobWithdraw:
+		err = r.withdraw(conn, i)
+	case connector.JobErase: // has no items
 	}
 	if e, ok := errors.AsType[*connector.Error](err); ok && (e.Kind == connector.Conflict || e.Kind == connector.NotFound) {
 		why, err = e.Msg, nil

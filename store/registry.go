@@ -56,7 +56,7 @@ func newRegistry(o connector.CompileOptions, log *slog.Logger) *registry {
 
 // connectionState is what the registry takes from a row of connections.
 const connectionState = `n, tenant, name, enabled, paused, down_since_ms, token_refused_ms, condition_message, revision, hold_until_ms,
-	held_ms, held_since_ms`
+	held_ms, held_since_ms, leaving`
 
 // slotOf makes a slot of a row that begins with connectionState.
 func slotOf(r row) *slot {
@@ -66,6 +66,7 @@ func slotOf(r row) *slot {
 		condition: connector.Condition{
 			Disabled: !r.flag(3), Paused: r.flag(4), DownSince: r.time(5), TokenRefused: r.time(6), Message: r.text(7),
 			HoldUntil: r.time(9), HeldFor: time.Duration(r.num(10)) * time.Millisecond, HeldSince: r.time(11),
+			Leaving: r.flag(12),
 		},
 	})
 	return s

@@ -222,6 +222,9 @@ func (s *saving) check(i *SaveItem) error {
 
 // nameTenant makes a tenant that something names.
 func (t *tx) nameTenant(tenant string, now int64) error {
+	if err := t.refuseErasing(tenant); err != nil {
+		return err
+	}
 	return t.run(`INSERT INTO tenants (name, created_ms, updated_ms) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING`,
 		tenant, now, now)
 }

@@ -199,12 +199,6 @@ func (p ports) SetPaused(ctx context.Context, k connector.ConnectionKey, paused 
 
 // DeleteConnection implements api.Connections.
 func (p ports) DeleteConnection(ctx context.Context, k connector.ConnectionKey, o api.DeleteOptions, by api.By) error {
-	if o.Withdraw {
-		return &connector.Error{
-			Kind: connector.Invalid, Op: "delete connection", Msg: "this version cannot take open todos out of the OA",
-			Hint: "finish them in the CRM before, or leave withdraw out: they stay in the OA then",
-		}
-	}
 	return p.db.Delete(ctx, store.Deletion{Key: k, Who: by.Who, CancelWaiting: o.CancelWaiting})
 }
 

@@ -98,7 +98,8 @@ func (c *cli) connectionDeleteCmd(s *server) *cobra.Command {
 	cmd := &cobra.Command{Use: "delete NAME", Short: c.t("Delete a connection; its records stay", "删除连接；其同步记录保留"), Args: c.args(1, 1, "NAME")}
 	tenant := cmd.Flags().String("tenant", "", c.t("its tenant; or write TENANT/NAME", "所属租户；也可写作 租户/名称"))
 	cancel := cmd.Flags().Bool("cancel-waiting", false, c.t("cancel what still waits", "取消仍在等待的发送"))
-	withdraw := cmd.Flags().Bool("withdraw", false, c.t("take its open todos out of the OA before", "先从 OA 撤回未完成的待办"))
+	withdraw := cmd.Flags().Bool("withdraw", false, c.t("take its open todos out of the OA before, as a job", "先从 OA 撤回未完成的待办（作为任务运行）"))
+	noWait := cmd.Flags().Bool("no-wait", false, c.t("with --withdraw: do not wait for the end of the job", "与 --withdraw 同用：不等待任务结束"))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		t, name, err := c.connectionName(cmd, *tenant, args[0])
 		if err != nil {
@@ -112,10 +113,12 @@ func (c *cli) connectionDeleteCmd(s *server) *cobra.Command {
 		if *cancel {
 			q.Set("cancelWaiting", "true")
 		}
+		remove := call{method: http.MethodDelete, path: path("tenants", t, "connections", name), query: q}
 		if *withdraw {
 			q.Set("withdraw", "true")
+			return c.startJob(cmd.Context(), a, remove, *noWait)
 		}
-		if err := a.do(cmd.Context(), call{method: http.MethodDelete, path: path("tenants", t, "connections", name), query: q}, nil); err != nil {
+		if err := a.do(cmd.Context(), remove, nil); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(c.stdout, c.t("%s/%s is deleted\n", "%s/%s 已删除\n"), t, name)

@@ -42,7 +42,7 @@ func Run(t *testing.T, e Engine) {
 		"retry": testRetry, "cancel": testCancel, "resend": testResend, "recreated": testRecreated, "rehearse": testRehearse, "jobs": testJobs,
 		"push": testPush, "backfill": testBackfill, "retention": testRetention, "rejected most": testRejectedMost, "events": testEvents, "replay": testReplay, "counts": testCounts, "series": testSeries, "series kept": testSeriesKept,
 		"failures": testFailures, "failed again": testFailedAgain, "silent": testSilent, "given up": testGivenUp, "outbox": testOutbox, "kept digests": testKeptDigests, "digest histories": testDigestHistories,
-		"audit": testAudit, "api tokens": testAPITokens, "sign-on": testSignOn, "sign-on keys": testSignKeys, "log-ins asked for": testAsks, "widget users": testWidgetUsers, "kinds of bindings": testBindingKinds, "users": testUsers, "user sessions": testSessions, "guessing": testGuessing, "access links": testAccessLinks, "restart": testRestart, "split": testSplit, "split whole": testSplitWhole, "resend departed": testDeparted, "resend parts": testParts, "people": testPeople, "automatic": testAutomatic,
+		"audit": testAudit, "api tokens": testAPITokens, "sign-on": testSignOn, "sign-on keys": testSignKeys, "log-ins asked for": testAsks, "widget users": testWidgetUsers, "kinds of bindings": testBindingKinds, "users": testUsers, "user sessions": testSessions, "guessing": testGuessing, "access links": testAccessLinks, "restart": testRestart, "split": testSplit, "split whole": testSplitWhole, "resend departed": testDeparted, "resend parts": testParts, "people": testPeople, "automatic": testAutomatic, "withdraw": testWithdraw, "erase": testErase,
 	}
 	for name, f := range tests {
 		t.Run(name, func(t *testing.T) {

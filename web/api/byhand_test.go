@@ -110,3 +110,34 @@ func TestJobs(t *testing.T) {
 		t.Errorf("stop: %s", got.body)
 	}
 }
+
+// TestTakingAway starts the jobs that withdraw a connection and erase a tenant, for those alone who may.
+func TestTakingAway(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for name, c := range map[string]struct {
+		ask    ask
+		status int
+		part   string
+	}{
+		"withdraw":             {ask{method: "DELETE", path: "/tenants/t1/connections/oa?withdraw=true&cancelWaiting=true"}, http.StatusAccepted, `"kind":"withdraw"`},
+		"withdraw elsewhere":   {ask{method: "DELETE", path: "/tenants/t2/connections/oa?withdraw=true", token: "all-of-t1"}, http.StatusNotFound, "t2"},
+		"a viewer withdraws":   {ask{method: "DELETE", path: "/tenants/t1/connections/oa?withdraw=true", token: viewerToken}, http.StatusForbidden, "right"},
+		"erase":                {ask{method: "DELETE", path: "/tenants/t1"}, http.StatusAccepted, `"kind":"erase"`},
+		"erase elsewhere":      {ask{method: "DELETE", path: "/tenants/t2", token: "all-of-t1"}, http.StatusNotFound, "t2"},
+		"a viewer who erases":  {ask{method: "DELETE", path: "/tenants/t1", token: viewerToken}, http.StatusForbidden, "right"},
+		"erase without a word": {ask{method: "DELETE", path: "/tenants/t1", token: "nobody"}, http.StatusUnauthorized, ""},
+	} {
+		if got := s.do(c.ask); got.status != c.status || !strings.Contains(got.body, c.part) {
+			t.Errorf("%s: want %d with %q, got %d %s", name, c.status, c.part, got.status, got.body)
+		}
+	}
+	if len(s.b.jobs) != 2 {
+		t.Fatalf("%d jobs", len(s.b.jobs))
+	}
+	for _, j := range s.b.jobs {
+		if len(j.Tenants) != 1 || j.Tenants[0] != "t1" || j.Key.Tenant != "t1" || j.Who != "admin-token" || j.Cancel != (j.Kind == connector.JobWithdraw) {
+			t.Errorf("job %+v", j.JobRequest)
+		}
+	}
+}

@@ -84,7 +84,7 @@ type putConnection struct {
 type deleteConnection struct {
 	ConnectionPath
 	CancelWaiting bool `query:"cancelWaiting" doc:"cancel what waits; else the delete is refused while anything does"`
-	Withdraw      bool `query:"withdraw" doc:"take its open todos out of the OA"`
+	Withdraw      bool `query:"withdraw" doc:"take its open todos out of the OA before, as a job"`
 }
 
 func (a *API) connectionRoutes() {
@@ -124,11 +124,8 @@ func (a *API) connectionRoutes() {
 	})
 	handle(a, route{
 		method: http.MethodDelete, path: connectionRoute, id: "deleteConnection", need: Integrate, status: http.StatusNoContent,
-		summary: "Delete a connection; its sync records stay",
-	}, func(ctx context.Context, in *deleteConnection) (*struct{}, error) {
-		o := DeleteOptions{CancelWaiting: in.CancelWaiting, Withdraw: in.Withdraw}
-		return nil, a.Connections.DeleteConnection(ctx, in.key(), o, by(ctx, "api"))
-	})
+		summary: "Delete a connection; its sync records stay. With withdraw it is a job, which is the answer (202)",
+	}, a.deleteConnection)
 	for _, r := range []struct {
 		word, summary string
 		paused        bool
@@ -145,6 +142,26 @@ func (a *API) connectionRoutes() {
 			return a.connection(ctx, in.key())
 		})
 	}
+}
+
+// deletion is the answer to a delete: nothing, or the job that does it.
+type deletion struct {
+	Status int
+	Body   any
+}
+
+// deleteConnection deletes a connection, or starts the job that does so once its todos are out of the OA.
+func (a *API) deleteConnection(ctx context.Context, in *deleteConnection) (*deletion, error) {
+	if !in.Withdraw {
+		err := a.Connections.DeleteConnection(ctx, in.key(), DeleteOptions{CancelWaiting: in.CancelWaiting}, by(ctx, "api"))
+		return &deletion{Status: http.StatusNoContent}, err
+	}
+	r := connector.JobRequest{Kind: connector.JobWithdraw, Key: in.key(), Cancel: in.CancelWaiting, Tenants: []string{in.Tenant}, Who: principal(ctx).Name}
+	j, err := a.ByHand.StartJob(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return &deletion{Status: http.StatusAccepted, Body: viewJob(j)}, nil
 }
 
 // connection is one connection as it is now.

@@ -82,7 +82,7 @@ type backfillInput struct {
 type JobView struct {
 	ID         string           `json:"id"`
 	Name       string           `json:"name"`
-	Kind       string           `json:"kind" enum:"retry,cancel,backfill"`
+	Kind       string           `json:"kind" enum:"retry,cancel,backfill,withdraw,erase"`
 	State      string           `json:"state" enum:"collecting,running,done,stopped,failed,dry_run"`
 	Who        string           `json:"who"`
 	Total      int64            `json:"total" doc:"records or todos that it concerns; while it collects, those found so far"`
@@ -93,7 +93,7 @@ type JobView struct {
 	Reasons    map[string]int64 `json:"reasons"`
 	Error      string           `json:"error"`
 	Filter     FilterView       `json:"filter" doc:"as in GET /records"`
-	Connection string           `json:"connection" doc:"tenant/name, of a backfill"`
+	Connection string           `json:"connection" doc:"tenant/name, of a backfill or a withdrawal"`
 	Rendering  string           `json:"rendering" enum:"new,old"`
 	CreatedAt  Time             `json:"createdAt"`
 	EndedAt    Time             `json:"endedAt"`
@@ -131,7 +131,7 @@ func viewJob(j connector.Job) JobView {
 	if j.Options.AsBefore {
 		v.Rendering = string(renderingOld)
 	}
-	if j.Kind == connector.JobBackfill {
+	if j.Kind == connector.JobBackfill || j.Kind == connector.JobWithdraw {
 		v.Connection = j.Key.String()
 	}
 	return v
@@ -296,6 +296,16 @@ func (a *API) backfill(ctx context.Context, in *backfillInput) (*jobOutput, erro
 	if r.From, err = day(from); err != nil {
 		return nil, err
 	}
+	j, err := a.ByHand.StartJob(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return &jobOutput{Status: http.StatusAccepted, Body: viewJob(j)}, nil
+}
+
+// erase starts the job that takes away all that is kept of a tenant.
+func (a *API) erase(ctx context.Context, k connector.ConnectionKey) (*jobOutput, error) {
+	r := connector.JobRequest{Kind: connector.JobErase, Key: k, Tenants: []string{k.Tenant}, Who: principal(ctx).Name}
 	j, err := a.ByHand.StartJob(ctx, r)
 	if err != nil {
 		return nil, err

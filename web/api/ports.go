@@ -102,7 +102,6 @@ func (f *ConnectionFilter) Chooses(c *ConnectionState) bool {
 // DeleteOptions say what becomes of a deleted connection's todos.
 type DeleteOptions struct {
 	CancelWaiting bool // cancel what has not been sent; else the delete is refused while anything waits
-	Withdraw      bool // take open todos out of the OA before; else they stay there
 }
 
 // A Document is one settings document, checked: of a connection or a tenant.

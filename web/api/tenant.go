@@ -54,4 +54,10 @@ func (a *API) tenantRoutes() {
 	}, func(ctx context.Context, in *putTenant) (*saveOutput, error) {
 		return a.put(ctx, &in.PutInput, in.key())
 	})
+	handle(a, route{
+		method: http.MethodDelete, path: tenantRoute, id: "deleteTenant", need: Admin, status: http.StatusAccepted,
+		summary: "Erase all that is kept of a tenant, as a job; its todos stay in the OAs",
+	}, func(ctx context.Context, in *TenantPath) (*jobOutput, error) {
+		return a.erase(ctx, in.key())
+	})
 }

@@ -179,7 +179,7 @@ type tenantTable struct{ name, key, tenant string }
 var erasedOfTenants = [...]tenantTable{
 	{"events", "n", "tenant"}, {"failures", "n", "tenant"}, {"failing", "tenant", "tenant"}, {"digest_sends", "digest, channel", "tenant"},
 	{"digests", "n", "tenant"}, {"sign_ons", "n", "tenant"}, {"tickets", "hash", "tenant"}, {"secrets", "tenant, name", "tenant"},
-	{"arrivals", "tenant, at_ms, what", "tenant"}, {"tenant_revisions", "tenant, revision", "tenant"}, {"audit", "n", "tenant"},
+	{"arrivals", "tenant, at_ms, what", "tenant"}, {"widget_users", "tenant, connection, user_id", "tenant"}, {"tenant_revisions", "tenant, revision", "tenant"}, {"audit", "n", "tenant"},
 }
 
 // rows takes some rows away and says whether there may be more than the step has time for.

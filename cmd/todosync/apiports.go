@@ -20,7 +20,7 @@ func (a *app) openAPI() error {
 	p := ports{db: a.store, rotate: a.rotateKey}
 	desk := signOnDesk{a.store, a.env()}
 	handler, err := api.New(api.Config{
-		Auth: api.Authenticators{api.AdminToken(a.token), apiTokens{a.store}}, Tokens: apiTokens{a.store}, Users: a.door, SignOns: desk, SignOnKeys: desk.rotateSignOnKeys, Widget: a.widget, Version: version, Log: a.log,
+		Auth: api.Authenticators{api.AdminToken(a.token), apiTokens{a.store}}, Tokens: apiTokens{a.store}, Users: a.door, SignOns: desk, SignOnKeys: a.rotateSignOnKeys, Widget: a.widget, Version: version, Log: a.log,
 		Records: records{a.store}, ByHand: byHand{a.store, a.jobs}, Events: p, Publisher: a.publisher, Settings: p, Connections: p, Bindings: p, Importer: p, Rejects: p, Digests: digests{a},
 		Secrets: p, Stats: p, Health: a.health,
 		Try: a.try, Recent: a.store.RecentEvent,

@@ -46,8 +46,10 @@ func (d signOnDesk) SignKeys(ctx context.Context, kind signon.KeyKind) ([]signon
 }
 
 // rotateSignOnKeys makes a new key that signs tickets.
-func (d signOnDesk) rotateSignOnKeys(ctx context.Context, atOnce bool, by api.By) error {
-	return d.RotateSignKey(ctx, store.TicketKeys, by.Who, atOnce)
+func (a *app) rotateSignOnKeys(ctx context.Context, atOnce bool, by api.By) error {
+	err := a.store.RotateSignKey(ctx, store.TicketKeys, by.Who, atOnce)
+	a.gateway.ForgetKeys()
+	return err
 }
 
 // widget gives what a page of the CRM needs for a chat widget.

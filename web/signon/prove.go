@@ -44,7 +44,10 @@ func (v *visit) prove(ctx context.Context) (done bool, refused *refusal) {
 	}
 	ask, params := v.asker()
 	if ask == nil {
-		return false, &refusal{outcome: NotSetUp, why: "this version lets nobody in by " + string(v.place.Settings.Vendor) + " without a signed link"}
+		if len(v.place.Secrets) > 0 {
+			return false, v.guessed(v.place.Key, &refusal{outcome: BadProof, why: "the address brings no signed link (loginid, stamp, token)"})
+		}
+		return false, &refusal{outcome: NotSetUp, why: "the settings of the sign-on are not enough for " + string(v.place.Settings.Vendor) + ": secret, base or clientId is missing"}
 	}
 	ticket := ""
 	for _, name := range params {

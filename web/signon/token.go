@@ -78,6 +78,13 @@ func (g *Gateway) keys(ctx context.Context, kind KeyKind) ([]Key, error) {
 	return kept, nil
 }
 
+// ForgetKeys has keys read anew: they have changed.
+func (g *Gateway) ForgetKeys() {
+	g.ring.mu.Lock()
+	defer g.ring.mu.Unlock()
+	g.ring.kept, g.ring.read = nil, nil
+}
+
 // signing is the newest key that signs already.
 func signing(keys []Key, now time.Time) Key {
 	for i := len(keys) - 1; i > 0; i-- {

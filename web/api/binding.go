@@ -42,6 +42,18 @@ type deleteBinding struct {
 	User string `query:"user" required:"true" doc:"CRM user id"`
 }
 
+// boundView is a binding in a list; what is put may have its first five members alone.
+type boundView struct {
+	connector.Binding
+	Automatic bool   `json:"automatic"`
+	MadeBy    string `json:"madeBy"`
+	Updated   Time   `json:"updatedAt"`
+}
+
+func viewBound(b BoundUser) boundView {
+	return boundView{Binding: b.Binding, Automatic: b.Automatic, MadeBy: b.MadeBy, Updated: Time(b.Updated)}
+}
+
 type unboundQuery struct {
 	ConnectionPath
 	Paging
@@ -118,7 +130,7 @@ func (a *API) listBindings(ctx context.Context, in *bindingQuery) (*huma.StreamR
 		if err != nil {
 			return nil, err
 		}
-		body := listOf(page, same).Body
+		body := listOf(page, viewBound).Body
 		return &huma.StreamResponse{Body: func(hc huma.Context) {
 			hc.SetHeader("Content-Type", "application/json")
 			_ = a.huma.Marshal(hc.BodyWriter(), "application/json", body) // a client that went away hears nothing
@@ -129,10 +141,10 @@ func (a *API) listBindings(ctx context.Context, in *bindingQuery) (*huma.StreamR
 			return err
 		}
 		var failed error
-		err := each(func(p connector.PageOf) (connector.Page[connector.Binding], error) {
+		err := each(func(p connector.PageOf) (connector.Page[BoundUser], error) {
 			return a.Bindings.Bindings(ctx, f, p)
 		},
-			func(v connector.Binding) {
+			func(v BoundUser) {
 				if failed == nil {
 					failed = row([]string{v.Connection, v.User, v.UserName, v.Account, v.AccountName, string(v.Kind)})
 				}

@@ -292,11 +292,11 @@ func (b *backend) DeleteConnection(_ context.Context, k connector.ConnectionKey,
 	return nil
 }
 
-func (b *backend) Bindings(_ context.Context, f api.BindingFilter, p connector.PageOf) (connector.Page[connector.Binding], error) {
-	var all []connector.Binding
+func (b *backend) Bindings(_ context.Context, f api.BindingFilter, p connector.PageOf) (connector.Page[api.BoundUser], error) {
+	var all []api.BoundUser
 	for _, v := range b.bindings {
 		if v.Connection == f.Key.Name && (len(f.Users) == 0 || slices.Contains(f.Users, v.User)) {
-			all = append(all, v)
+			all = append(all, api.BoundUser{Binding: v, Automatic: v.UserName == "by event", MadeBy: "ada"})
 		}
 	}
 	return pageOf(all, p)

@@ -189,11 +189,19 @@ type ConnectionState struct {
 
 // Bindings joins CRM users and OA accounts.
 type Bindings interface {
-	Bindings(ctx context.Context, f BindingFilter, p connector.PageOf) (connector.Page[connector.Binding], error)
+	Bindings(ctx context.Context, f BindingFilter, p connector.PageOf) (connector.Page[BoundUser], error)
 	// SetBinding makes or replaces the binding of a user, and lets go what was held for it.
 	SetBinding(ctx context.Context, tenant string, b connector.Binding, by By) error
 	RemoveBinding(ctx context.Context, k connector.ConnectionKey, user string, by By) error
 	Unbound(ctx context.Context, k connector.ConnectionKey, p connector.PageOf) (connector.Page[UnboundUser], error)
+}
+
+// A BoundUser is a binding with who made it and when.
+type BoundUser struct {
+	connector.Binding
+	Automatic bool // made because an event named the account
+	MadeBy    string
+	Updated   time.Time
 }
 
 // Importer takes many bindings at once.

@@ -229,9 +229,9 @@ func (a *API) boundUsers(ctx context.Context, k connector.ConnectionKey, e *conn
 	if len(users) == 0 {
 		return nil
 	}
-	return each(func(p connector.PageOf) (connector.Page[connector.Binding], error) {
+	return each(func(p connector.PageOf) (connector.Page[BoundUser], error) {
 		return a.Bindings.Bindings(ctx, BindingFilter{Key: k, Users: users}, p)
-	}, func(b connector.Binding) { into[b.User] = b })
+	}, func(b BoundUser) { into[b.User] = b.Binding })
 }
 
 // SampleEvent reads a payload as the event that would lead to a scene: a preview asks what a scene would send, whatever

@@ -100,6 +100,23 @@ func (c client) do(ctx context.Context, r request, out any) error {
 	return nil
 }
 
+// ready asks what the program needs and whether it is there, part by part.
+func (c client) ready(ctx context.Context) ([]api.Part, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "/readyz", http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("ask whether all is ready: %w", err)
+	}
+	answer := answer{header: http.Header{}, status: http.StatusOK}
+	c.handler.ServeHTTP(&answer, req)
+	var out struct {
+		Parts []api.Part `json:"parts"`
+	}
+	if err := json.Unmarshal(answer.body.Bytes(), &out); err != nil {
+		return nil, fmt.Errorf("read whether all is ready: status %d: %w", answer.status, err)
+	}
+	return out.Parts, nil
+}
+
 // pass hands an endless or large answer of the API straight to the browser: server-sent events, exports.
 func (c client) pass(w http.ResponseWriter, r *http.Request, path string, query url.Values) {
 	inner := r.Clone(api.WithPrincipal(r.Context(), c.who))

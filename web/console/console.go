@@ -28,10 +28,11 @@ type Config struct {
 // A Console is the handler of all pages.
 type Console struct {
 	Config
-	mux    *http.ServeMux
-	assets *assets
-	guard  *http.CrossOriginProtection
-	paths  map[string]bool // of pages that are read, so that the navigation names none that is not there
+	mux     *http.ServeMux
+	assets  *assets
+	guard   *http.CrossOriginProtection
+	paths   map[string]bool // of pages that are read, so that the navigation names none that is not there
+	uploads uploads
 }
 
 // New makes a Console.
@@ -68,6 +69,9 @@ func New(cfg Config) (*Console, error) {
 	c.mux.Handle("GET /assets/{name}", c.assets)
 	c.sessionRoutes()
 	c.overviewRoutes()
+	c.bindingRoutes()
+	c.digestRoutes()
+	c.signOnRoutes()
 	c.connectionRoutes()
 	c.recordRoutes()
 	c.oneRecordRoutes()

@@ -1,10 +1,15 @@
 package console
 
 import (
+	"cmp"
 	"net/url"
+	"slices"
+	"strconv"
 	"time"
 
 	"todosync/connector"
+	"todosync/notify"
+	"todosync/retry"
 	"todosync/web/api"
 )
 
@@ -15,13 +20,63 @@ type stats struct {
 	Oldest   time.Time                 `json:"oldestWaiting"`
 	Events   int64                     `json:"events"`
 	Rejected int64                     `json:"rejected"`
+	Series   seriesOf                  `json:"series"`
+}
+
+// seriesOf is numbers over time, as the API tells them.
+type seriesOf struct {
+	From        time.Time               `json:"from"`
+	To          time.Time               `json:"to"`
+	Step        string                  `json:"step"`
+	Totals      api.Numbers             `json:"totals"`
+	Rate        *float64                `json:"successRate"`
+	Buckets     []bucketOf              `json:"buckets"`
+	Connections []api.ConnectionNumbers `json:"connections"`
+	Causes      []api.FailureCause      `json:"causes"`
+}
+
+type bucketOf struct {
+	At time.Time `json:"at"`
+	api.Numbers
+	Waiting *int64 `json:"waiting"`
+}
+
+// A span is how far back the overview looks.
+type span struct {
+	Key, En, Zh string
+	Long        time.Duration
+}
+
+func spans() []span {
+	return []span{
+		{"1h", "1 hour", "1 小时", time.Hour}, {"24h", "24 hours", "24 小时", 24 * time.Hour}, {"7d", "7 days", "7 天", 7 * 24 * time.Hour}, {"30d", "30 days", "30 天", 30 * 24 * time.Hour},
+	}
 }
 
 // An overview is the first page: how it goes.
 type overview struct {
-	Stats       stats
-	Connections list[api.ConnectionState]
+	Tenant, Connection string // what it is narrowed to
+	Span               span
+	Paused             bool // it is not to renew itself
+	Stats              stats
+	Connections        []overviewLine // what needs somebody first
+	Others             int            // connections that are not told
+	Well, Ill          int
+	Digests            []notify.Kept
+	Parts              []api.Part // that are not well
+	Tenants            []string
+	Names              []string
+	Fresh              bool // there is no connection yet
 }
+
+// An overviewLine is a connection with what happened at it.
+type overviewLine struct {
+	api.ConnectionState
+	Numbers api.ConnectionNumbers
+}
+
+// overviewLines is how many connections the overview tells.
+const overviewLines = 12
 
 func (c *Console) overviewRoutes() {
 	c.page("GET /{$}", api.View, c.overview)
@@ -29,12 +84,214 @@ func (c *Console) overviewRoutes() {
 
 func (c *Console) overview(v *visit) error {
 	v.Active, v.Title = "overview", v.T("Overview", "概览")
-	var o overview
-	if err := v.api.get(v.ctx(), "/stats", nil, &o.Stats); err != nil {
+	v.Scripts = append(v.Scripts, "plot.js")
+	q := v.r.URL.Query()
+	o := overview{Tenant: q.Get("tenant"), Connection: q.Get("connection"), Paused: q.Get("live") == "off", Span: spans()[1]}
+	for _, s := range spans() {
+		if s.Key == q.Get("span") {
+			o.Span = s
+		}
+	}
+	narrowed := url.Values{}
+	if o.Tenant != "" {
+		narrowed.Set("tenant", o.Tenant)
+	}
+	if o.Connection != "" {
+		narrowed.Set("connection", o.Connection)
+	}
+	ask := url.Values{"from": {v.Now.Add(-o.Span.Long).UTC().Format(time.RFC3339)}, "to": {v.Now.UTC().Format(time.RFC3339)}}
+	for name := range narrowed {
+		ask.Set(name, narrowed.Get(name))
+	}
+	if err := v.api.get(v.ctx(), "/stats", ask, &o.Stats); err != nil {
 		return err
 	}
-	if err := v.api.get(v.ctx(), "/connections", url.Values{"limit": {"50"}}, &o.Connections); err != nil {
+	if hour := spans()[0]; q.Get("span") == "" && !o.Stats.Series.before(v.Now.Add(-hour.Long)) {
+		// Who has just begun sees a line, and not a spike at the right edge.
+		o.Span, o.Stats = hour, stats{}
+		ask.Set("from", v.Now.Add(-hour.Long).UTC().Format(time.RFC3339))
+		if err := v.api.get(v.ctx(), "/stats", ask, &o.Stats); err != nil {
+			return err
+		}
+	}
+	var all list[api.ConnectionState]
+	if err := v.api.get(v.ctx(), "/connections", url.Values{"limit": {"1000"}}, &all); err != nil {
 		return err
 	}
-	return v.show(overviewPage(v, o))
+	o.tell(all.Items)
+	var digests list[notify.Kept]
+	about := url.Values{"limit": {"5"}}
+	if o.Tenant != "" {
+		about.Set("tenant", o.Tenant)
+	}
+	if err := v.api.get(v.ctx(), "/digests", about, &digests); err != nil {
+		return err
+	}
+	o.Digests = digests.Items
+	parts, err := v.api.ready(v.ctx())
+	if err != nil {
+		return err
+	}
+	o.Parts = slices.DeleteFunc(parts, func(p api.Part) bool { return p.State == api.PartOK })
+	if v.partial() {
+		return v.fragment(overviewRenewed(v, &o))
+	}
+	return v.show(overviewPage(v, &o))
+}
+
+// tell sorts connections: what needs somebody comes first, then what failed or waits most.
+func (o *overview) tell(all []api.ConnectionState) {
+	o.Fresh = len(all) == 0
+	numbers := map[connector.ConnectionKey]api.ConnectionNumbers{}
+	for _, n := range o.Stats.Series.Connections {
+		numbers[connector.ConnectionKey{Tenant: n.Tenant, Name: n.Connection}] = n
+	}
+	for i := range all {
+		s := &all[i]
+		if !slices.Contains(o.Tenants, s.Tenant) {
+			o.Tenants = append(o.Tenants, s.Tenant)
+		}
+		if (o.Tenant == "" || o.Tenant == s.Tenant) && !slices.Contains(o.Names, s.Name) {
+			o.Names = append(o.Names, s.Name)
+		}
+		if o.Tenant != "" && o.Tenant != s.Tenant || o.Connection != "" && o.Connection != s.Name {
+			continue
+		}
+		if s.HeldFor == "" {
+			o.Well++
+		} else {
+			o.Ill++
+		}
+		o.Connections = append(o.Connections, overviewLine{ConnectionState: *s, Numbers: numbers[connector.ConnectionKey{Tenant: s.Tenant, Name: s.Name}]})
+	}
+	slices.SortStableFunc(o.Connections, func(a, b overviewLine) int {
+		return cmp.Or(urgency(a.HeldFor)-urgency(b.HeldFor), cmp.Compare(b.Numbers.States[connector.Failed], a.Numbers.States[connector.Failed]), cmp.Compare(b.Waiting, a.Waiting))
+	})
+	if len(o.Connections) > overviewLines {
+		o.Others = len(o.Connections) - overviewLines
+		o.Connections = o.Connections[:overviewLines]
+	}
+}
+
+// alarming are the connections that send nothing though nobody has said that they shall not.
+func (o *overview) alarming() []overviewLine {
+	n := 0
+	for n < len(o.Connections) && urgency(o.Connections[n].HeldFor) < urgency("paused") {
+		n++
+	}
+	return o.Connections[:n]
+}
+
+// before reports whether anything happened before a time.
+func (s *seriesOf) before(t time.Time) bool {
+	for i := range s.Buckets {
+		b := &s.Buckets[i]
+		if b.At.Before(t.Add(-10*time.Minute)) && (b.Events > 0 || b.Rejected > 0 || len(b.States) > 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// urgency sorts why a connection sends nothing: what nobody meant comes first.
+func urgency(held string) int {
+	return 1 + slices.Index([]string{"broken", "token_refused", "down", "paused", "disabled", ""}, held)
+}
+
+// Rate is the share of deliveries that succeeded.
+func (o *overview) Rate() string {
+	if o.Stats.Series.Rate == nil {
+		return "–"
+	}
+	return percent(*o.Stats.Series.Rate)
+}
+
+// percent never says 100 % of what is a little less.
+func percent(share float64) string {
+	hundredths := int(share * 10000)
+	if hundredths%100 == 0 {
+		return strconv.Itoa(hundredths/100) + "%"
+	}
+	return strconv.FormatFloat(float64(hundredths)/100, 'f', -1, 64) + "%"
+}
+
+// rateColour warns where much failed.
+func (o *overview) rateColour() string {
+	switch r := o.Stats.Series.Rate; {
+	case r == nil:
+		return ""
+	case *r < .9:
+		return "bad"
+	case *r < .99:
+		return "warn"
+	}
+	return "good"
+}
+
+// recordsOf is the list of records of what the overview is narrowed to, in its span.
+func (o *overview) recordsOf(pairs ...string) string {
+	q := url.Values{}
+	if o.Tenant != "" {
+		q.Set("tenant", o.Tenant)
+	}
+	if o.Connection != "" {
+		q.Set("connection", o.Connection)
+	}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		q.Set(pairs[i], pairs[i+1])
+	}
+	return "/records?" + q.Encode()
+}
+
+// Number is a count with its thousands apart.
+func (v *visit) Number(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	from := 0
+	if n < 0 {
+		from = 1
+	}
+	for i := len(s) - 3; i > from; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Delay is milliseconds as people say them; what took none is a dash.
+func (v *visit) Delay(ms int64) string {
+	switch {
+	case ms == 0:
+		return "–"
+	case ms >= 1000 && ms < 60_000:
+		return strconv.FormatFloat(float64(ms/100)/10, 'f', -1, 64) + v.T(" s", " 秒")
+	}
+	return v.Span(time.Duration(ms) * time.Millisecond)
+}
+
+// PartName is a part of the program for people.
+func (v *visit) PartName(name string) string {
+	switch name {
+	case "store":
+		return v.T("Store", "存储")
+	case "nats":
+		return "NATS"
+	case "intake":
+		return v.T("Intake of events", "事件接收")
+	case "stream":
+		return v.T("Stream of events", "事件流")
+	case "disk":
+		return v.T("Disk", "磁盘")
+	case "connections":
+		return v.T("Connections", "连接")
+	}
+	return name
+}
+
+// triesOf are the classes of tries that were in vain, the most frequent first.
+func triesOf(n *api.Numbers) []retry.Class {
+	var out []retry.Class
+	for c := range n.Tries {
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b retry.Class) int { return cmp.Or(cmp.Compare(n.Tries[b], n.Tries[a]), cmp.Compare(a, b)) })
+	return out
 }

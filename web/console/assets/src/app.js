@@ -83,6 +83,20 @@ document.addEventListener("click", (e) => {
   }
 });
 
+// A form with data-auto is sent as soon as something in it is chosen.
+document.addEventListener("change", (e) => {
+  if (e.target instanceof HTMLSelectElement) e.target.closest("form[data-auto]")?.requestSubmit();
+});
+
+// What renews itself leaves alone who is just in it, with the keyboard or with marked words; and pages that nobody looks at.
+document.addEventListener("htmx:beforeRequest", (e) => {
+  const live = e.target.closest?.("[data-live]");
+  if (live !== e.target) return;
+  const marked = getSelection();
+  const busy = live.contains(document.activeElement) || (!marked.isCollapsed && live.contains(marked.anchorNode));
+  if (busy || document.hidden) e.preventDefault();
+});
+
 // "/" goes to the page's search, as in other consoles.
 document.addEventListener("keydown", (e) => {
   if (e.key !== "/" || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, [contenteditable], .cm-editor")) return;

@@ -6,6 +6,7 @@ func measures() []measure {
 	list = append(list, drainMeasures()...)
 	list = append(list, postgresMeasures()...)
 	list = append(list, delayMeasures()...)
+	list = append(list, pageMeasures()...)
 	list = append(list, crowdMeasures()...)
 	list = append(list, signOnMeasures()...)
 	return list
@@ -81,6 +82,9 @@ func claims() []claim {
 		{What: "sign-on by signed link, 2 workers on PostgreSQL", Key: "sign-on", Value: "rate", Unit: "/s", Against: "sign-on, bare"},
 		{What: "1,000 sign-ons/s by signed link, 2 workers on PostgreSQL: p50 from when it was due", Key: "sign-on at 1000/s", Value: "p50", Unit: "ms"},
 		{What: "1,000 sign-ons/s by signed link, 2 workers on PostgreSQL: p99 from when it was due", Key: "sign-on at 1000/s", Value: "p99", Unit: "ms", Target: 50, AtMost: true},
+		{What: "console with 1,000,000 records, slowest page's median", Key: "pages", Value: "worstMedian", Unit: "ms", Target: 100, AtMost: true},
+		{What: "console, heaviest first paint, as sent", Key: "pages", Value: "heaviest", Unit: "KB", Target: 300, AtMost: true},
+		{What: "console, the same unpacked", Key: "pages", Value: "heaviestPlain", Unit: "KB"},
 		{What: "cold make build", Key: "cold build", Value: "minutes", Unit: "min", Target: 3, AtMost: true},
 	}
 }

@@ -45,7 +45,8 @@ type sizes struct {
 	CrowdBusy     int     `json:"crowdBusy"`
 	Waiting       int     `json:"waiting"` // events
 	Records       int     `json:"records"`
-	RowSeconds    float64 `json:"rowSeconds"` // per number of rows a commit
+	PageRecords   int     `json:"pageRecords"` // behind the console's pages
+	RowSeconds    float64 `json:"rowSeconds"`  // per number of rows a commit
 	BuildCold     bool    `json:"buildCold"`
 	EveryRow      bool    `json:"everyRow"` // also those that take minutes to prepare
 	Connections   int     `json:"connections"`
@@ -56,7 +57,7 @@ type sizes struct {
 func fullSizes() sizes {
 	return sizes{
 		Rounds: 5, Events: 100_000, Published: 20_000, OpenSeconds: 15, SlowEvents: 15_000, HangSeconds: 30, Crowd: 10_000, CrowdBusy: 100,
-		Waiting: 1_000_000, Records: 10_000_000, RowSeconds: 3, BuildCold: true, EveryRow: true, Connections: 20,
+		Waiting: 1_000_000, Records: 10_000_000, PageRecords: 1_000_000, RowSeconds: 3, BuildCold: true, EveryRow: true, Connections: 20,
 		MaxBusyOA: 0.5, MaxLateMillis: 2,
 	}
 }
@@ -64,7 +65,7 @@ func fullSizes() sizes {
 func quickSizes() sizes {
 	s := fullSizes()
 	s.Rounds, s.Events, s.Published, s.OpenSeconds, s.SlowEvents, s.HangSeconds = 1, 20_000, 4_000, 5, 4_000, 6
-	s.Crowd, s.CrowdBusy, s.RowSeconds, s.BuildCold, s.EveryRow = 1_000, 100, 0.5, false, false
+	s.Crowd, s.CrowdBusy, s.RowSeconds, s.BuildCold, s.EveryRow, s.PageRecords = 1_000, 100, 0.5, false, false, 100_000
 	return s
 }
 
@@ -97,7 +98,7 @@ func conduct(ctx context.Context, args []string, out io.Writer) error {
 	from := fs.String("from", "", "files of earlier results, with commas between: measure nothing, and make one table of them")
 	only := fs.String("only", "", "run only the measures whose key matches this expression")
 	waiting := fs.Int("waiting", 0, "how many events wait in the row of a start; 0: 1,000,000")
-	records := fs.Int("records", 0, "how many records are there; 0: 10 million")
+	records := fs.Int("records", 0, "how many records are there; 0: 10 million, and 1 million behind the console's pages")
 	rounds := fs.Int("rounds", 0, "rounds; 0: 5, or 1 with -quick")
 	scratch := fs.String("dir", "", "where the data folders of the runs are made; default the system's temporary folder")
 	binary := fs.String("todosync", "bin/todosync", "the program to measure")
@@ -120,7 +121,7 @@ func conduct(ctx context.Context, args []string, out io.Writer) error {
 		s.Waiting, s.EveryRow = *waiting, true
 	}
 	if *records > 0 {
-		s.Records, s.EveryRow = *records, true
+		s.Records, s.PageRecords, s.EveryRow = *records, *records, true
 	}
 	if *rounds > 0 {
 		s.Rounds = *rounds

@@ -38,19 +38,20 @@ type Digest struct {
 	Title    string             `json:"title"`
 	Text     string             `json:"text"`
 	Counts   Counts             `json:"counts"`
-	Groups   []Group            `json:"groups"`           // most failures first
-	Examples []Example          `json:"examples"`         // ExamplesMost at most
-	More     int                `json:"more"`             // failures that are no example
-	Waiting  []Waiting          `json:"waiting"`          // what still waits, by connection
-	OAs      []Outage           `json:"outages"`          // OAs that went down or came back in the window, or gave no token
-	URL      string             `json:"url"`              // of the digest in the console; empty without --public-url
-	To       []string           `json:"to"`               // who is told, as the channel names them
-	Severity connector.Severity `json:"severity"`         // of the worst in it
-	Covers   []string           `json:"covers,omitempty"` // ids of the digests of quiet hours that go with this one, itself included
-	Zone     string             `json:"timeZone"`         // in which Title and Text tell times
-	Name     string             `json:"tenantTitle"`      // what people call the tenant; may be empty
-	Copy     string             `json:"-"`                // tells apart what goes the same way under one id: a second channel, a repeat that a person wants
-	Test     bool               `json:"test,omitempty"`   // a sample: nothing in it has happened
+	Groups   []Group            `json:"groups"`            // most failures first
+	Examples []Example          `json:"examples"`          // ExamplesMost at most
+	More     int                `json:"more"`              // failures that are no example
+	Waiting  []Waiting          `json:"waiting"`           // what still waits, by connection
+	OAs      []Outage           `json:"outages"`           // OAs that went down or came back in the window, or gave no token
+	SignOns  *SignOns           `json:"signOns,omitempty"` // who came from OAs into the CRM; nil: nobody
+	URL      string             `json:"url"`               // of the digest in the console; empty without --public-url
+	To       []string           `json:"to"`                // who is told, as the channel names them
+	Severity connector.Severity `json:"severity"`          // of the worst in it
+	Covers   []string           `json:"covers,omitempty"`  // ids of the digests of quiet hours that go with this one, itself included
+	Zone     string             `json:"timeZone"`          // in which Title and Text tell times
+	Name     string             `json:"tenantTitle"`       // what people call the tenant; may be empty
+	Copy     string             `json:"-"`                 // tells apart what goes the same way under one id: a second channel, a repeat that a person wants
+	Test     bool               `json:"test,omitempty"`    // a sample: nothing in it has happened
 }
 
 // A Group is what failed at one connection, in one scene, for one class of reasons.
@@ -107,6 +108,15 @@ type Outage struct {
 	Until      *time.Time `json:"until"`  // nil while it lasts
 	Waited     int        `json:"waited"` // deliveries that waited when it came back, or wait now
 	Message    string     `json:"message"`
+}
+
+// SignOns count who came from OAs into the CRM since the last digest, a day at most. Refused ones are no failures that make a digest: who is
+// refused is told so himself.
+type SignOns struct {
+	Since   time.Time      `json:"since"`
+	LetIn   int            `json:"letIn"`
+	Refused int            `json:"refused"`
+	Why     map[string]int `json:"why"` // the refused ones by outcome, as in the sign-on log
 }
 
 // How much a digest holds.

@@ -53,6 +53,15 @@ func (w Waiting) MarshalJSON() ([]byte, error) {
 	}{plain(w), wireTime(w.Since)})
 }
 
+// MarshalJSON writes the counts.
+func (s SignOns) MarshalJSON() ([]byte, error) {
+	type plain SignOns
+	return json.Marshal(struct {
+		plain
+		Since wireTime `json:"since"`
+	}{plain(s), wireTime(s.Since)})
+}
+
 // MarshalJSON writes the outage.
 func (o Outage) MarshalJSON() ([]byte, error) {
 	type plain Outage

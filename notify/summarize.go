@@ -26,6 +26,7 @@ type Summary struct {
 	Examples []Example // URL is Summarize's
 	Waiting  []Waiting
 	OAs      []Outage
+	SignOns  *SignOns // nil: nobody came
 	// PublicURL is the address of the server for browsers; empty: no links.
 	PublicURL string
 	Test      bool
@@ -60,6 +61,7 @@ func Summarize(s Summary) Digest {
 	d.More = max(0, total-len(d.Examples))
 	d.Waiting = foldWaiting(s.Waiting)
 	d.OAs = foldOutages(s.OAs)
+	d.SignOns = s.SignOns
 	for i := range d.Groups {
 		d.Groups[i].Advice = d.advice(&d.Groups[i])
 	}

@@ -90,6 +90,7 @@ func told(lang connector.Language, publicURL string) Summary {
 			{Kind: Down, Connection: "weaver-east", Since: last, Waited: 1240, Message: "weaver.example.com answered 503"},
 			{Kind: TokenRefused, Connection: "welink", Since: last, Waited: 1, Message: "code 1001: wrong password"},
 		},
+		SignOns: &SignOns{Since: first, LetIn: 42, Refused: 4, Why: map[string]int{"no_binding": 3, "too_old": 1}},
 	}
 }
 

@@ -83,7 +83,7 @@ func (v *view) lead() string {
 	if n := len(v.digest.Covers); n > 1 {
 		out += v.t(" It covers "+number(n)+" windows of quiet hours.", "含免打扰时段的 "+number(n)+" 个窗口。")
 	}
-	return out
+	return out + v.signOns()
 }
 
 func (v *view) textGroup(b *strings.Builder, n int, g *Group) {

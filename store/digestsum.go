@@ -49,6 +49,45 @@ func (d desk) Gather(ctx context.Context, digests []notify.Closed) (notify.Summa
 		return out, err
 	}
 	out.Groups, out.OAs = g.result(), g.oas(out.Waiting)
+	out.SignOns, err = g.signOns(ctx, digests[0].N, out.Window)
+	return out, err
+}
+
+// signOnsMost is how far back sign-ons are counted: after a long time without a digest nobody asks about all of them.
+const signOnsMost = 24 * time.Hour
+
+// signOns counts who came from OAs since the digest before the first, until the end of a window.
+func (g *gathering) signOns(ctx context.Context, first int64, w notify.Window) (*notify.SignOns, error) {
+	out := &notify.SignOns{Since: w.To.Add(-signOnsMost), Why: map[string]int{}}
+	var ended []int64
+	var rows []struct {
+		Outcome string `db:"outcome"`
+		Count   int    `db:"count"`
+	}
+	err := g.db.reading(ctx, g.op, func(q *reader) error {
+		ended, rows = ended[:0], rows[:0]
+		if err := q.Select(&ended, `SELECT to_ms FROM digests WHERE tenant = ? AND n < ? ORDER BY n DESC LIMIT 1`, g.tenant, first); err != nil {
+			return err
+		}
+		if len(ended) > 0 && instant(ended[0]).After(out.Since) {
+			out.Since = instant(ended[0])
+		}
+		return q.Select(&rows, `SELECT outcome, COUNT(*) AS count FROM sign_ons WHERE tenant = ? AND n >= ? AND n < ? GROUP BY outcome`,
+			g.tenant, millis(out.Since)<<logBits, millis(w.To)<<logBits)
+	})
+	for _, r := range rows {
+		switch r.Outcome {
+		case "signed_on":
+			out.LetIn += r.Count
+		case "greeted": // the same one comes again in a moment
+		default:
+			out.Refused += r.Count
+			out.Why[r.Outcome] += r.Count
+		}
+	}
+	if err != nil || out.LetIn+out.Refused == 0 {
+		return nil, err
+	}
 	return out, nil
 }
 

@@ -72,10 +72,10 @@ const logBits = 20
 
 // logNumber makes the place of an entry in the sign-on log: it grows with the time, and no row that all workers change is needed for it. In
 // the one case in a million in which two workers make the same, the second operation fails and its visitor is asked to click again.
-func (d *DB) logNumber() int64 {
+func (d *DB) logNumber(at time.Time) int64 {
 	for {
 		last := d.logged.Load()
-		next := millis(d.cfg.Now())<<logBits | rand.Int64N(1<<(logBits-1)) //nolint:gosec // nobody gains by guessing it
+		next := millis(at)<<logBits | rand.Int64N(1<<(logBits-1)) //nolint:gosec // nobody gains by guessing it
 		if last>>logBits >= next>>logBits {
 			next = last + 1
 		}
@@ -86,7 +86,7 @@ func (d *DB) logNumber() int64 {
 }
 
 func (d *DB) logSignOn(t *tx, e *SignOn) error {
-	n := d.logNumber()
+	n := d.logNumber(e.At)
 	const query = `INSERT INTO sign_ons (n, number, at_ms, tenant, connection, vendor, account, crm_user, outcome, why, skew_ms, address)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	return t.run(query, n, e.Number, millis(e.At), e.Tenant, e.Connection, e.Vendor, e.Account, e.User, e.Outcome, e.Why, e.Skew.Milliseconds(), e.Address)

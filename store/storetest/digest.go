@@ -111,7 +111,18 @@ func testFailures(t *testing.T, e Engine) {
 	if got := p.close(0); len(got) != 0 {
 		t.Fatalf("closed %v within the window", got)
 	}
+	for i, outcome := range []string{"signed_on", "greeted", "no_binding", "no_binding", "too_old"} {
+		if err := db.NoteSignOn(t.Context(), store.SignOn{Number: fmt.Sprint("N", i), At: p.now, Tenant: "T", Connection: "oa", Outcome: outcome}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.NoteSignOn(t.Context(), store.SignOn{Number: "other", At: p.now, Tenant: "T2", Connection: "oa", Outcome: "used"}); err != nil {
+		t.Fatal(err)
+	}
 	p.now = Start.Add(10 * time.Minute)
+	if err := db.NoteSignOn(t.Context(), store.SignOn{Number: "later", At: p.now, Tenant: "T", Connection: "oa", Outcome: "used"}); err != nil {
+		t.Fatal(err)
+	}
 	closed := p.close(0)
 	if len(closed) != 1 || closed[0].Tenant != "T" || !closed[0].Window.From.Equal(Start) || !closed[0].Window.To.Equal(Start.Add(10*time.Minute)) {
 		t.Fatalf("closed %+v, want one window from the start", closed)
@@ -120,6 +131,9 @@ func testFailures(t *testing.T, e Engine) {
 	want := notify.Counts{"business": 2, "http_4xx": 1, "unbound": 2, "rejected": 1, "down": 1}
 	if diff := cmp.Diff(want, d.Counts); diff != "" {
 		t.Errorf("counts -want +got\n%s", diff)
+	}
+	if diff := cmp.Diff(&notify.SignOns{Since: Start.Add(10*time.Minute - 24*time.Hour), LetIn: 1, Refused: 3, Why: map[string]int{"no_binding": 2, "too_old": 1}}, d.SignOns); diff != "" {
+		t.Errorf("sign-ons -want +got\n%s", diff)
 	}
 	if got := d.Groups[0]; got.Class != "business" && got.Class != "unbound" || got.Count != 2 {
 		t.Errorf("the first group is %+v", got)
@@ -154,6 +168,9 @@ func testFailures(t *testing.T, e Engine) {
 		t.Fatalf("closed %+v", closed)
 	}
 	d = p.sum(closed[0])
+	if d.SignOns == nil || d.SignOns.Refused != 1 || d.SignOns.Why["used"] != 1 {
+		t.Errorf("sign-ons since the digest before: %+v, want the one that came after it", d.SignOns)
+	}
 	if diff := cmp.Diff(notify.Counts{"unbound": 1, "back": 1}, d.Counts); diff != "" {
 		t.Errorf("counts of the next day -want +got\n%s", diff)
 	}

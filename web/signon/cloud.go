@@ -22,6 +22,14 @@ func looksLikePage(got *retry.Receipt) bool {
 	return bytes.HasPrefix(body, []byte("<")) && !bytes.HasPrefix(body, []byte("<?xml"))
 }
 
+// refusedToUs is refusedAnswer for an OA that looks at our token first: that it does not take it says nothing of the visitor.
+func refusedToUs(err error, got *retry.Receipt) error {
+	if got.Status == http.StatusUnauthorized || got.Status == http.StatusForbidden {
+		return err
+	}
+	return refusedAnswer(err, got)
+}
+
 func jsonRequest(address string, body any) (retry.Request, error) {
 	text, err := json.Marshal(body)
 	return retry.Request{
@@ -44,7 +52,7 @@ func (v *visit) askYunzhijia(ctx context.Context, ticket string) (string, error)
 	}
 	got, err := v.cfg.OA.AskAsApp(ctx, v.place.Conn, r)
 	if err != nil {
-		return "", refusedAnswer(err, &got)
+		return "", refusedToUs(err, &got)
 	}
 	if looksLikePage(&got) {
 		return "", errPage
@@ -76,7 +84,7 @@ func (v *visit) askWeLink(ctx context.Context, code string) (string, error) {
 		Headers: []retry.Header{{Name: "Accept", Value: "application/json"}},
 	})
 	if err != nil {
-		return "", refusedAnswer(err, &got)
+		return "", refusedToUs(err, &got)
 	}
 	if looksLikePage(&got) {
 		return "", errPage

@@ -176,6 +176,9 @@ func (v *visit) greet(ctx context.Context, hash []byte, account string) *refusal
 // base is the address that is asked. A browser may name one of several; what it names beside them is not asked.
 func (v *visit) base() (string, bool) {
 	asked := v.query.Get("baseUrl")
+	if asked == "" && v.place.Settings.Vendor == connector.VendorWialon {
+		asked = v.query.Get("hostUrl")
+	}
 	if asked == "" {
 		return v.place.Base[0], true
 	}
@@ -343,6 +346,9 @@ func plainAccount(contentType string, body []byte) string {
 
 func soundAccount(s string) string {
 	s = strings.TrimSpace(s)
+	if strings.HasPrefix(s, "[") || strings.HasPrefix(s, "{") { // a list or an object where a name belongs
+		return ""
+	}
 	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > maxAccount || strings.ContainsFunc(s, unicode.IsControl) {
 		return ""
 	}

@@ -50,7 +50,7 @@ func newStreet(t *testing.T, vendor string, conf oasim.Config, change func(*stre
 		t.Fatal(err)
 	}
 	t.Cleanup(sender.Close)
-	s.send = sender.Post
+	s.send, s.provider = sender.Post, s.server.URL
 	place := s.places[connector.ConnectionKey{Tenant: "t1", Name: "own"}]
 	place.Key, place.Base, place.Settings = connector.ConnectionKey{Tenant: "t1", Name: "oa"}, []string{s.server.URL}, connector.SignOnSettings{Vendor: connector.SignOnVendor(vendor)}
 	place.Client.ID, place.Client.Secret = conf.User, conf.Password

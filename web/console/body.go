@@ -21,7 +21,12 @@ type body struct {
 	Kind string // JSON, XML, form; empty: text
 	Cut  bool
 	Size int
+
+	Inside []inside // JSON in an XML element: a web service of an OA often has all it says there
 }
+
+// An inside is a body within an element of another.
+type inside struct{ Element, Text string }
 
 // bodyOf makes a body readable. What is not what it seems to be is shown as it is.
 func bodyOf(text string, headers []retry.Header, cut bool) body {
@@ -34,8 +39,8 @@ func bodyOf(text string, headers []retry.Header, cut bool) body {
 			b.Text, b.Kind = pretty, "JSON"
 		}
 	case start[0] == '<':
-		if pretty, ok := indentXML(text); ok {
-			b.Text, b.Kind = pretty, "XML"
+		if pretty, within, ok := indentXML(text); ok {
+			b.Text, b.Kind, b.Inside = pretty, "XML", within
 		}
 	default:
 		if pretty, ok := spreadForm(text, headers); ok {
@@ -54,12 +59,13 @@ func indentJSON(text string) (string, bool) {
 }
 
 // indentXML puts each element on a line of its own, but for those that hold text alone. Every character of the tags stays as it was.
-func indentXML(text string) (string, bool) {
+func indentXML(text string) (pretty string, within []inside, ok bool) {
 	d := xml.NewDecoder(strings.NewReader(text))
 	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // the text has been decoded already
 	d.Strict = false
 	d.AutoClose, d.Entity = xml.HTMLAutoClose, xml.HTMLEntity
 	var b strings.Builder
+	element := ""
 	depth, inline := 0, false // inline: the element that was opened last holds text alone so far
 	line := func() {
 		if b.Len() > 0 {
@@ -73,11 +79,12 @@ func indentXML(text string) (string, bool) {
 			break
 		}
 		if err != nil {
-			return "", false
+			return "", nil, false
 		}
 		raw := text[at:d.InputOffset()]
-		switch token.(type) {
+		switch t := token.(type) {
 		case xml.StartElement:
+			element = t.Name.Local
 			line()
 			b.WriteString(raw)
 			depth, inline = depth+1, true
@@ -98,6 +105,11 @@ func indentXML(text string) (string, bool) {
 			case trimmed == "":
 			case inline:
 				b.WriteString(raw)
+				if said := strings.TrimSpace(string(t)); len(said) > 1 && (said[0] == '{' || said[0] == '[') {
+					if json, ok := indentJSON(said); ok {
+						within = append(within, inside{element, json})
+					}
+				}
 			default:
 				line()
 				b.WriteString(trimmed)
@@ -108,7 +120,7 @@ func indentXML(text string) (string, bool) {
 			inline = false
 		}
 	}
-	return b.String(), depth == 0 && b.Len() > 0
+	return b.String(), within, depth == 0 && b.Len() > 0
 }
 
 // spreadForm puts each field of a form on a line of its own, decoded.

@@ -37,6 +37,14 @@ func TestBodyOf(t *testing.T) {
 	}
 }
 
+func TestJSONInsideXML(t *testing.T) {
+	t.Parallel()
+	got := bodyOf(`<a><ns:out>{&quot;code&quot;:"0",&quot;message&quot;:&quot;a&lt;b&quot;}</ns:out><c>{}{</c></a>`, nil, false)
+	if len(got.Inside) != 1 || got.Inside[0] != (inside{"out", "{\n  \"code\": \"0\",\n  \"message\": \"a<b\"\n}"}) {
+		t.Errorf("got %q", got.Inside)
+	}
+}
+
 func TestVisible(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

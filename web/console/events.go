@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -192,4 +193,28 @@ func olderOf(v *visit, cursor string) string {
 		return ""
 	}
 	return v.with("cursor", cursor)
+}
+
+// unplanned says at which connections an event led to nothing, a line for each reason.
+func (v *visit) unplanned(e *connector.EventStory) []string {
+	var reasons []connector.Outcome
+	at := map[connector.Outcome][]string{}
+	for _, s := range e.Connections {
+		if s.Outcome == connector.OutcomePlanned {
+			continue
+		}
+		if at[s.Outcome] == nil {
+			reasons = append(reasons, s.Outcome)
+		}
+		at[s.Outcome] = append(at[s.Outcome], s.Connection)
+	}
+	var out []string
+	for _, r := range reasons {
+		line := v.OutcomeName(r) + v.T(": ", "：") + strings.Join(at[r][:min(len(at[r]), 4)], v.T(", ", "、"))
+		if n := len(at[r]) - 4; n > 0 {
+			line += v.T(" and "+strconv.Itoa(n)+" more", " 等 "+strconv.Itoa(len(at[r]))+" 个连接")
+		}
+		out = append(out, line)
+	}
+	return out
 }

@@ -230,7 +230,7 @@ func TestRows(t *testing.T) {
 func TestEventsPages(t *testing.T) {
 	t.Parallel()
 	s := recordSite(t)
-	s.get("/events?todo=9").wants(http.StatusOK, "todo.create", "planned", "1 record", "repeated 2 times")
+	s.get("/events?todo=9").wants(http.StatusOK, "todo.create", ">oa<", "1 record", "repeated 2 times")
 	s.says["GET /tenants/t1/events/e%201"] = map[string]any{
 		"id": "e 1", "tenant": "t1", "kind": "todo", "action": "create", "todo": "T/7", "outcome": "no_connection",
 		"payload": map[string]any{"title": "x\u202e"},

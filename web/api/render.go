@@ -146,8 +146,10 @@ func (a *API) eventToRender(ctx context.Context, tenant string, in *renderInput)
 		}
 	}
 	e, err := a.sampleOf(ctx, tenant, choice)
-	if connector.KindOf(err) == connector.NotFound && b.EventID == "" {
+	if kind := connector.KindOf(err); (kind == connector.NotFound || kind == connector.Invalid) && len(b.Event) == 0 && b.EventID == "" {
+		// The tenant has had none, or his newest is none that leads to this scene.
 		shown.Sample = true
+		kind, _ := b.Scene.EventOf()
 		e, err = SampleEvent(tenant, b.Scene, file.SampleEvent(kind))
 	}
 	if err != nil {

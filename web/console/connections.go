@@ -48,7 +48,7 @@ func (c *Console) connectionRoutes() {
 	c.page("POST /connections/{tenant}/{name}/delete", api.Integrate, c.deleteConnection)
 	c.page("POST /connections/{tenant}/{name}/secrets", api.Admin, c.setSecret)
 	c.revisionRoutes()
-	// c.editorRoutes()
+	c.editorRoutes()
 	// c.newConnectionRoutes()
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"slices"
 
 	"todosync/connector"
 	"todosync/store"
@@ -65,12 +64,10 @@ func (p ports) Replay(ctx context.Context, id string, by api.By) (connector.Even
 
 // Bindings implements api.Bindings.
 func (p ports) Bindings(ctx context.Context, f api.BindingFilter, page connector.PageOf) (connector.Page[api.BoundUser], error) {
-	found, err := p.db.Bindings(ctx, store.BindingFilter{Tenant: f.Key.Tenant, Connection: f.Key.Name, Text: f.Text}, page)
+	found, err := p.db.Bindings(ctx, store.BindingFilter{Tenant: f.Key.Tenant, Connection: f.Key.Name, Text: f.Text, Users: f.Users}, page)
 	out := connector.Page[api.BoundUser]{Next: found.Next, Items: []api.BoundUser{}}
 	for _, b := range found.Items {
-		if len(f.Users) == 0 || slices.Contains(f.Users, b.User) {
-			out.Items = append(out.Items, api.BoundUser{Binding: b.Binding, Automatic: b.Automatic, MadeBy: b.MadeBy, Updated: b.UpdatedAt})
-		}
+		out.Items = append(out.Items, api.BoundUser{Binding: b.Binding, Automatic: b.Automatic, MadeBy: b.MadeBy, Updated: b.UpdatedAt})
 	}
 	return out, err
 }

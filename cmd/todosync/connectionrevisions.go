@@ -48,6 +48,37 @@ type comparing struct {
 	with   int64
 }
 
+// A revised says whose revisions a command is about, and where the API has them.
+type revised func(cmd *cobra.Command, o *comparing, arg string) (at []string, err error)
+
+// revisedConnection is the connection that an argument names.
+func (c *cli) revisedConnection(cmd *cobra.Command, o *comparing, arg string) ([]string, error) {
+	t, name, err := c.connectionName(cmd, o.tenant, arg)
+	return []string{"tenants", t, "connections", name, "revisions"}, err
+}
+
+// revisedTenant is the tenant that an argument names.
+func (c *cli) revisedTenant(_ *cobra.Command, _ *comparing, arg string) ([]string, error) {
+	return []string{"tenants", arg, "revisions"}, nil
+}
+
+func (c *cli) tenantRevisionsCmd(s *server) *cobra.Command {
+	return c.revisionsCmd(s, &comparing{}, &cobra.Command{
+		Use: "revisions TENANT [REVISION]", Short: c.t("All that was saved of a tenant's own settings: who, when, what changed", "租户自身设置的历史版本：谁、何时、改了什么"),
+		Long: c.t(`Lists all that was saved of a tenant's own settings, newest first. With a revision's number it prints the file as it was then, which apply
+takes; with --diff what that revision changed.`,
+			`列出租户自身设置保存过的所有版本，最新的在前。给出版本号时输出当时的文件（可用 apply 加载）；加 --diff 则输出该版本改动了什么。`),
+		Example: "  todosync tenants revisions 714439\n  todosync tenants revisions 714439 3 --diff", Args: c.args(1, 2, "TENANT"),
+	}, c.revisedTenant)
+}
+
+func (c *cli) tenantRestoreCmd(s *server) *cobra.Command {
+	return c.restoreRevisionCmd(s, &comparing{}, &cobra.Command{
+		Use: "restore TENANT REVISION", Short: c.t("Make a tenant's own settings what they were: a new revision with what an older one holds", "把租户自身设置恢复为某个历史版本：内容相同的新版本"),
+		Example: "  todosync tenants restore 714439 3", Args: c.args(2, 2, "TENANT REVISION"),
+	}, c.revisedTenant)
+}
+
 func (c *cli) connectionRevisionsCmd(s *server) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "revisions NAME [REVISION]", Short: c.t("All that was saved of a connection: who, when, what changed", "连接的历史版本：谁、何时、改了什么"),
@@ -57,13 +88,19 @@ with --diff what that revision changed.`,
 		Example: "  todosync connections revisions seeyon-hq --tenant 714439\n  todosync connections revisions seeyon-hq 3 --diff --tenant 714439",
 		Args:    c.args(1, 2, "NAME"),
 	}
-	o, page := comparing{}, c.pagingFlags(cmd)
+	o := &comparing{}
+	cmd.Flags().StringVar(&o.tenant, "tenant", "", c.t("its tenant; or write TENANT/NAME", "所属租户；也可写作 租户/名称"))
+	return c.revisionsCmd(s, o, cmd, c.revisedConnection)
+}
+
+// revisionsCmd has a command list revisions, print one, or compare two.
+func (c *cli) revisionsCmd(s *server, o *comparing, cmd *cobra.Command, of revised) *cobra.Command {
+	page := c.pagingFlags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.tenant, "tenant", "", c.t("its tenant; or write TENANT/NAME", "所属租户；也可写作 租户/名称"))
 	f.BoolVar(&o.diff, "diff", false, c.t("what the revision changed", "输出该版本的改动"))
 	f.Int64Var(&o.with, "with", 0, c.t("compare with this revision, not with the one before; means --diff", "与该版本比较，而不是与前一版本比较；即 --diff"))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		t, name, err := c.connectionName(cmd, o.tenant, args[0])
+		at, err := of(cmd, o, args[0])
 		if err != nil {
 			return err
 		}
@@ -84,13 +121,14 @@ with --diff what that revision changed.`,
 		if err != nil {
 			return err
 		}
+		one := append(at, strconv.FormatInt(revision, 10))
 		switch {
 		case o.diff:
-			return a.revisionDiff(cmd.Context(), path("tenants", t, "connections", name, "revisions", strconv.FormatInt(revision, 10), "diff"), o.with)
+			return a.revisionDiff(cmd.Context(), path(append(one, "diff")...), o.with)
 		case revision > 0:
-			return a.revision(cmd.Context(), path("tenants", t, "connections", name, "revisions", strconv.FormatInt(revision, 10)))
+			return a.revision(cmd.Context(), path(one...))
 		}
-		items, err := a.pages(cmd.Context(), path("tenants", t, "connections", name, "revisions"), url.Values{}, page)
+		items, err := a.pages(cmd.Context(), path(at...), url.Values{}, page)
 		if err != nil {
 			return err
 		}
@@ -103,7 +141,7 @@ with --diff what that revision changed.`,
 func (c *cli) revisionNumber(s string) (int64, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 1 {
-		return 0, &usageError{c.notARevision(s), c.t("connections revisions NAME lists them.", "connections revisions NAME 会列出所有版本。")}
+		return 0, &usageError{c.notARevision(s), c.t("The command revisions without a number lists them.", "不带版本号的 revisions 命令会列出所有版本。")}
 	}
 	return n, nil
 }
@@ -169,9 +207,15 @@ func (c *cli) connectionRestoreCmd(s *server) *cobra.Command {
 		Use: "restore NAME REVISION", Short: c.t("Make a connection what it was: a new revision with what an older one holds", "把连接恢复为某个历史版本：内容相同的新版本"),
 		Example: "  todosync connections restore seeyon-hq 3 --tenant 714439", Args: c.args(2, 2, "NAME REVISION"),
 	}
-	tenant := cmd.Flags().String("tenant", "", c.t("its tenant; or write TENANT/NAME", "所属租户；也可写作 租户/名称"))
+	o := &comparing{}
+	cmd.Flags().StringVar(&o.tenant, "tenant", "", c.t("its tenant; or write TENANT/NAME", "所属租户；也可写作 租户/名称"))
+	return c.restoreRevisionCmd(s, o, cmd, c.revisedConnection)
+}
+
+// restoreRevisionCmd has a command make an older revision the newest.
+func (c *cli) restoreRevisionCmd(s *server, o *comparing, cmd *cobra.Command, of revised) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		t, name, err := c.connectionName(cmd, *tenant, args[0])
+		at, err := of(cmd, o, args[0])
 		if err != nil {
 			return err
 		}
@@ -184,7 +228,7 @@ func (c *cli) connectionRestoreCmd(s *server) *cobra.Command {
 			return err
 		}
 		var r saved
-		where := path("tenants", t, "connections", name, "revisions", strconv.FormatInt(revision, 10), "restore")
+		where := path(append(at, strconv.FormatInt(revision, 10), "restore")...)
 		if err := a.do(cmd.Context(), call{method: http.MethodPost, path: where}, &r); err != nil {
 			return err
 		}

@@ -183,9 +183,7 @@ func (c *cli) bindingsFor(r *rendering, conn *connector.Connection, e *connector
 	if id := e.Object.SenderID; id != "" {
 		out[id] = connector.Binding{Connection: conn.Name, User: id, Account: id, AccountName: e.Object.SenderName}
 	}
-	if terminal(c.stderr) {
-		fmt.Fprintln(c.stderr, c.t("No --bindings: CRM user ids stand for OA accounts.", "未指定 --bindings：以 CRM 用户 id 充当 OA 账号。"))
-	}
+	fmt.Fprintln(c.stderr, c.t("No --bindings: CRM user ids stand for OA accounts.", "未指定 --bindings：以 CRM 用户 id 充当 OA 账号。"))
 	return out, nil
 }
 

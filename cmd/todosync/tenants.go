@@ -23,7 +23,7 @@ func (c *cli) tenantsCmd() *cobra.Command {
 	list := &cobra.Command{Use: "list", Short: c.t("List tenants", "列出租户"), Args: c.args(0, 0, "")}
 	page := c.pagingFlags(list)
 	list.RunE = func(cmd *cobra.Command, _ []string) error { return c.listTenants(cmd, s, page) }
-	c.group(cmd, list, c.tenantDeleteCmd(s))
+	c.group(cmd, list, c.tenantDeleteCmd(s), c.tenantRevisionsCmd(s), c.tenantRestoreCmd(s))
 	alone := c.pagingFlags(cmd)
 	other := cmd.RunE // what it says to a word that is no command
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

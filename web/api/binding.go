@@ -125,7 +125,7 @@ func (a *API) bindingRoutes() {
 
 func (a *API) listBindings(ctx context.Context, in *bindingQuery) (*huma.StreamResponse, error) {
 	f := BindingFilter{Key: in.key(), Text: strings.TrimSpace(in.Q), Users: words(in.User)}
-	if in.Format != "csv" {
+	if in.Format != "csv" && in.Format != "xlsx" {
 		page, err := a.Bindings.Bindings(ctx, f, in.page())
 		if err != nil {
 			return nil, err

@@ -198,3 +198,12 @@ func TestBindings(t *testing.T) {
 	}
 	s.problem(s.do(ask{method: "DELETE", path: path}), 422)
 }
+
+// TestBindingsAsAWorkbook gives a workbook to who asks for one.
+func TestBindingsAsAWorkbook(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	if got := s.do(ask{path: "/tenants/t1/connections/oa/bindings?format=xlsx"}); !strings.HasPrefix(got.body, "PK") {
+		t.Errorf("no workbook: %.80q", got.body)
+	}
+}

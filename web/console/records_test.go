@@ -63,7 +63,7 @@ func TestRecordsPage(t *testing.T) {
 	s.get("/records", true).wants(http.StatusOK, "同步记录", "OA 拒绝").lacks("refused by")
 	s.who.Role = api.View
 	s.get("/records?state=failed").lacks(`name="scope"`, `type="checkbox"`)
-	s.get("/records/bulk?do=retry&id="+recordID).wants(http.StatusForbidden)
+	s.get("/records/bulk?do=retry&id=" + recordID).wants(http.StatusForbidden)
 	s.says["GET /records"] = page[connector.Record]()
 	s.get("/records").wants(http.StatusOK, "No records yet", "todosync publish")
 	s.get("/records?todo=9").wants(http.StatusOK, "No record matches", "/events?todo=9")
@@ -120,7 +120,7 @@ func TestRecordPage(t *testing.T) {
 	p.lacks("<script>alert", "</pre><script>")
 	s.get("/records/"+recordID, true).wants(http.StatusOK, "处理办法：", "OA 不认识该账号", "经过")
 	s.who.Role = api.View
-	s.get("/records/" + recordID).lacks("/retry", "/push", "/cancel")
+	s.get("/records/"+recordID).lacks("/retry", "/push", "/cancel")
 	s.get("/records/nothing").wants(http.StatusNotFound)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"time"
@@ -47,13 +48,21 @@ func WidgetHash(key, tenant, user string) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// widgetKey gives a version of the key: the secrets stand newest first, the oldest is version 1.
+// keyVersion names a key without telling it: in whatever order and number keys stand in the settings, each keeps its name. So few bits say
+// nothing useful of a key to who reads the store.
+func keyVersion(key string) int {
+	sum := sha256.Sum256([]byte("version " + key))
+	return int(binary.BigEndian.Uint32(sum[:]) >> 1)
+}
+
+// widgetKey finds the key of a version.
 func widgetKey(secrets []string, version int) (string, bool) {
-	i := len(secrets) - version
-	if version < 1 || i < 0 || secrets[i] == "" {
-		return "", false
+	for _, s := range secrets {
+		if s != "" && keyVersion(s) == version {
+			return s, true
+		}
 	}
-	return secrets[i], true
+	return "", false
 }
 
 // Widget gives a page what it needs to show the widget to a user. A user whom the widget knows keeps the version of the key that he came with
@@ -72,17 +81,16 @@ func (g *Gateway) Widget(ctx context.Context, key connector.ConnectionKey, u Wid
 		return WidgetPass{}, &connector.Error{Kind: connector.NotFound, Op: op, Msg: "connection " + key.String() + " is no HelpCrunch"}
 	case u.UserID == "":
 		return WidgetPass{}, &connector.Error{Kind: connector.Invalid, Op: op, Msg: "a user id is needed"}
-	case len(place.Secrets) == 0:
+	case len(place.Secrets) == 0 || place.Secrets[0] == "":
 		return forbidden("the connection has no signOn.secret", "a user without a hash may not be shown: anybody could claim to be him")
 	}
-	version, err := g.cfg.Desk.WidgetVersion(ctx, key, u.UserID, len(place.Secrets))
+	version, err := g.cfg.Desk.WidgetVersion(ctx, key, u.UserID, keyVersion(place.Secrets[0]))
 	if err != nil {
 		return WidgetPass{}, err
 	}
 	secret, ok := widgetKey(place.Secrets, version)
 	if !ok {
-		return forbidden(fmt.Sprintf("version %d of signOn.secret is gone, and the widget knows the user by it", version),
-			"put the old secret back at its place: old ones are never taken away")
+		return forbidden("the secret by which the widget knows the user stands in signOn.secret no more", "put it back behind the newer ones: old ones are never taken away")
 	}
 	u.SecurityHash = WidgetHash(secret, key.Tenant, u.UserID)
 	if !asToken {
@@ -96,7 +104,7 @@ func (g *Gateway) Widget(ctx context.Context, key connector.ConnectionKey, u Wid
 	t := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
 		"iss": g.issuer(), "aud": widgetAudience, "sub": u.UserID, "tenant": key.Tenant, "iat": now.Unix(), "exp": now.Add(widgetLife).Unix(), "jti": random(), "user": u,
 	})
-	t.Header["typ"], t.Header["kid"] = widgetType, fmt.Sprintf("k%d", len(place.Secrets))
+	t.Header["typ"], t.Header["kid"] = widgetType, fmt.Sprintf("k%08x", keyVersion(newest))
 	text, err := t.SignedString([]byte(newest))
 	if err != nil {
 		return WidgetPass{}, &connector.Error{Kind: connector.Internal, Op: op, Msg: "the token cannot be signed", Err: err}

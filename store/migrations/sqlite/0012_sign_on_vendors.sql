@@ -23,7 +23,7 @@ CREATE TABLE sign_on_asks (
     PRIMARY KEY (host, id)
 );
 
--- The version of the key by whose hash a chat widget knows a user. It never changes: the widget shuts out whoever comes with another hash.
+-- The key, by a name that does not tell it, by whose hash a chat widget knows a user. It never changes: the widget shuts out whoever comes with another hash.
 CREATE TABLE widget_users (
     tenant     TEXT NOT NULL,
     connection TEXT NOT NULL,

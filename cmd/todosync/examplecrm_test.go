@@ -156,3 +156,50 @@ func TestExampleCRM(t *testing.T) {
 		t.Errorf("a tampered target: %d at %s", status, at)
 	}
 }
+
+// TestExampleJWT runs the CRM of examples/crm-jwt behind the gateway, with keys that todosync publishes and with a shared secret.
+func TestExampleJWT(t *testing.T) {
+	t.Parallel()
+	const shared = "0123456789-0123456789-0123456789"
+	p := newProcess(t)
+	p.start("--public-url", "https://todo.example.com")
+	p.cli("secret", "set", "signon", "--tenant", "t1", "--value", "a-secret-of-signed-links")
+	p.cli("secret", "set", "crm-ticket", "--tenant", "t1", "--value", shared)
+	key := filepath.Join(t.TempDir(), "hs256")
+	write(t, key, shared+"\n")
+	for name, x := range map[string]struct {
+		more string
+		args []string
+	}{
+		"EdDSA": {`, ticket: EdDSA, audience: example-crm`, nil},
+		"HS256": {`, ticket: HS256, audience: example-crm, secret: "${secret:crm-ticket}"`, []string{"-secret-file", key}},
+	} {
+		crm, file := freeAddress(t), filepath.Join(t.TempDir(), "settings.yaml")
+		write(t, file, crmSettings(crm, x.more))
+		p.cli("apply", "-f", file)
+		p.cli("bindings", "set", "crm-1", "0001", "--tenant", "t1", "--connection", "plant")
+		startExample(t, "crm-jwt", crm, append(x.args, "-todosync", "http://"+p.api, "-issuer", "https://todo.example.com", "-audience", "example-crm")...)
+		c := newClicker(t, p)
+		if at, status, page := c.click("0001"); status != http.StatusOK || at != "http://"+crm+"/todo/QuoteObj/66f" || !strings.Contains(page, "crm-1 of t1") {
+			t.Errorf("%s: %d at %s: %s", name, status, at, page)
+			continue
+		}
+		if strings.Count(c.login.Query().Get("ticket"), ".") != 2 {
+			t.Errorf("%s: the ticket is no JWT: %s", name, c.login)
+		}
+		stranger := newClicker(t, p)
+		if _, status, _ := stranger.open(c.login.String()); status != http.StatusForbidden {
+			t.Errorf("%s: the same JWT again: %d", name, status)
+		}
+		forged := *c.login
+		q := forged.Query()
+		q.Set("ticket", strings.Replace(q.Get("ticket"), ".", ".e", 1))
+		forged.RawQuery = q.Encode()
+		if _, status, _ := stranger.open(forged.String()); status != http.StatusForbidden {
+			t.Errorf("%s: a forged JWT: %d", name, status)
+		}
+		if _, status, _ := stranger.open("http://" + crm + "/todo/QuoteObj/66f"); status != http.StatusUnauthorized {
+			t.Errorf("%s: a stranger: %d", name, status)
+		}
+	}
+}

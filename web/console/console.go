@@ -72,6 +72,7 @@ func New(cfg Config) (*Console, error) {
 	c.bindingRoutes()
 	c.digestRoutes()
 	c.signOnRoutes()
+	c.docsRoutes()
 	c.connectionRoutes()
 	c.recordRoutes()
 	c.oneRecordRoutes()

@@ -45,6 +45,7 @@ type visit struct {
 	Title   string
 	Flash   flash
 	Status  int
+	Wide    bool // without navigation it has the room of a page with it
 	NoFrame bool // shown alone, without navigation: log-in and the like
 	Scripts []string
 }

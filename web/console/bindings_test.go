@@ -1,0 +1,161 @@
+package console
+
+import (
+	"bytes"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"todosync/connector"
+	"todosync/web/api"
+)
+
+func bindingSays() map[string]any {
+	return map[string]any{
+		"GET /connections": list[api.ConnectionState]{Items: []api.ConnectionState{{Tenant: "t1", Name: "oa", Title: "致远"}, {Tenant: "t1", Name: "plant"}}},
+		"GET /tenants/t1/connections/oa/bindings": list[boundUser]{Next: "more", Items: []boundUser{
+			{Binding: connector.Binding{Connection: "oa", User: "u1", UserName: "<Ada>", Account: "ada"}, MadeBy: "lin"},
+			{Binding: connector.Binding{Connection: "oa", User: "u2", Account: "bo"}, Automatic: true, MadeBy: "automatic"},
+		}},
+		"GET /tenants/t1/connections/oa/unbound":     list[unboundUser]{Items: []unboundUser{{User: "u9", UserName: "郑雅文", Waiting: 4, Since: time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}}},
+		"PUT /tenants/t1/connections/oa/bindings":    connector.Binding{},
+		"DELETE /tenants/t1/connections/oa/bindings": map[string]any{},
+	}
+}
+
+func TestBindings(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, bindingSays())
+	const page = "/bindings?tenant=t1&connection=oa"
+	s.get("/bindings").wants(200, "致远", "plant").lacks("Bind somebody")
+	s.get(page+"&q=ada").wants(200, "&lt;Ada&gt;", "automatic", "cursor=more", "Bind somebody", "taken out of the inbox of ada", "/records?connection=oa&amp;receiver=u1&amp;tenant=t1")
+	if !slices.Contains(s.asked, "GET /tenants/t1/connections/oa/bindings?limit=50&q=ada") {
+		t.Errorf("asked %v", s.asked)
+	}
+	s.get(page+"&show=unbound", true).wants(200, "郑雅文", "绑定到", `name="account"`)
+	s.get("/bindings?tenant=t1&connection=oa&account=eve").wants(200, `value="eve"`)
+	s.who = &api.Principal{Name: "vera", Role: api.View}
+	s.get(page).wants(200, "&lt;Ada&gt;").lacks("Bind somebody", "/bindings/remove", "/bindings/import")
+	s.get(page+"&show=unbound").wants(200, "An operator can bind him").lacks(`name="account"`)
+	s.post("/bindings", url.Values{"tenant": {"t1"}, "connection": {"oa"}, "user": {"u9"}, "account": {"x"}}).wants(403)
+}
+
+// What is changed or removed can be brought back from the next page.
+func TestBindingUndo(t *testing.T) {
+	t.Parallel()
+	says := bindingSays()
+	s := newSite(t, says)
+	form := url.Values{"tenant": {"t1"}, "connection": {"oa"}, "user": {"u1"}, "account": {"ada.l"}, "userName": {"Ada"}}
+	p := s.post("/bindings", form)
+	to := p.header.Get("Location")
+	if p.status != 303 || !strings.Contains(to, "undo=u1") || !strings.Contains(to, "undoAccount=ada&") {
+		t.Errorf("%d %s", p.status, to)
+	}
+	s.get(to).wants(200, "u1 was bound to ada.", `name="undoing"`)
+	p = s.post("/bindings/remove", url.Values{"tenant": {"t1"}, "connection": {"oa"}, "user": {"u1"}})
+	if to := p.header.Get("Location"); p.status != 303 || !strings.Contains(to, "undo=u1") {
+		t.Errorf("%d %s", p.status, to)
+	}
+	if !slices.Contains(s.asked, "DELETE /tenants/t1/connections/oa/bindings?user=u1") {
+		t.Errorf("asked %v", s.asked)
+	}
+	// Who was not bound is taken away again.
+	says["GET /tenants/t1/connections/oa/bindings"] = list[boundUser]{}
+	p = s.post("/bindings", form)
+	if to := p.header.Get("Location"); !strings.Contains(to, "added=u1") {
+		t.Errorf("%d %s", p.status, to)
+	}
+	s.get("/bindings?tenant=t1&connection=oa&added=u1").wants(200, "u1 was not bound before", `action="/bindings/remove"`)
+	// A refused one comes back with what was written.
+	says["PUT /tenants/t1/connections/oa/bindings"] = &api.Problem{Status: 409, Detail: "the account ada.l is bound to u7"}
+	s.post("/bindings", form).wants(409, "the account ada.l is bound to u7", `value="ada.l"`, `value="Ada"`)
+}
+
+// upload is a form with a file.
+func (s *site) upload(path, name, content string, fields map[string]string) *shown {
+	s.t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for k, v := range fields {
+		if err := w.WriteField(k, v); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	f, err := w.CreateFormFile("file", name)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := io.WriteString(f, content); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, path, &b)
+	r.Header.Set("Content-Type", w.FormDataContentType())
+	r.Header.Set("Accept-Language", "en")
+	return s.ask(r)
+}
+
+func TestImportBindings(t *testing.T) {
+	t.Parallel()
+	says := bindingSays()
+	report := api.ImportReport{Added: 2, Changed: 1, Released: 5, Changes: []api.BindingReplace{{Row: 3, User: "u1", From: "ada", To: "ada.l"}}, Warnings: []api.RowError{{Row: 2, Column: "oa_account", Message: "1.2E+10"}}}
+	var got []string
+	says["POST /tenants/t1/bindings/import"] = func(r *http.Request) any {
+		b, _ := io.ReadAll(r.Body)
+		got = append(got, r.URL.RawQuery+" "+string(b))
+		return report
+	}
+	s := newSite(t, says)
+	s.get("/bindings/import?tenant=t1&connection=oa").wants(200, `enctype="multipart/form-data"`, "Look at it first")
+	fields := map[string]string{"tenant": "t1", "connection": "oa"}
+	p := s.upload("/bindings/import", "people.csv", "crm_user_id,oa_account\nu1,ada.l\n", fields).
+		wants(200, "What people.csv would change", "1.2E+10", "ada.l", "Import it")
+	_, rest, _ := strings.Cut(p.body, `name="token" value="`)
+	token, _, _ := strings.Cut(rest, `"`)
+	form := url.Values{"tenant": {"t1"}, "connection": {"oa"}, "token": {token}}
+	// Nobody else carries it out.
+	s.who = &api.Principal{Name: "eve", Role: api.Admin}
+	s.post("/bindings/import", form).wants(422, "not here any more")
+	s.who = &api.Principal{Name: "ada", Role: api.Admin}
+	s.post("/bindings/import", form).wants(200, "Imported: people.csv").lacks("Import it")
+	s.post("/bindings/import", form).wants(422, "not here any more")
+	want := []string{"connection=oa&dryRun=true crm_user_id,oa_account\nu1,ada.l\n", "connection=oa&dryRun=false crm_user_id,oa_account\nu1,ada.l\n"}
+	if !slices.Equal(want, got) {
+		t.Errorf("want %q, got %q", want, got)
+	}
+	report = api.ImportReport{Added: 1, Errors: []api.RowError{{Row: 7, Column: "crm_user_id", Message: "missing"}}}
+	s.upload("/bindings/import", "bad.csv", "x", fields).wants(200, "1 rows are wrong", "crm_user_id", "missing").lacks("Import it")
+	says["POST /tenants/t1/bindings/import"] = &api.Problem{Status: 422, Detail: "the file has no column oa_account"}
+	s.upload("/bindings/import", "worse.csv", "x", fields).wants(422, "the file has no column oa_account", "Look at it first")
+	s.post("/bindings/import", url.Values{"tenant": {"t1"}}).wants(422, "Choose a file")
+	s.who = &api.Principal{Name: "vera", Role: api.View}
+	s.upload("/bindings/import", "people.csv", "x", fields).wants(403)
+}
+
+func TestUploadsAreBounded(t *testing.T) {
+	t.Parallel()
+	var u uploads
+	now := time.Now()
+	first := u.keep("ada", "a", make([]byte, 1), now)
+	for range uploadsMost {
+		u.keep("ada", "b", make([]byte, 1), now)
+	}
+	if _, ok := u.take("ada", first, now); ok {
+		t.Error("the oldest was kept beyond the limit")
+	}
+	big := u.keep("ada", "c", make([]byte, uploadsBytesMost), now)
+	if len(u.all) != 1 {
+		t.Errorf("%d files are kept beside a big one", len(u.all)-1)
+	}
+	if _, ok := u.take("ada", big, now.Add(uploadKept+time.Second)); ok {
+		t.Error("a file was carried out long after it was looked at")
+	}
+}

@@ -1,0 +1,123 @@
+package console
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"todosync/connector"
+	"todosync/retry"
+	"todosync/web/api"
+)
+
+// overviewSays is an API that has two connections, one of them down, and an hour of numbers.
+func overviewSays() map[string]any {
+	at := time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
+	down := at.Add(50 * time.Minute)
+	rate := .975
+	two := int64(2)
+	return map[string]any{
+		"GET /stats": stats{
+			Waiting: 12, Oldest: at, Series: seriesOf{
+				From: at, To: at.Add(time.Hour), Step: "30m", Rate: &rate,
+				Totals: api.Numbers{
+					Events: 1234567, States: map[connector.State]int64{"succeeded": 39, "failed": 1}, P50: 12, P99: 2500, Rejected: 3, Tries: map[retry.Class]int64{"timeout": 7, "business": 1},
+				},
+				Buckets: []bucketOf{
+					{At: at, Numbers: api.Numbers{Events: 1, States: map[connector.State]int64{"succeeded": 39}, P50: 12, P99: 2500}, Waiting: &two},
+					{At: at.Add(30 * time.Minute), Numbers: api.Numbers{States: map[connector.State]int64{"failed": 1}, Tries: map[retry.Class]int64{"timeout": 7}}},
+				},
+				Connections: []api.ConnectionNumbers{{Tenant: "t1", Connection: "weaver", States: map[connector.State]int64{"succeeded": 39, "failed": 1}, P99: 2500}},
+				Causes:      []api.FailureCause{{Class: "business", Code: "<1001>", Count: 1}},
+			},
+		},
+		"GET /connections": list[api.ConnectionState]{Items: []api.ConnectionState{
+			{Tenant: "t1", Name: "seeyon", Title: "致远OA"}, {Tenant: "t2", Name: "weaver", HeldFor: "down", HeldSince: &down, Message: "connection refused", Waiting: 12},
+		}},
+		"GET /digests": map[string]any{"items": []map[string]any{{
+			"id": "D1", "tenant": "t1", "title": "3 failed", "closedAt": at, "channels": []map[string]any{{"channel": "crm", "type": "crm", "state": "sent"}},
+		}}},
+	}
+}
+
+func TestOverview(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, overviewSays())
+	p := s.get("/?span=24h").wants(200, "97.5%", "1,234,567", "2.5 s", "3 failed", "&lt;1001&gt;", "crm sent", "connection refused", "1 connections send nothing",
+		`aria-current="true">24 hours`, "/records?class=business&amp;state=failed", `id="data-deliveries"`, "39", `hx-trigger="every 10s"`)
+	if strings.Index(p.body, ">weaver<") > strings.Index(p.body, "致远OA") {
+		t.Error("what is down does not come first")
+	}
+	s.get("/?span=24h", true).wants(200, "成功率", "1 个连接没有推送", "OA 不可达", "推送结果", "24 小时")
+	s.get("/?live=off&span=7d").wants(200, "Renew every 10 s").lacks(`hx-trigger="every 10s"`)
+	s.get("/?tenant=t1&connection=seeyon&span=1h").wants(200, "/records?connection=seeyon", "Show all").lacks("connection refused")
+	if asked := strings.Join(s.asked, "\n"); !strings.Contains(asked, "connection=seeyon&from=2026-11-22T04%3A00%3A00Z&tenant=t1&to=2026-11-22T05%3A00%3A00Z") {
+		t.Errorf("asked %s", asked)
+	}
+}
+
+// A part for htmx has what renews itself, the plots' numbers among it, and no frame.
+func TestOverviewRenewsItself(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, overviewSays())
+	r := httptest.NewRequest(http.MethodGet, "/?span=24h", nil)
+	r.Header.Set("Hx-Request", "true")
+	p := s.ask(r).wants(200, "97.5%", `id="data-waiting"`, `id="live-connections" hx-swap-oob="innerHTML"`)
+	p.lacks("<html", "<figure")
+	var data struct {
+		Times  []int64
+		Series []struct {
+			Label  string
+			Values []*float64
+		}
+	}
+	_, rest, _ := strings.Cut(p.body, `id="data-waiting"`)
+	_, rest, _ = strings.Cut(rest, ">")
+	raw, _, _ := strings.Cut(rest, "</script>")
+	if err := json.Unmarshal([]byte(raw), &data); err != nil {
+		t.Fatal(err)
+	}
+	if len(data.Times) != 2 || *data.Series[0].Values[0] != 2 || data.Series[0].Values[1] != nil {
+		t.Errorf("what waits: %s", raw)
+	}
+}
+
+func TestOverviewOfNothing(t *testing.T) {
+	t.Parallel()
+	says := overviewSays()
+	says["GET /stats"], says["GET /connections"], says["GET /digests"] = stats{}, list[api.ConnectionState]{}, map[string]any{}
+	s := newSite(t, says)
+	s.get("/").wants(200, "Nothing is connected yet", "todosync apply").lacks("<figure")
+	// Who has begun within the hour is shown the hour.
+	says["GET /connections"] = overviewSays()["GET /connections"]
+	s.get("/").wants(200, `aria-current="true">1 hour`, "–", "Nothing has failed in this time", "Nobody had to be told")
+}
+
+// What the program lacks stands on top.
+func TestOverviewNotReady(t *testing.T) {
+	t.Parallel()
+	says := overviewSays()
+	says["GET /readyz"] = map[string]any{"parts": []api.Part{
+		{Name: "store", State: api.PartOK}, {Name: "disk", State: api.PartWarning, Detail: "2 GB are free"}, {Name: "nats", State: api.PartDown, Detail: "no route"},
+	}}
+	s := newSite(t, says)
+	s.get("/").wants(http.StatusOK, "2 GB are free", "no route").lacks("<strong>Store</strong>")
+}
+
+func TestPercent(t *testing.T) {
+	t.Parallel()
+	for share, want := range map[float64]string{1: "100%", .99999: "99.99%", .5: "50%", .975: "97.5%", 0: "0%"} {
+		if got := percent(share); got != want {
+			t.Errorf("%v: want %s, got %s", share, want, got)
+		}
+	}
+	v := &visit{}
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000"} {
+		if got := v.Number(n); got != want {
+			t.Errorf("%d: want %s, got %s", n, want, got)
+		}
+	}
+}

@@ -78,6 +78,7 @@ func New(cfg Config) (*Console, error) {
 	c.oneRecordRoutes()
 	c.eventRoutes()
 	c.jobRoutes()
+	c.settingsRoutes()
 	return c, nil
 }
 

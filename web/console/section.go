@@ -23,7 +23,7 @@ func sections() []section {
 		{Key: "sign-ons", Path: "/sign-ons", En: "Sign-ons", Zh: "单点登录", Need: api.Operate, Icon: "M10 17l5-5-5-5m5 5H4m9-8h6v16h-6"},
 		{Key: "jobs", Path: "/jobs", En: "Jobs", Zh: "任务", Need: api.View, Icon: "M12 7v5l3 2m6-2a9 9 0 1 1-18 0 9 9 0 0 1 18 0Z"},
 		{Key: "docs", Path: "/docs", En: "HTTP API", Zh: "HTTP 接口", Need: api.View, Icon: "M8 7 3 12l5 5m8-10 5 5-5 5M14 4l-4 16"},
-		{Key: "settings", Path: "/settings", En: "Settings", Zh: "设置", Need: api.Admin, Icon: "M12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6Zm7-3 2-1-1-3-2 .300-1-1.300.300-2-3-1-1 2h-2l-1-2-3 1 .300 2-1 1.300L4 8l-1 3 2 1-2 1 1 3 2-.300 1 1.300-.300 2 3 1 1-2h2l1 2 3-1-.300-2 1-1.300 2 .300 1-3-2-1Z"},
+		{Key: "settings", Path: "/settings", En: "Settings", Zh: "设置", Need: api.Integrate, Icon: "M12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6Zm7-3 2-1-1-3-2 .300-1-1.300.300-2-3-1-1 2h-2l-1-2-3 1 .300 2-1 1.300L4 8l-1 3 2 1-2 1 1 3 2-.300 1 1.300-.300 2 3 1 1-2h2l1 2 3-1-.300-2 1-1.300 2 .300 1-3-2-1Z"},
 	}
 }
 

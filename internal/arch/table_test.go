@@ -65,7 +65,7 @@ func table() []row {
 
 // testLibraries may be imported by tests alone, and by packages that hold tests for others.
 func testLibraries() []string {
-	return []string{"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/santhosh-tekuri/jsonschema/v6", "go.uber.org/goleak", "golang.org/x/net", "pgregory.net/rapid"}
+	return []string{"github.com/golang-jwt/jwt/v5", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/santhosh-tekuri/jsonschema/v6", "go.uber.org/goleak", "golang.org/x/net", "pgregory.net/rapid"}
 }
 
 // testPackages hold tests that other packages run.

@@ -51,13 +51,13 @@ export function ownFaults(page, lang) {
     }
     // The console's own words are in the reader's language; a tenant's data, code and names may be in any. What stands there in another
     // language on purpose says so with lang, or with translate=no.
-    const words = "h1, h2, h3, button, label, th, legend, summary, dt, .lead, .empty p, .tabs a, .nav a, .button, .badge, .pager, .note, option";
+    const words = "h2, h3, button, label, th, legend, summary, dt, .lead, .empty p, .tabs a, .nav a, .button, .badge, .pager, .note, option";
     for (const e of document.querySelectorAll(words)) {
       if (e.closest("[lang]") !== root || e.closest("[translate=no], pre, .cm-editor, [hidden]")) continue;
       const own = [...e.childNodes].filter((n) => n.nodeType === Node.TEXT_NODE).map((n) => n.data).join(" ").trim();
       if (lang !== "zh" || /\p{Script=Han}/u.test(own)) continue;
       const control = e.matches("button, label, th, legend, .tabs a, .nav a, .button, .pager");
-      if (/[A-Za-z]{3,} [a-z]{2,}/.test(own) || (control && /^[A-Za-z]{4,}$/.test(own))) faults.push(`not in Chinese: <${e.localName}> ${own.slice(0, 80)}`);
+      if (/[A-Za-z]{3,} [a-z]{2,}/.test(own) || (control && /^[A-Za-z]*[a-z]{3,}$/.test(own))) faults.push(`not in Chinese: <${e.localName}> ${own.slice(0, 80)}`);
     }
     for (const img of document.querySelectorAll("img")) if (img.complete && img.naturalWidth === 0) faults.push(`a picture is missing: ${img.src}`);
     if (/%!|undefined|\[object |NaN|<nil>/.test(document.body.innerText)) faults.push(`a value that was not meant for people: ${document.body.innerText.match(/.{0,30}(%!|undefined|\[object |NaN|<nil>).{0,30}/)[0]}`);

@@ -100,6 +100,11 @@ func (w *where) in(column string, values []string) {
 	}
 }
 
+// clone is the same conditions, to be added to.
+func (w *where) clone() where {
+	return where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
+}
+
 // text is the WHERE clause.
 func (w *where) text() string {
 	if len(w.conditions) == 0 {

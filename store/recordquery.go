@@ -14,6 +14,7 @@ type recordQuery struct {
 	residual where          // what rows must be beside that
 	sparse   bool           // rows that fit may be far apart, so that a search must be able to stop early
 	none     bool           // nothing can fit
+	held     conditioned    // the connections that a condition holds
 }
 
 // A recordSource is a run of rows that one index gives newest first.
@@ -21,6 +22,7 @@ type recordSource struct {
 	from  string // gives d
 	conn  int64  // whose rows they are, by number; 0: those of all connections, by id
 	few   bool   // there are so few that they are looked at together
+	exact bool   // its index gives little else than what is wanted, so that it need not stop early
 	where where
 }
 
@@ -48,7 +50,7 @@ const manyConnections = 40
 // recordQuery makes a query of a filter. Conditions of connections are shown on what waits there, so they are part of what
 // the filters for state and class mean.
 func (d *DB) recordQuery(q *reader, f *connector.RecordFilter) (recordQuery, error) {
-	out := recordQuery{}
+	out := recordQuery{held: d.held()}
 	conns, all, err := d.filteredConnections(q, f)
 	if err != nil {
 		return out, err
@@ -64,7 +66,7 @@ func (d *DB) recordQuery(q *reader, f *connector.RecordFilter) (recordQuery, err
 		out.residual.numbers(`+d.conn`, conns)
 		out.sparse = true
 	}
-	out.restrict(f, d.held())
+	out.restrict(f, out.held)
 	return out, nil
 }
 
@@ -112,14 +114,18 @@ func (r *recordQuery) chooseSources(q *reader, f *connector.RecordFilter, conns 
 	done, err := false, error(nil)
 	switch {
 	case len(f.States) > 0 && len(final) == 0:
-		done, err = r.byWaiting(q, conns, all)
+		if done, err = r.byWaiting(q, conns, all); !done && err == nil {
+			done = r.byStoredWait(waiting, conns, all)
+		}
 	case len(f.States) > 0 && len(waiting) == 0 && !slices.Contains(final, string(connector.Succeeded)):
 		r.byColumn(`state`, final, `d.state <> 'pending' AND d.state <> 'succeeded'`, conns, all)
 		done = true
 	case len(f.Classes) > 0 && !slices.Contains(f.Classes, ""):
 		// A class that a connection's condition shows may be stored too.
 		if done = true; shown {
-			done, err = r.byWaiting(q, conns, all)
+			if done, err = r.byWaiting(q, conns, all); !done && err == nil {
+				done = r.byHolder(r.held.because(f.Classes), conns, all)
+			}
 		}
 		if done {
 			r.byColumn(`class`, stored, `d.class <> ''`, conns, all)
@@ -169,6 +175,40 @@ func (r *recordQuery) byWaiting(q *reader, conns []int64, all bool) (bool, error
 	s.where.args = w.args
 	r.sources = append(r.sources, s)
 	return true, nil
+}
+
+// byStoredWait takes what waits in states that the index of states has, where too much waits to look at each. What waits to be sent is not
+// among that: where much waits, it is close together.
+func (r *recordQuery) byStoredWait(waiting []string, conns []int64, all bool) bool {
+	held := slices.Contains(waiting, string(connector.Held))
+	if slices.Contains(waiting, string(connector.Pending)) || slices.Contains(waiting, string(connector.Sending)) ||
+		held && !r.byHolder(r.held.all, conns, all) {
+		return false
+	}
+	r.byColumn(`state`, waiting, `d.state <> 'pending' AND d.state <> 'succeeded'`, conns, all)
+	return true
+}
+
+// byHolder takes the connections that a condition holds, where they are not too many.
+func (r *recordQuery) byHolder(held, conns []int64, all bool) bool {
+	if len(held) > manyConnections {
+		return false
+	}
+	for _, c := range held {
+		if all || slices.Contains(conns, c) {
+			r.add(recordSource{conn: c})
+		}
+	}
+	return true
+}
+
+// because gives the connections that are held for one of some reasons.
+func (c *conditioned) because(classes []string) []int64 {
+	var out []int64
+	for _, class := range classes {
+		out = append(out, c.by[retry.Class(class)]...)
+	}
+	return out
 }
 
 // splitStates sorts the wanted states into those that wait and final ones.
@@ -253,9 +293,7 @@ func (r *recordQuery) byTodoOrReceiver(q *reader, f *connector.RecordFilter, con
 			continue
 		}
 		for _, receiver := range f.Receivers {
-			alone := recordSource{conn: c}
-			alone.where.add(`d.receiver <> ''`)
-			r.add(alone, `d.receiver`, clean(receiver))
+			r.alone(c, receiver, f.States)
 			among := recordSource{conn: c, from: `delivery_receivers m CROSS JOIN deliveries d ON d.n = m.delivery_n`}
 			r.add(among, `m.receiver`, clean(receiver))
 		}
@@ -264,6 +302,22 @@ func (r *recordQuery) byTodoOrReceiver(q *reader, f *connector.RecordFilter, con
 		r.residual.receivers(f.Receivers)
 	}
 	return nil
+}
+
+// alone takes the records of a connection that are for one receiver alone.
+func (r *recordQuery) alone(conn int64, receiver string, states []string) {
+	one := recordSource{conn: conn}
+	one.where.add(`d.receiver <> ''`)
+	waiting, final := splitStates(&connector.RecordFilter{States: states})
+	if len(final) == 0 || len(waiting) > 0 || slices.Contains(final, string(connector.Succeeded)) {
+		r.add(one, `d.receiver`, clean(receiver))
+		return
+	}
+	one.exact = true
+	one.where.add(`d.state <> 'pending' AND d.state <> 'succeeded'`)
+	for _, s := range final {
+		r.add(recordSource{conn: conn, exact: true, where: one.where.clone()}, `d.receiver`, clean(receiver), `d.state`, s)
+	}
 }
 
 // byColumn goes down an index that holds only some rows, by connection where the filter names a few.

@@ -128,7 +128,7 @@ func (s *recordSearch) connection(src *recordSource, until time.Time) (rows []fo
 	}
 	query := `SELECT d.n, d.id FROM ` + src.from + ` ` + s.where(src).and(number+` >= ? AND `+number+` < ?`) + ` ORDER BY ` + number + ` DESC LIMIT ?`
 	step := s.step
-	if !s.query.sparse {
+	if !s.query.sparse || src.exact {
 		step = high - low
 	}
 	for high > low {

@@ -144,6 +144,9 @@ func TestOIDCAttacks(t *testing.T) {
 		if w.Code != http.StatusForbidden || len(s.admitted) > 0 || w.Header().Get("Location") != "" {
 			t.Errorf("%s: %d %+v", name, w.Code, s.last())
 		}
+		if late := s.last().Outcome == "too_old"; late != (name == "too late") {
+			t.Errorf("%s: %+v", name, s.last())
+		}
 		if strings.Contains(s.log.String(), "<script>") {
 			t.Errorf("%s: the log holds markup", name)
 		}
@@ -155,6 +158,9 @@ func TestOIDCAttacks(t *testing.T) {
 	other.Key.Name, other.Conn = "other", 77
 	s.places[other.Key] = other
 	s.want("at another connection", s.open(strings.Replace(back, "/oa/callback", "/other/callback", 1)), http.StatusForbidden, "bad_proof")
+	if !strings.Contains(s.last().Why, "another one") {
+		t.Errorf("it is refused for %s", s.last().Why)
+	}
 	// Nobody is handed back to a vendor that hands nobody back.
 	if w := s.open("https://todo.example.com/oa/cas/t1/cas/callback?code=x&state=y"); w.Code != http.StatusForbidden {
 		t.Errorf("a callback of CAS: %d", w.Code)

@@ -3,13 +3,15 @@ const table = document.querySelector("table[data-live]");
 const record = document.querySelector("[data-record]");
 
 // A stream is open only while its page is looked at: a browser has six connections to a host.
-function follow(address, onRecord, onGap) {
+// What changed between the page and the stream's begin is looked up once, where anything is still under way.
+function follow(address, onRecord, onGap, underWay) {
   let source;
   const open = () => {
     if (source || document.hidden) return;
     source = new EventSource(address);
     source.addEventListener("record", (e) => onRecord(JSON.parse(e.data)));
     source.addEventListener("gap", onGap);
+    source.addEventListener("open", () => { if (underWay()) onGap(); });
   };
   const close = () => { source?.close(); source = undefined; };
   document.addEventListener("visibilitychange", () => { if (document.hidden) { close(); } else { open(); onGap(); } });
@@ -69,7 +71,7 @@ if (table) {
   }, () => { // something was missed: all rows are looked at again
     for (const row of body.rows) changed.add(row.dataset.id);
     if (changed.size) timer ??= setTimeout(refresh, 600);
-  });
+  }, () => body.querySelector(".badge.busy, .badge.warn"));
 
   // How many rows are chosen stands with the choice, and a chosen row means the chosen rows.
   const scope = document.querySelector("select[name=scope]");
@@ -94,7 +96,7 @@ if (record) {
       if (place && values && open.has("where")) place.innerHTML = values;
     });
   };
-  follow(record.dataset.record, (r) => { if (r.id === record.dataset.id) timer ??= setTimeout(again, 400); }, () => { timer ??= setTimeout(again, 400); });
+  follow(record.dataset.record, (r) => { if (r.id === record.dataset.id) timer ??= setTimeout(again, 400); }, () => { timer ??= setTimeout(again, 400); }, () => document.querySelector("#record .page-head .badge.busy, #record .page-head .badge.warn"));
 }
 
 // Until when: "in 12 s", counted down.

@@ -24,6 +24,9 @@ func (a *app) openAPI() error {
 		Records: records{a.store}, ByHand: byHand{a.store, a.jobs}, Events: p, Publisher: a.publisher, Settings: p, Connections: p, Bindings: p, Importer: p, Rejects: p, Digests: digests{a},
 		Secrets: p, Stats: p, Health: a.health,
 		Try: a.try, Recent: a.store.RecentEvent,
+		Note: func(ctx context.Context, e api.AuditEntry) error {
+			return a.store.Note(ctx, store.AuditEntry{Who: e.Who, What: e.What, Tenant: e.Tenant, Target: e.Target, Detail: e.Detail})
+		},
 		Doctor: a.examine, Backups: backups{a}, Metrics: a.metrics.Handler(), MetricsOpen: a.openToAll(),
 		Compile: connector.CompileOptions{Env: a.env(), PublicURL: a.cfg.publicURL},
 	})

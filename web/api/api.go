@@ -26,7 +26,7 @@ const (
 	maxFile = 32 << 20
 )
 
-// A Config is what an API needs. All of it is required but Now, Compile, Try, Recent, Doctor, Backups, Metrics and MetricsOpen.
+// A Config is what an API needs. All of it is required but Now, Compile, Try, Recent, Note, Doctor, Backups, Metrics and MetricsOpen.
 type Config struct {
 	Auth    Authenticator
 	Version string
@@ -58,6 +58,8 @@ type Config struct {
 	Try func(ctx context.Context, k connector.ConnectionKey, stored bool, t connector.Trial) (connector.TrialReport, error)
 	// Recent gives an accepted event whole: the one with an id, else the newest of a tenant and kind.
 	Recent func(ctx context.Context, tenant string, kind connector.Kind, id string) (connector.StoredEvent, error)
+	// Note adds an entry to the audit, for what is done outside of the store; nil: nothing is noted.
+	Note func(ctx context.Context, e AuditEntry) error
 	// Doctor looks at all parts, also at every connection's address; nil: there is no such route. It may take a minute.
 	Doctor func(ctx context.Context, ask DoctorAsk) []Check
 	// Backups makes copies of the store; nil: there is no such route.
@@ -77,7 +79,7 @@ func (c *Config) validate() error {
 	for i := range v.NumField() {
 		f := v.Field(i)
 		switch name := v.Type().Field(i).Name; name {
-		case "Now", "Compile", "Try", "Recent", "Doctor", "Backups", "Metrics", "MetricsOpen", "SignOnKeys", "Widget":
+		case "Now", "Compile", "Try", "Recent", "Note", "Doctor", "Backups", "Metrics", "MetricsOpen", "SignOnKeys", "Widget":
 		default:
 			if f.IsZero() {
 				problems = append(problems, errors.New(name+": needed"))

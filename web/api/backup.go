@@ -40,10 +40,12 @@ func (a *API) backupRoute() {
 		return
 	}
 	a.mux.HandleFunc("POST "+Prefix+"/backup", func(w http.ResponseWriter, r *http.Request) {
-		if err := a.allowed(r, Admin, "the token has no right to copy the data of all tenants"); err != nil {
+		p, err := a.allowed(r, Admin, "the token has no right to copy the data of all tenants")
+		if err != nil {
 			a.refuseRaw(w, err)
 			return
 		}
+		a.note(r.Context(), AuditEntry{Who: p.Name, What: "backup made"})
 		a.backUp(w, r)
 	})
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"todosync/connector"
 )
@@ -105,10 +106,30 @@ func (a *API) byHandRoutes() {
 func (a *API) record(ctx context.Context, id string) (connector.Record, error) {
 	r, err := a.Records.Record(ctx, id)
 	if err == nil && !principal(ctx).Sees(r.Tenant) {
-		err = notFound("record " + id)
+		return connector.Record{}, notFound("record " + id)
 	}
-	return r, err
+	if err != nil {
+		return r, err
+	}
+	masked, err := a.bodiesMasked(ctx, r.Tenant)
+	if err != nil {
+		return connector.Record{}, err
+	}
+	r.Attempts = slices.Clone(r.Attempts)
+	for i := range r.Attempts {
+		if t := &r.Attempts[i]; masked {
+			for _, body := range []*string{&t.Request.Body, &t.Response.Body, &t.Named.Body} {
+				if *body != "" {
+					*body = maskedBody
+				}
+			}
+		}
+	}
+	return r, nil
 }
+
+// maskedBody stands for a body that the tenant lets viewers not see.
+const maskedBody = "***"
 
 // handled does something to a record and answers with what has become of it.
 func (a *API) handled(ctx context.Context, id string, do func() error) (*one[recordView], error) {

@@ -144,6 +144,7 @@ func (a *API) digestRoutes() {
 		if err != nil {
 			return nil, err
 		}
+		a.note(ctx, AuditEntry{What: "channel tried", Tenant: in.Body.Tenant, Target: out.Channel})
 		return &one[ChannelTest]{Body: out}, nil
 	})
 	handle(a, route{
@@ -154,6 +155,7 @@ func (a *API) digestRoutes() {
 		if err != nil {
 			return nil, err
 		}
+		a.note(ctx, AuditEntry{What: "webhook key shown", Tenant: in.Tenant})
 		return &one[webhookKeyView]{Body: webhookKeyView{in.Tenant, key}}, nil
 	})
 }

@@ -12,7 +12,7 @@ func (a *API) metricsRoute() {
 	}
 	a.mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		if !a.MetricsOpen {
-			if err := a.allowed(r, View, "the token has no right to see the metrics of all tenants"); err != nil {
+			if _, err := a.allowed(r, View, "the token has no right to see the metrics of all tenants"); err != nil {
 				a.refuseRaw(w, err)
 				return
 			}
@@ -22,22 +22,22 @@ func (a *API) metricsRoute() {
 }
 
 // allowed says why a request to a route that concerns all tenants may not be made; it is for routes that huma does not serve.
-func (a *API) allowed(r *http.Request, need Right, denied string) error {
+func (a *API) allowed(r *http.Request, need Right, denied string) (*Principal, error) {
 	token := bearer(r.Header.Get("Authorization"))
 	if token == "" {
-		return newProblem(http.StatusUnauthorized, "a token is needed",
+		return nil, newProblem(http.StatusUnauthorized, "a token is needed",
 			"send it as Authorization: Bearer TOKEN; the server's own is in DATA/admin-token")
 	}
 	p, err := a.Auth.Authenticate(r.Context(), token)
 	switch {
 	case err != nil:
-		return a.problem(r.Context(), "authenticate", err)
+		return nil, a.problem(r.Context(), "authenticate", err)
 	case p == nil:
-		return newProblem(http.StatusUnauthorized, "the token is not known", "the server's own is in DATA/admin-token")
+		return nil, newProblem(http.StatusUnauthorized, "the token is not known", "the server's own is in DATA/admin-token")
 	case !p.May(need) || len(p.Tenants) > 0:
-		return newProblem(http.StatusForbidden, denied, "ask an admin for another")
+		return nil, newProblem(http.StatusForbidden, denied, "ask an admin for another")
 	}
-	return nil
+	return p, nil
 }
 
 // refuseRaw answers why a request may not be made.

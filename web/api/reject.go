@@ -65,5 +65,12 @@ func (a *API) rejected(ctx context.Context, id string) (connector.RejectedEvent,
 	if err == nil && !principal(ctx).Sees(r.Tenant) {
 		err = notFound("rejected event " + id)
 	}
+	if err != nil {
+		return connector.RejectedEvent{}, err
+	}
+	masked, err := a.bodiesMasked(ctx, r.Tenant)
+	if masked && r.Payload+r.Base64 != "" {
+		r.Payload, r.Base64 = maskedBody, ""
+	}
 	return r, err
 }

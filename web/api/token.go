@@ -156,3 +156,16 @@ func (a *API) wantedToken(ctx context.Context, in *createToken) (Token, error) {
 	}
 	return t, nil
 }
+
+// note has the audit know of what is done outside of the store. What was done is done; that it could not be noted goes to the log.
+func (a *API) note(ctx context.Context, e AuditEntry) {
+	if e.Who == "" {
+		e.Who = principal(ctx).Name
+	}
+	if a.Note == nil {
+		return
+	}
+	if err := a.Note(context.WithoutCancel(ctx), e); err != nil {
+		a.Log.ErrorContext(ctx, "the audit lacks an entry", "who", e.Who, "what", e.What, "tenant", e.Tenant, "target", e.Target, "error", err)
+	}
+}

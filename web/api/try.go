@@ -95,6 +95,7 @@ func (a *API) try(ctx context.Context, in *tryInput) (*one[tryView], error) {
 		return nil, err
 	}
 	a.Log.InfoContext(ctx, "connection tried", "connection", c.Key().String(), "mode", b.Mode, "scene", string(report.Scene), "ok", report.OK, "by", by(ctx, "api").Who)
+	a.note(ctx, AuditEntry{What: "connection tried", Tenant: c.Tenant, Target: c.Name, Detail: b.Mode + " " + string(report.Scene)})
 	out.Body = tryView{TrialReport: report, Mode: b.Mode, Steps: make([]stepView, len(report.Steps))}
 	for i, s := range report.Steps {
 		out.Body.Steps[i] = stepView{TrialStep: s}

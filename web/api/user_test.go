@@ -149,3 +149,27 @@ func TestMe(t *testing.T) {
 		}
 	}
 }
+
+// TestMaskedBodies shows viewers no bodies where the tenant says so, and everybody else all.
+func TestMaskedBodies(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.b.records = []connector.Record{{ID: "r1", Tenant: "t1", Attempts: []connector.RecordAttempt{{
+		Number: 1, Request: connector.SentRequest{Method: "POST", Address: "http://oa/x", Body: "private-todo"}, Response: connector.ReceivedAnswer{Status: 200, Body: "private-answer"},
+		Named: connector.SentRequest{Method: "POST", Address: "http://oa/x", Body: "private-todo"},
+	}}}}
+	s.b.rejects = []connector.RejectedEvent{{ID: "x1", Tenant: "t1", Payload: "private-event", Base64: "private64"}}
+	shows := func(token string, want bool) {
+		t.Helper()
+		for _, path := range []string{"/records/r1", "/records/r1/curl", "/rejected/x1"} {
+			got := s.do(ask{path: path, token: token})
+			if got.status != http.StatusOK || strings.Contains(got.body, "private") != want {
+				t.Errorf("%s as %s: want bodies %v, got %d %s", path, token, want, got.status, got.body)
+			}
+		}
+	}
+	shows(viewerToken, true)
+	s.do(ask{method: "PUT", path: "/tenants/t1", body: "apiVersion: todosync/v1\nkind: Tenant\ntenant: t1\nmaskBodies: true\n"})
+	shows(viewerToken, false)
+	shows("all-of-t1", true)
+}

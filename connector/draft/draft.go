@@ -30,9 +30,18 @@ type Options struct {
 	Operation string // of a WSDL with several; more than one with commas
 	CRMLinks  bool   // addresses of todos are the CRM's own, not those of the sign-on gateway
 	Lang      string // of the reasons: en (default) or zh
+	Choices   []Choice
 
 	// Open gives what a source names, such as an imported schema. Nil: nothing can be opened.
 	Open func(name string) ([]byte, error)
+}
+
+// A Choice is what a person wants in place of a value, whatever would be guessed. Scene, Place and Field are those of the Guess.
+type Choice struct {
+	Scene string `json:"scene"`
+	Place string `json:"place"`
+	Field string `json:"field"`
+	Right string `json:"right"`
 }
 
 // A Draft is a proposed connection.

@@ -88,6 +88,7 @@ func (b *builder) request(s *sample) error {
 	if b.o.CRMLinks {
 		r.linkCRM()
 	}
+	b.heed(r)
 	if again := r.optional(s); again != nil {
 		return b.request(again)
 	}

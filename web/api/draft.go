@@ -23,8 +23,12 @@ type draftInput struct {
 		Scene     connector.Scene `json:"scene,omitempty" doc:"of the first sample"`
 		Links     string          `json:"links,omitempty" enum:"sign-on,crm" doc:"where links of todos lead: sign-on (default) or crm"`
 		Operation string          `json:"operation,omitempty" doc:"of a WSDL; several with commas"`
+		Choices   []draftChoice   `json:"choices,omitempty" doc:"what goes before a guess: its scene, place and field, and the right side that is wanted"`
 	}
 }
+
+// A draftChoice is a draft.Choice under a name of its own in /openapi.json.
+type draftChoice draft.Choice
 
 // A draftGuess is a draft.Guess under a name of its own in /openapi.json.
 type draftGuess draft.Guess
@@ -79,8 +83,12 @@ func (a *API) draft(ctx context.Context, in *draftInput) (*one[draftView], error
 		sources = append(sources, draft.Source{Name: name, Text: text})
 	}
 	o := a.fileOptions(ctx, in.Language)
+	choices := make([]draft.Choice, len(b.Choices))
+	for i, c := range b.Choices {
+		choices[i] = draft.Choice(c)
+	}
 	got, err := draft.From(sources, draft.Options{
-		Tenant: b.Tenant, Name: b.Name, Scene: string(b.Scene), Operation: b.Operation, CRMLinks: b.Links == "crm", Lang: o.Lang,
+		Tenant: b.Tenant, Name: b.Name, Scene: string(b.Scene), Operation: b.Operation, CRMLinks: b.Links == "crm", Lang: o.Lang, Choices: choices,
 		Open: func(name string) ([]byte, error) {
 			base, _, _ := strings.Cut(name, "?")
 			if text, ok := given[name]; ok {

@@ -26,7 +26,8 @@ type presetVariable struct {
 	About    preset.Text `json:"about"`
 }
 
-type presetPath struct {
+// A PresetPath is the parameter of every route below a preset.
+type PresetPath struct {
 	Preset string `path:"preset"`
 }
 
@@ -37,7 +38,7 @@ type onePreset struct {
 }
 
 type startInput struct {
-	presetPath
+	PresetPath
 	Language string `header:"Accept-Language"`
 	Body     struct {
 		Tenant    string            `json:"tenant"`
@@ -69,7 +70,7 @@ func (a *API) presetRoutes() {
 	})
 	handle(a, route{
 		method: http.MethodGet, path: "/presets/{preset}", id: "getPreset", summary: "One preset whole", need: View,
-	}, func(_ context.Context, in *presetPath) (*one[onePreset], error) {
+	}, func(_ context.Context, in *PresetPath) (*one[onePreset], error) {
 		if !slices.Contains(preset.Names(), in.Preset) {
 			return nil, notFound("preset " + in.Preset)
 		}

@@ -300,3 +300,63 @@ func TestRejectedAndStats(t *testing.T) {
 		t.Errorf("got %s", got.body)
 	}
 }
+
+func TestEditAndCompare(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	const file = "apiVersion: todosync/v1\nkind: Connection\ntenant: t1\nname: oa # ours\nscenes:\n  create:\n    address: http://oa.example.com/x\n    headers: {X-Key: '${secret:key-of-oa}'}\n    body: '{\"id\": \"#F012\"}'\n"
+	send := func(path string, v any, token string) answer {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.do(ask{method: "POST", path: path, body: string(b), token: token})
+	}
+	type change struct {
+		Path  []string `json:"path"`
+		Value any      `json:"value"`
+	}
+	got := send("/edit", map[string]any{"content": file, "changes": []change{{[]string{"title"}, "Head"}}}, "")
+	for _, want := range []string{`name: oa # ours\n`, `title: Head\n`, `"valid":true`, `"scenes.create.body":{"line":9`, `{"tenant":"t1","name":"key-of-oa","set":false}`, `"settings":{"apiVersion"`} {
+		if got.status != http.StatusOK || !strings.Contains(got.body, want) {
+			t.Errorf("%d, %s is not in %s", got.status, want, got.body)
+		}
+	}
+	if got := send("/edit", map[string]any{"content": file}, viewerToken); got.status != http.StatusOK || strings.Contains(got.body, `"set"`) {
+		t.Errorf("a viewer is told which secrets are set: %d %s", got.status, got.body)
+	}
+	if p := s.problem(send("/edit", map[string]any{"content": "a: ["}, ""), http.StatusUnprocessableEntity); len(p.Errors) != 1 || p.Errors[0].Line != 1 {
+		t.Errorf("got %+v", p)
+	}
+	if got := send("/tenants/t1/connections/oa/compare", map[string]any{"content": file}, ""); got.status != http.StatusNotFound {
+		t.Errorf("compared with what is not there: %d %s", got.status, got.body)
+	}
+	if got := s.do(ask{method: http.MethodPut, path: "/tenants/t1/connections/oa", body: file, header: map[string]string{"Content-Type": "application/yaml"}}); got.status != http.StatusOK {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	if got := send("/tenants/t1/connections/oa/compare", map[string]any{"content": strings.Replace(file, "/x", "/y", 1)}, ""); got.status != http.StatusOK ||
+		!strings.Contains(got.body, `-    address: http://oa.example.com/x\n+    address: http://oa.example.com/y`) || !strings.Contains(got.body, `"changed":["scenes.create.address"]`) {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	s.problem(send("/tenants/t1/connections/oa/compare", map[string]any{"content": strings.Replace(file, "name: oa", "name: other", 1)}, ""), http.StatusUnprocessableEntity)
+	s.problem(send("/tenants/t2/connections/oa/compare", map[string]any{"content": file}, viewerToken), http.StatusNotFound)
+}
+
+func TestPresets(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for path, want := range map[string]string{"/presets": `"name":"seeyon"`, "/presets/seeyon": `"readme":"# `} {
+		if got := s.do(ask{path: path, token: viewerToken}); got.status != http.StatusOK || !strings.Contains(got.body, want) {
+			t.Errorf("%s: %d %.300s", path, got.status, got.body)
+		}
+	}
+	s.problem(s.do(ask{path: "/presets/nobody"}), http.StatusNotFound)
+	start := func(body, token string) answer {
+		return s.do(ask{method: "POST", path: "/presets/seeyon/connection", body: body, token: token})
+	}
+	if got := start(`{"tenant":"t1","name":"oa","variables":{"base":"http://oa.example.com","registerCode":"3004"}}`, viewerToken); got.status != http.StatusOK || !strings.Contains(got.body, `preset: seeyon\n`) {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	s.problem(start(`{"tenant":"t2","name":"oa"}`, viewerToken), http.StatusNotFound)
+	s.problem(start(`{"tenant":"t1","name":"Not A Name"}`, ""), http.StatusUnprocessableEntity)
+}

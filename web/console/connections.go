@@ -49,7 +49,7 @@ func (c *Console) connectionRoutes() {
 	c.page("POST /connections/{tenant}/{name}/secrets", api.Admin, c.setSecret)
 	c.revisionRoutes()
 	c.editorRoutes()
-	// c.newConnectionRoutes()
+	c.newConnectionRoutes()
 }
 
 func (c *Console) connections(v *visit) error {

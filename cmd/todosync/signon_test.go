@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -90,6 +92,21 @@ signOn: {vendor: weaver, secret: "${secret:signon}"}
 	if found := p.cli("sign-ons", log[0].Number); !strings.Contains(found, "the signature is wrong") {
 		t.Errorf("sign-ons %s prints %s", log[0].Number, found)
 	}
+	followed := &lines{}
+	tail := exec.Command("todosync", "sign-ons", "--follow", "--server", "http://"+p.api, "--data-dir", p.dir)
+	tail.Stdout, tail.Stderr = followed, followed
+	if err := tail.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 20*time.Second, "the log is followed", func() bool { return strings.Contains(followed.String(), log[0].Number) })
+	visit("0003", "a-third-secret")
+	eventually(t, 20*time.Second, "the next one is shown", func() bool { return strings.Count(followed.String(), "bad_proof") == 2 })
+	if err := tail.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := tail.Wait(); err != nil || strings.Count(followed.String(), log[0].Number) != 1 {
+		t.Errorf("it ends with %v: %s", err, followed)
+	}
 	resp, err = client.Get("http://" + p.api + "/metrics")
 	if err != nil {
 		t.Fatal(err)
@@ -97,8 +114,8 @@ signOn: {vendor: weaver, secret: "${secret:signon}"}
 	page, err := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
 	for _, line := range []string{
-		`todosync_sign_ons_total{connection="plant",outcome="signed_on",tenant="t1"} 1`, `todosync_sign_ons_total{connection="plant",outcome="bad_proof",tenant="t1"} 1`,
-		"todosync_sign_on_seconds_count 2",
+		`todosync_sign_ons_total{connection="plant",outcome="signed_on",tenant="t1"} 1`, `todosync_sign_ons_total{connection="plant",outcome="bad_proof",tenant="t1"} 2`,
+		"todosync_sign_on_seconds_count 3",
 	} {
 		if err != nil || !strings.Contains(string(page), line) {
 			t.Errorf("the metrics have no line %s, %v", line, err)

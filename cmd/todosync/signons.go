@@ -22,7 +22,7 @@ var signOnColumns = [...]column{
 func (c *cli) signOnsCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "sign-ons [NUMBER]", Short: c.t("Who came from an OA, and why somebody was not let in", "从 OA 登录的记录，以及未能登录的原因"), Args: c.args(0, 1, ""),
-		Example: "  todosync sign-ons 7KQ2M9XD\n  todosync sign-ons --outcome no_binding --tenant 714439",
+		Example: "  todosync sign-ons 7KQ2M9XD\n  todosync sign-ons --outcome no_binding --tenant 714439\n  todosync sign-ons --follow",
 	}
 	s := c.serverFlags(cmd)
 	cmd.AddCommand(c.signOnsRotateCmd(s))
@@ -33,6 +33,7 @@ func (c *cli) signOnsCmd() *cobra.Command {
 		"user":    f.String("user", "", c.t("CRM user id", "CRM 用户 id")), "account": f.String("account", "", c.t("OA account", "OA 账号")),
 		"from": f.String("from", "", c.t("at this time or later (RFC 3339)", "起始时间（RFC 3339）")), "to": f.String("to", "", c.t("before this time", "结束时间")),
 	}
+	follow := f.Bool("follow", false, c.t("show them as they come, until Ctrl-C", "持续显示新的记录，按 Ctrl-C 结束"))
 	p := c.pagingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		a, err := c.connect(s)
@@ -47,6 +48,9 @@ func (c *cli) signOnsCmd() *cobra.Command {
 		}
 		if len(args) > 0 {
 			q.Set("number", args[0])
+		}
+		if *follow {
+			return c.followSignOns(cmd.Context(), a, q)
 		}
 		items, err := a.pages(cmd.Context(), path("sign-ons"), q, p)
 		if err != nil {

@@ -7,12 +7,12 @@ type SignOnSettings struct {
 	Skew         SignOnSkew      `json:"skew"`
 	Charset      SignOnCharset   `json:"charset,omitempty"` // of a signed link's loginid, beside UTF-8
 	Release      SeeyonRelease   `json:"release,omitempty"` // seeyon: which line it is; empty: found out
-	Base         Texts           `json:"base,omitempty"` // the only addresses that are asked; the first where the browser names none
+	Base         Texts           `json:"base,omitempty"`    // the only addresses that are asked; the first where the browser names none
 	ContactsOnly bool            `json:"contactsOnly,omitempty"`
 	ClientID     string          `json:"clientId,omitempty"` // OAuth 2 and OIDC; the app's id at Yunzhijia and WeLink
 	ClientSecret string          `json:"clientSecret,omitempty"`
-	Scope        string          `json:"scope,omitempty"`  // OIDC; openid profile by default
-	Script       string          `json:"script,omitempty"` // welink: the address of the script that gives a page HWH5; empty: the app does
+	Scope        string          `json:"scope,omitempty"`        // OIDC; openid profile by default
+	Script       string          `json:"script,omitempty"`       // welink: the address of the script that gives a page HWH5; empty: the app does
 	AccountClaim string          `json:"accountClaim,omitempty"` // the member of an OIDC token or OAuth 2 profile that is the account
 	Frames       Texts           `json:"frames,omitempty"`       // whose pages may show the gateway's in a frame: addresses, of which scheme, host and port count
 	Click        bool            `json:"click,omitempty"`        // a page with a button comes first, so that programs that open links use nothing up

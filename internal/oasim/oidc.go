@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/url"
@@ -121,9 +122,7 @@ func (s *Sim) oidcToken(c *Call, form url.Values) reply {
 	if got.nonce != "" {
 		claims["nonce"] = got.nonce
 	}
-	for k, v := range s.config.Claims { // a provider that is wrong
-		claims[k] = v
-	}
+	maps.Copy(claims, s.config.Claims) // a provider that is wrong
 	access := s.tokens.issue()
 	s.grants.open["userinfo "+access] = grant{account: got.account, until: now.Add(ticketLife)}
 	c.Accounts = []string{got.account}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -281,9 +282,7 @@ func (s *Sim) seeyonSignOn(c *Call) func() reply {
 func (s *Sim) weaverSignOn(c *Call) func() reply {
 	q, _ := url.ParseQuery(c.Query)
 	form, _ := url.ParseQuery(c.Body)
-	for k, v := range form {
-		q[k] = v
-	}
+	maps.Copy(q, form)
 	switch c.Path {
 	case "/sso/oauth2.0/authorize":
 		return func() reply { return s.authorize(c, q) }

@@ -113,8 +113,14 @@ func TestHelpCrunchPin(t *testing.T) {
 		user   string
 		status int
 	}{
-		{`{"user_id":"1"}`, 200}, {`{"user_id":"1","security_hash":"a"}`, 200}, {`{"user_id":"1","security_hash":"a"}`, 200}, {`{"user_id":"1"}`, 403},
-		{`{"user_id":"1","security_hash":""}`, 403}, {`{"user_id":"1","security_hash":"b"}`, 403}, {`{"user_id":"2"}`, 200}, {`{"user_id":3}`, 400},
+		{`{"user_id":"1"}`, 200},
+		{`{"user_id":"1","security_hash":"a"}`, 200},
+		{`{"user_id":"1","security_hash":"a"}`, 200},
+		{`{"user_id":"1"}`, 403},
+		{`{"user_id":"1","security_hash":""}`, 403},
+		{`{"user_id":"1","security_hash":"b"}`, 403},
+		{`{"user_id":"2"}`, 200},
+		{`{"user_id":3}`, 400},
 	} {
 		if status, _ := c.must("POST", "/widget/init", `{"appId":"1","user":`+try.user+`}`); status != try.status {
 			t.Errorf("%s: %d, want %d", try.user, status, try.status)

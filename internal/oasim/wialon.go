@@ -2,6 +2,7 @@ package oasim
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -64,9 +65,7 @@ func (s *Sim) wialonSignOn(c *Call) func() reply {
 	}
 	q, _ := url.ParseQuery(c.Query)
 	form, _ := url.ParseQuery(c.Body)
-	for k, v := range form {
-		q[k] = v
-	}
+	maps.Copy(q, form)
 	var params struct {
 		AuthHash string `json:"authHash"`
 	}

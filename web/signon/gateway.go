@@ -374,7 +374,7 @@ func (v *visit) readQuery() *refusal {
 		if err := v.r.ParseForm(); err != nil {
 			return badAddress("the form is unreadable")
 		}
-		for name, values := range v.r.PostForm {
+		for name, values := range v.r.PostForm { //nolint:forbidigo // the form of a request to us, not http.PostForm
 			query[name] = append(query[name], values...)
 		}
 	}

@@ -40,7 +40,7 @@ func (v *visit) prove(ctx context.Context) (done bool, refused *refusal) {
 	case s.Vendor == connector.VendorWeaver && v.place.Client.ID != "":
 		return v.weaver(ctx)
 	case s.Vendor == connector.VendorHelpCrunch:
-		return false, v.helpcrunch(ctx)
+		return false, v.helpcrunch()
 	}
 	ask, params := v.asker()
 	if ask == nil {

@@ -109,7 +109,6 @@ func TestWialonAnswers(t *testing.T) {
 func TestWialonAddresses(t *testing.T) {
 	t.Parallel()
 	s := wialonStreet(t)
-	s.change(func(s *street, _ *connector.SignOnSettings) {})
 	host := strings.TrimPrefix(s.server.URL, "http://")
 	for _, query := range []string{
 		"baseUrl=https%3A%2F%2Fevil.example", "baseUrl=" + url.QueryEscape("https://"+host), "baseUrl=" + url.QueryEscape("http://user@"+host),
@@ -123,8 +122,10 @@ func TestWialonAddresses(t *testing.T) {
 		}
 		s.client = "192.0.2." + string(rune('0'+len(s.entries)%10))
 	}
-	for _, query := range []string{"", "sid=0123456789abcdef0123456789abcdef", "authHash=", "authHash=a", "authHash=" + strings.Repeat("a", 300), "authHash=" + url.QueryEscape(`"},"x":{"`),
-		"authHash=abcdefgh&authHash=abcdefgi", "user=ivan"} {
+	for _, query := range []string{
+		"", "sid=0123456789abcdef0123456789abcdef", "authHash=", "authHash=a", "authHash=" + strings.Repeat("a", 300), "authHash=" + url.QueryEscape(`"},"x":{"`),
+		"authHash=abcdefgh&authHash=abcdefgi", "user=ivan",
+	} {
 		s.client = "198.51.100." + string(rune('0'+len(s.entries)%10))
 		if w := s.open(s.link() + "?" + query); w.Code != http.StatusForbidden {
 			t.Errorf("%s: %d", query, w.Code)

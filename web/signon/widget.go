@@ -114,7 +114,7 @@ func (g *Gateway) Widget(ctx context.Context, key connector.ConnectionKey, u Wid
 
 // helpcrunch proves by a token that whoever shares the secret has signed for us: short-lived, and good once. A security_hash is no proof, since
 // it never changes: who has seen it once could come for ever.
-func (v *visit) helpcrunch(ctx context.Context) *refusal {
+func (v *visit) helpcrunch() *refusal {
 	bad := func(why string) *refusal {
 		return v.guessed(v.place.Key, &refusal{outcome: BadProof, why: why, uniform: true})
 	}

@@ -216,9 +216,9 @@ step("an OA that is down is seen at a glance, and its todos go when it is back",
   for (let i = 0; i < 6; i++) await emit();
   await until("the connection is down", async () => (await program.ask("GET", "/connections")).items[0].heldFor === "down", 60_000);
   await ada.go("/records");
-  await p.locator(".note.bad").filter({ hasText: /down/ }).first().waitFor();
+  await p.locator(".note.bad").filter({ hasText: /does not answer/ }).first().waitFor();
   await ada.go("/");
-  await p.getByText(/down/).first().waitFor();
+  await p.getByText(/does not answer|down/).first().waitFor();
   await ada.shot("journey-down-overview");
   await ada.go("/connections");
   await p.locator(".badge.bad").first().waitFor();

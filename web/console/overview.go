@@ -49,7 +49,7 @@ type span struct {
 
 func spans() []span {
 	return []span{
-		{"1h", "1 hour", "1 小时", time.Hour}, {"24h", "24 hours", "24 小时", 24 * time.Hour}, {"7d", "7 days", "7 天", 7 * 24 * time.Hour}, {"30d", "30 days", "30 天", 30 * 24 * time.Hour},
+		{"15m", "15 minutes", "15 分钟", 15 * time.Minute}, {"1h", "1 hour", "1 小时", time.Hour}, {"24h", "24 hours", "24 小时", 24 * time.Hour}, {"7d", "7 days", "7 天", 7 * 24 * time.Hour}, {"30d", "30 days", "30 天", 30 * 24 * time.Hour},
 	}
 }
 
@@ -86,7 +86,7 @@ func (c *Console) overview(v *visit) error {
 	v.Active, v.Title = "overview", v.T("Overview", "概览")
 	v.Scripts = append(v.Scripts, "plot.js")
 	q := v.r.URL.Query()
-	o := overview{Tenant: q.Get("tenant"), Connection: q.Get("connection"), Paused: q.Get("live") == "off", Span: spans()[1]}
+	o := overview{Tenant: q.Get("tenant"), Connection: q.Get("connection"), Paused: q.Get("live") == "off", Span: spans()[2]}
 	for _, s := range spans() {
 		if s.Key == q.Get("span") {
 			o.Span = s
@@ -106,10 +106,13 @@ func (c *Console) overview(v *visit) error {
 	if err := v.api.get(v.ctx(), "/stats", ask, &o.Stats); err != nil {
 		return err
 	}
-	if hour := spans()[0]; q.Get("span") == "" && !o.Stats.Series.before(v.Now.Add(-hour.Long)) {
-		// Who has just begun sees a line, and not a spike at the right edge.
-		o.Span, o.Stats = hour, stats{}
-		ask.Set("from", v.Now.Add(-hour.Long).UTC().Format(time.RFC3339))
+	// Who has just begun sees a line, and not a spike at the right edge.
+	for _, shorter := range []span{spans()[1], spans()[0]} {
+		if q.Get("span") != "" || o.Stats.Series.before(v.Now.Add(-shorter.Long)) {
+			break
+		}
+		o.Span, o.Stats = shorter, stats{}
+		ask.Set("from", v.Now.Add(-shorter.Long).UTC().Format(time.RFC3339))
 		if err := v.api.get(v.ctx(), "/stats", ask, &o.Stats); err != nil {
 			return err
 		}
@@ -186,11 +189,19 @@ func (o *overview) alarming() []overviewLine {
 func (s *seriesOf) before(t time.Time) bool {
 	for i := range s.Buckets {
 		b := &s.Buckets[i]
-		if b.At.Before(t.Add(-10*time.Minute)) && (b.Events > 0 || b.Rejected > 0 || len(b.States) > 0) {
+		if b.At.Before(t.Add(-s.slack())) && (b.Events > 0 || b.Rejected > 0 || len(b.States) > 0) {
 			return true
 		}
 	}
 	return false
+}
+
+// slack is how long before a time something may have happened that is told for a step which reaches beyond it.
+func (s *seriesOf) slack() time.Duration {
+	if len(s.Buckets) < 2 {
+		return 0
+	}
+	return s.Buckets[1].At.Sub(s.Buckets[0].At)
 }
 
 // urgency sorts why a connection sends nothing: what nobody meant comes first.

@@ -93,7 +93,7 @@ func TestOverviewOfNothing(t *testing.T) {
 	s.get("/").wants(200, "Nothing is connected yet", "todosync apply").lacks("<figure")
 	// Who has begun within the hour is shown the hour.
 	says["GET /connections"] = overviewSays()["GET /connections"]
-	s.get("/").wants(200, `aria-current="true">1 hour`, "–", "Nothing has failed in this time", "Nobody had to be told")
+	s.get("/").wants(200, `aria-current="true">15 minutes`, "–", "Nothing has failed in this time", "Nobody had to be told")
 }
 
 // What the program lacks stands on top.

@@ -102,11 +102,11 @@ func (o *overview) plots(v *visit) []*plot {
 		return func(b *bucketOf) (int64, bool) { return of(b), of(b) > 0 }
 	}
 	delays := &plot{
-		ID: "delay", Title: v.T("Delay from event to OA", "从事件到 OA 的延迟"), Unit: v.T("ms", "毫秒"), Times: times,
+		ID: "delay", Title: v.T("Delay from event to OA", "从事件到 OA 的延迟"), Unit: "ms", Times: times,
 		Empty: v.T("Nothing has reached an OA in this time.", "这段时间没有推送到达 OA。"),
 		Series: []plotSeries{
-			line(v.T("half are as fast (p50)", "一半不超过（p50）"), "busy", false, delay(func(b *bucketOf) int64 { return b.P50 })),
-			line(v.T("99 of 100 are as fast (p99)", "99% 不超过（p99）"), "warn", false, delay(func(b *bucketOf) int64 { return b.P99 })),
+			line(v.T("median (p50)", "中位数（p50）"), "busy", false, delay(func(b *bucketOf) int64 { return b.P50 })),
+			line("p99", "warn", false, delay(func(b *bucketOf) int64 { return b.P99 })),
 		},
 	}
 	waiting := &plot{

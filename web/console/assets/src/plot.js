@@ -8,6 +8,15 @@ const language = document.documentElement.lang;
 const number = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
 const short = new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 });
 
+// A number of a plot for people: milliseconds become seconds, minutes, hours as they grow.
+const zh = language.startsWith("zh");
+function told(unit, n, format) {
+  if (unit !== "ms") return format.format(n) + (unit ? ` ${unit}` : "");
+  for (const [most, size, en, name] of [[1e3, 1, "ms", "毫秒"], [6e4, 1e3, "s", "秒"], [36e5, 6e4, "min", "分"], [Infinity, 36e5, "h", "小时"]]) {
+    if (n < most) return `${number.format(n / size)} ${zh ? name : en}`;
+  }
+}
+
 const source = (figure) => document.getElementById(figure.dataset.source);
 const columns = (data) => [data.times, ...data.series.map((s) => s.values)];
 const nothing = (data) => data.series.every((s) => s.values.every((v) => !v));
@@ -36,14 +45,14 @@ function draw(figure) {
     scales: { y: { range: (u, min, max) => [0, Math.max(max || 0, 1) * 1.08] } },
     axes: [
       { ...axis, space: 60, values: (u, splits) => splits.map((s) => clock(s, u)) },
-      { ...axis, size: 48, space: 36, values: (u, splits) => splits.map((s) => (Number.isInteger(s) ? short.format(s) : "")) },
+      { ...axis, size: data.unit === "ms" ? 62 : 48, space: 36, values: (u, splits) => splits.map((s) => (!Number.isInteger(s) ? "" : data.unit === "ms" ? (s ? told("ms", s) : "0") : short.format(s))) },
     ],
     series: [
-      { label: figure.dataset.time ?? "", value: (u, s) => (s == null ? "–" : new Date(s * 1000).toLocaleString(language, { dateStyle: "short", timeStyle: "short", hour12: false })) },
+      { label: figure.dataset.time ?? "", value: (u, s) => (s == null ? "" : new Date(s * 1000).toLocaleString(language, { dateStyle: "short", timeStyle: "short", hour12: false })) },
       ...data.series.map((s) => ({
         label: s.label, stroke: colour(s.colour), width: 1.75, points: { show: true, size: 5, fill: colour(s.colour), filter: lonely }, spanGaps: false,
         fill: s.area ? colour(`${s.colour}-soft`) : undefined,
-        value: (u, v) => (v == null ? "–" : number.format(v) + (data.unit ? ` ${data.unit}` : "")),
+        value: (u, v) => (v == null ? "" : told(data.unit, v, number)),
       })),
     ],
   }, columns(data), box);

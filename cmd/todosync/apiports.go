@@ -37,7 +37,13 @@ func (a *app) openAPI() error {
 	if err != nil {
 		return err
 	}
-	pages, err := console.New(console.Config{API: handler, Door: a.door, Client: a.client(), PublicURL: a.cfg.publicURL, Log: a.log, Version: version})
+	provider, providerName, err := a.oidc()
+	if err != nil {
+		return err
+	}
+	pages, err := console.New(console.Config{
+		API: handler, Door: a.door, Client: a.client(), PublicURL: a.cfg.publicURL, Log: a.log, Version: version, OIDC: provider, Provider: providerName,
+	})
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,8 @@ type config struct {
 	publicURL      string
 	trustedProxies []string
 
+	oidcIssuer, oidcClientID, oidcClientSecretFile string
+
 	apply      []string
 	applyForce bool
 	envAllow   []string
@@ -104,6 +106,9 @@ func (c *cli) configFlags(f *pflag.FlagSet, o *config) {
 	f.StringVar(&o.tlsCert, "tls-cert", "", c.t("certificate file", "证书文件"))
 	f.StringVar(&o.tlsKey, "tls-key", "", c.t("private key file of the certificate", "证书私钥文件"))
 	f.StringVar(&o.publicURL, "public-url", "", c.t("address of this server for browsers", "浏览器访问本服务的地址"))
+	f.StringVar(&o.oidcIssuer, "oidc-issuer", "", c.t("OIDC provider at which people may log in to the console", "控制台统一登录（OIDC）提供方的 issuer"))
+	f.StringVar(&o.oidcClientID, "oidc-client-id", "", c.t("name of this server at the OIDC provider", "在 OIDC 提供方登记的客户端标识"))
+	f.StringVar(&o.oidcClientSecretFile, "oidc-client-secret-file", "", c.t("file with its secret there", "客户端密钥文件"))
 	f.StringSliceVar(&o.trustedProxies, "trusted-proxies", nil, c.t("proxies in front (CIDR)", "可信的前置代理（CIDR）"))
 	f.StringSliceVar(&o.apply, "apply", nil, c.t("connection files or folders to apply at start", "启动时加载的连接文件或目录"))
 	f.BoolVar(&o.applyForce, "apply-force", false, c.t("apply also over what was changed elsewhere", "强制加载，覆盖在别处改动过的内容"))
@@ -138,6 +143,11 @@ func (o *config) validate() error {
 	}
 	if u, err := url.Parse(o.publicURL); o.publicURL != "" && (err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "") {
 		add("public-url", "%q is no address such as https://todosync.example.com", o.publicURL)
+	}
+	if given := o.oidcIssuer != ""; given != (o.oidcClientID != "") || given != (o.oidcClientSecretFile != "") {
+		add("oidc-issuer", "--oidc-issuer, --oidc-client-id and --oidc-client-secret-file go together")
+	} else if given && o.publicURL == "" {
+		add("oidc-issuer", "needs --public-url, where the provider sends browsers back to")
 	}
 	for flag, nets := range map[string][]string{"egress-deny": o.egressDeny, "egress-allow": o.egressAllow, "trusted-proxies": o.trustedProxies} {
 		for _, n := range nets {

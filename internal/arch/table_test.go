@@ -40,7 +40,7 @@ func table() []row {
 			"github.com/beevik/etree", "github.com/clipperhouse/uax29/v2", "github.com/tidwall/gjson", "golang.org/x/text",
 		}},
 		{"retry", nil, []string{"github.com/hashicorp/go-retryablehttp", "golang.org/x/net"}},
-		{"internal/identity", []string{"connector"}, []string{"golang.org/x/crypto"}},
+		{"internal/identity", []string{"connector"}, []string{"github.com/coreos/go-oidc/v3", "golang.org/x/crypto", "golang.org/x/oauth2"}},
 		{"internal/natsserver", []string{"connector"}, []string{
 			"github.com/minio/highwayhash", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys",
 		}},

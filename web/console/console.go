@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"todosync/internal/identity"
 	"todosync/web/api"
 )
 
@@ -20,6 +21,7 @@ type Config struct {
 
 	Client    func(*http.Request) string // the browser's address
 	PublicURL string                     // where browsers reach the console; empty: as they say
+	OIDC      *identity.OIDC             // nil: people log in with passwords alone
 	Provider  string                     // the name of the OIDC provider; empty: there is none
 
 	Now func() time.Time // time.Now by default

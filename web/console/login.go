@@ -56,6 +56,10 @@ func (c *Console) sessionRoutes() {
 		}
 		return v.enter(in, "/")
 	})
+	if c.OIDC != nil {
+		c.open("POST /oidc", c.toProvider)
+		c.open("GET /oidc/callback", c.fromProvider)
+	}
 	c.open("POST /logout", c.logOut)
 	c.open("POST /tastes", func(v *visit) error {
 		for field, name := range map[string]string{"lang": languageCookie, "theme": themeCookie} {
@@ -148,4 +152,47 @@ func (v *visit) deadLink(err error) error {
 		Detail: v.T("This link is not good any more: it works once, and not for ever.", "这个链接已失效：每个链接只能用一次，且有时限。"),
 		Hint:   v.T("The next start of the server prints a new one; or log in with your name.", "重新启动服务会输出新的链接；您也可以用用户名登录。"),
 	}
+}
+
+// flowCookie is what the browser keeps while its reader is at the OIDC provider.
+const flowCookie = "todosync_oidc"
+
+func (v *visit) keepFlow(value string, seconds int) {
+	http.SetCookie(v.w, &http.Cookie{
+		Name: flowCookie, Value: value, Path: "/oidc", MaxAge: seconds, HttpOnly: true, Secure: v.console.secure(v.r), SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// toProvider sends the browser to the OIDC provider.
+func (c *Console) toProvider(v *visit) error {
+	if !c.guarded(v.r) {
+		v.Status = http.StatusForbidden
+		return v.alone(v.T("Log in", "登录"), unguarded(v))
+	}
+	address, kept, err := c.OIDC.Start(v.ctx(), nextPage(v.r.PostFormValue("next")))
+	if err != nil {
+		return v.plain(err)
+	}
+	v.keepFlow(kept, 600)
+	// A redirect after a form would be stopped by form-action; a link that is followed at once is not.
+	v.w.Header().Set("Refresh", "0; url="+address)
+	return v.alone(v.T("Log in", "登录"), onTheWay(v, address))
+}
+
+// fromProvider lets in who comes back.
+func (c *Console) fromProvider(v *visit) error {
+	if !c.guarded(v.r) {
+		return v.alone(v.T("Log in", "登录"), unguarded(v))
+	}
+	in, next, err := c.OIDC.Finish(v.ctx(), cookie(v.r, flowCookie), v.r.URL.Query(), v.attempt())
+	v.keepFlow("", -1)
+	if _, refused := errors.AsType[*identity.Refusal](err); refused {
+		v.Status, v.NoFrame = http.StatusForbidden, true
+		return v.alone(v.T("Log in", "登录"), logIn(v, logInForm{OIDC: c.Provider, Mistake: v.T("The log-in provider has not let you in, or it took too long. Try again.", "统一登录没有成功，或已超时。请重试。")}))
+	}
+	if err != nil {
+		v.NoFrame = true
+		return v.plain(err)
+	}
+	return v.enter(in, next)
 }

@@ -78,6 +78,10 @@ func (p *Problem) translate() *Problem {
 	return &out
 }
 
+// Chinese is the Chinese twin of a text that the program has kept in English, such as why an event was rejected; the text itself where it has
+// none.
+func Chinese(en string) string { return chinese(en) }
+
 // chinese gives the twin of an English text.
 func chinese(en string) string {
 	if en == "" {

@@ -7,6 +7,7 @@ import (
 	"todosync/connector"
 	"todosync/notify"
 	"todosync/retry"
+	"todosync/web/api"
 )
 
 // classNames are the classes that the filter offers, in the order of how often people look for them.
@@ -213,4 +214,12 @@ func (v *visit) Took(d time.Duration) string {
 		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + v.T(" s", " 秒")
 	}
 	return v.Span(d)
+}
+
+// Said is a text that the program has kept, in the reader's language where it has one there.
+func (v *visit) Said(text string) string {
+	if v.Chinese {
+		return api.Chinese(text)
+	}
+	return text
 }

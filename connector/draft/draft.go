@@ -87,6 +87,7 @@ type builder struct {
 	secrets  []secretValue
 	notes    []phrase
 	leaves   int
+	logIn    *logIn // nil: no sample fetches a token
 }
 
 // A secretValue is a secret that the sample shows.
@@ -125,6 +126,7 @@ func From(sources []Source, o Options) (*Draft, error) {
 			return nil, b.placed(err)
 		}
 	}
+	b.takeLogIn(samples)
 	return b.draft(), nil
 }
 
@@ -274,7 +276,7 @@ func (b *builder) conceal(r *request) {
 		}
 	}
 	for i := range r.parts {
-		r.parts[i].text = b.mask(r.parts[i].text)
+		r.parts[i].text = b.maskFile(r.parts[i].text) // a short word of an address is one, whatever somebody has for a name
 	}
 	if p, ok := r.body.(plain); ok {
 		r.body = plain{b.mask(p.source)}
@@ -292,6 +294,9 @@ func (b *builder) draft() *Draft {
 		for _, l := range r.leaves {
 			d.Guesses = append(d.Guesses, b.guess(r, l))
 		}
+	}
+	if b.logIn != nil {
+		b.conceal(b.logIn.request)
 	}
 	for _, s := range b.secrets {
 		d.Secrets = append(d.Secrets, s.name)
@@ -337,6 +342,20 @@ func (b *builder) decisions() []string {
 		add("tenant: the CRM enterprise's id in place of %s", "tenant：将 %s 换成 CRM 企业号", unknownTenant)
 	}
 	seen := map[string]bool{}
+	tell := func(l *leaf) {
+		if l.verdict == hidden && !seen[l.right()] {
+			seen[l.right()] = true
+			add("%s: todosync secret set %s --tenant %s", "%s：todosync secret set %s --tenant %s", l.at(), strings.TrimSuffix(strings.TrimPrefix(l.right(), "${secret:"), "}"), cmp.Or(b.o.Tenant, unknownTenant))
+		}
+	}
+	if b.logIn != nil {
+		for _, l := range b.logIn.request.leaves {
+			tell(l)
+		}
+		for _, n := range b.logIn.request.notes {
+			out = append(out, n.in(b.o.Lang))
+		}
+	}
 	for _, r := range b.requests {
 		if r.base == "" {
 			add("variables.base: the address of the OA", "variables.base：OA 的地址")
@@ -348,10 +367,7 @@ func (b *builder) decisions() []string {
 			if l.verdict == open {
 				add("%s %s: %s", "%s 的 %s：%s", r.scene, cmp.Or(l.at(), string(l.where)), l.reason.in(b.o.Lang))
 			}
-			if l.verdict == hidden && !seen[l.right()] {
-				seen[l.right()] = true
-				add("%s: todosync secret set %s --tenant %s", "%s：todosync secret set %s --tenant %s", l.at(), strings.TrimSuffix(strings.TrimPrefix(l.right(), "${secret:"), "}"), cmp.Or(b.o.Tenant, unknownTenant))
-			}
+			tell(l)
 		}
 		if !r.tells("F001") && !r.tells("F102") {
 			add("scene %s: no field names the receiver, so that an OA could not tell whose todo it is", "场景 %s：没有字段指明接收人，OA 无法知道是谁的待办", r.scene)

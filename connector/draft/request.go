@@ -264,9 +264,9 @@ func (r *request) readHeaders(c *collector, s *sample) {
 	}
 }
 
-func (r *request) tokenNote() {
-	r.notes = append(r.notes, say("a token that ends has to be fetched anew: describe its request under token, and take it out of here", "会过期的令牌需要重新获取：请在 token 下描述获取请求，并从此处移除"))
-}
+func (r *request) tokenNote() { r.notes = append(r.notes, tokenAnew) }
+
+var tokenAnew = say("a token that ends has to be fetched anew: describe its request under token, and take it out of here", "会过期的令牌需要重新获取：请在 token 下描述获取请求，并从此处移除")
 
 func (r *request) readBody(c *collector, s *sample) error {
 	if s.form != nil {

@@ -64,6 +64,7 @@ func (f *settings) write() string {
 	f.headers(0, shared)
 	f.result()
 	f.auth()
+	f.token()
 	if len(f.fields) > 0 {
 		f.line(0, "fields:")
 		for _, x := range f.fields {
@@ -88,7 +89,11 @@ func (f *settings) write() string {
 // head says what the file is, and what is left to do.
 func (f *settings) head() {
 	f.formats()
-	for _, r := range f.b.requests {
+	all := f.b.requests
+	if f.b.logIn != nil {
+		all = append(slices.Clone(all), f.b.logIn.request)
+	}
+	for _, r := range all {
 		if base := cmp.Or(r.base, "http://oa.example.com"); !slices.Contains(f.bases, base) {
 			f.bases = append(f.bases, base)
 		}
@@ -314,7 +319,7 @@ func (f *settings) body(text string) {
 		f.line(4, "body: %s", jsonString(text))
 		return
 	}
-	if f.b.requests[0].body.kind() == "form" && !strings.Contains(text, "\n") {
+	if b := f.b.requests[0].body; b != nil && b.kind() == "form" && !strings.Contains(text, "\n") {
 		f.line(4, "body: %s", scalar(text))
 		return
 	}

@@ -87,7 +87,7 @@ func TestName(t *testing.T) {
 	as := func(names []string) string { return "<" + strings.Join(names, "+") + ">" }
 	for src, want := range map[string]string{
 		`{"a":"${secret:x}","b":${secret:x},"c":"${secret:x|md5}","d":"${env:GIVEN}"}`: `{"a":"<x>","b":"<x>","c":"<x|md5>","d":"<GIVEN>"}`,
-		`{"a":"${secret:n|sha256|base64}"}`: `{"a":"<n|sha256|base64>"}`,
+		`{"a":"${secret:n|sha256|base64}"}`:                                            `{"a":"<n|sha256|base64>"}`,
 	} {
 		stored, err := mustCompile(t, src, testOptions(t, Body)).Append(nil, testScope(t), Stored)
 		if err != nil {

@@ -114,18 +114,20 @@ func (e *erasing) over() bool { return time.Now().After(e.until) }
 
 // endConnections deletes the connections that there still are, with what waits in them.
 func (e *erasing) endConnections() (bool, error) {
-	for _, s := range e.db.registry.current.Load().byTenant[e.tenant] {
-		more, err := e.db.deleteStep(e.tx, e.op, s, Deletion{Key: s.key, Who: e.job.Who, CancelWaiting: true})
-		if err != nil {
-			return false, err
-		}
-		if !more {
-			e.wake = append(e.wake, s.conn)
-		}
-		e.out.Moved++
-		return false, nil // it is taken out of what is in memory after the commit
+	left := e.db.registry.current.Load().byTenant[e.tenant]
+	if len(left) == 0 {
+		return true, nil
 	}
-	return true, nil
+	s := left[0] // one a step: it is taken out of what is in memory after the commit
+	more, err := e.db.deleteStep(e.tx, e.op, s, Deletion{Key: s.key, Who: e.job.Who, CancelWaiting: true})
+	if err != nil {
+		return false, err
+	}
+	if !more {
+		e.wake = append(e.wake, s.conn)
+	}
+	e.out.Moved++
+	return false, nil
 }
 
 // landed waits for what is on its way: it ends as it ends, and is erased then.
@@ -167,9 +169,18 @@ type connTable struct{ name, key, conn string }
 
 // erasedOfConnections are the tables that hold a connection's rows, beside its deliveries and what goes with them.
 var erasedOfConnections = [...]connTable{
-	{"resent", "n", "conn"}, {"lanes", "conn, kind, todo, receiver", "conn"}, {"todos", "conn, kind, todo", "conn"},
-	{"tallies", "conn, at_ms, what", "conn"}, {"unbound_told", "conn, receiver, day", "conn"}, {"sign_on_marks", "conn, hash", "conn"},
-	{"causes", "conn, at_ms, what, class, code", "conn"}, {"queues", "conn, at_ms", "conn"}, {"tokens", "conn", "conn"}, {"seats", "seat", "seat"}, {"bindings", "conn, crm_user", "conn"}, {"revisions", "conn, revision", "conn"},
+	{"resent", "n", "conn"},
+	{"lanes", "conn, kind, todo, receiver", "conn"},
+	{"todos", "conn, kind, todo", "conn"},
+	{"tallies", "conn, at_ms, what", "conn"},
+	{"unbound_told", "conn, receiver, day", "conn"},
+	{"sign_on_marks", "conn, hash", "conn"},
+	{"causes", "conn, at_ms, what, class, code", "conn"},
+	{"queues", "conn, at_ms", "conn"},
+	{"tokens", "conn", "conn"},
+	{"seats", "seat", "seat"},
+	{"bindings", "conn, crm_user", "conn"},
+	{"revisions", "conn, revision", "conn"},
 }
 
 // A tenantTable is a table whose rows are a tenant's.
@@ -177,9 +188,18 @@ type tenantTable struct{ name, key, tenant string }
 
 // erasedOfTenants are the tables that hold a tenant's rows, in an order that no row refers to one that is gone.
 var erasedOfTenants = [...]tenantTable{
-	{"events", "n", "tenant"}, {"failures", "n", "tenant"}, {"failing", "tenant", "tenant"}, {"digest_sends", "digest, channel", "tenant"},
-	{"digests", "n", "tenant"}, {"sign_ons", "n", "tenant"}, {"tickets", "hash", "tenant"}, {"secrets", "tenant, name", "tenant"},
-	{"arrivals", "tenant, at_ms, what", "tenant"}, {"widget_users", "tenant, connection, user_id", "tenant"}, {"tenant_revisions", "tenant, revision", "tenant"}, {"audit", "n", "tenant"},
+	{"events", "n", "tenant"},
+	{"failures", "n", "tenant"},
+	{"failing", "tenant", "tenant"},
+	{"digest_sends", "digest, channel", "tenant"},
+	{"digests", "n", "tenant"},
+	{"sign_ons", "n", "tenant"},
+	{"tickets", "hash", "tenant"},
+	{"secrets", "tenant, name", "tenant"},
+	{"arrivals", "tenant, at_ms, what", "tenant"},
+	{"widget_users", "tenant, connection, user_id", "tenant"},
+	{"tenant_revisions", "tenant, revision", "tenant"},
+	{"audit", "n", "tenant"},
 }
 
 // rows takes some rows away and says whether there may be more than the step has time for.

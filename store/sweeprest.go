@@ -83,15 +83,6 @@ func (w *sweeping) says(t *tx, e *sweptEvent) (bool, error) {
 	return !later, err
 }
 
-// conns gives some connections by number, deleted ones too.
-func (w *sweeping) conns(ctx context.Context) (numbers []int64, err error) {
-	after, err := w.after(-1)
-	if err != nil {
-		return nil, err
-	}
-	return numbers, w.look(ctx, &numbers, `SELECT n FROM connections WHERE n > ? ORDER BY n LIMIT ?`, after, 100)
-}
-
 // jobs takes away jobs that ended long ago, what is left of stopped ones, and the notes on deliveries that have ended.
 func (w *sweeping) jobs(ctx context.Context) error {
 	type left struct {

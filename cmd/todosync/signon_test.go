@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -151,9 +152,7 @@ variables: {base: "http://oa.example.com", appId: "500723908", headImg: "http://
 	post := func(token string) int {
 		t.Helper()
 		form := url.Values{"token": {token}}
-		for k, v := range fill {
-			form[k] = v
-		}
+		maps.Copy(form, fill)
 		resp, err := http.PostForm(at, form)
 		if err != nil {
 			t.Fatal(err)

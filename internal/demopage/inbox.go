@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -117,9 +118,7 @@ func (i *Inbox) list(w http.ResponseWriter, r *http.Request) {
 	here := url.Values{"oa": {oa.Name}, "lang": {string(l)}}
 	to := func(name, value string) string {
 		q := url.Values{}
-		for k, v := range here {
-			q[k] = v
-		}
+		maps.Copy(q, here)
 		q.Set(name, value)
 		return "?" + q.Encode()
 	}

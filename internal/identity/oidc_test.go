@@ -34,8 +34,7 @@ func TestOIDC(t *testing.T) {
 	keys := &oidctest.Server{PublicKeys: []oidctest.PublicKey{{PublicKey: key.Public(), KeyID: "k", Algorithm: oidc.RS256}}, Algorithms: []string{oidc.RS256}}
 	var claims map[string]any
 	var verifier string
-	var srv *httptest.Server
-	srv = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/token" {
 			keys.ServeHTTP(w, r)
 			return
@@ -104,7 +103,7 @@ func TestOIDC(t *testing.T) {
 		"an old token":    func(url.Values, *string) { claims["exp"] = time.Now().Add(-time.Hour).Unix() },
 		"no subject":      func(url.Values, *string) { claims["sub"] = "" },
 	} {
-		if _, refused := try(change).(*identity.Refusal); !refused { //nolint:errorlint // it comes as it is
+		if _, refused := try(change).(*identity.Refusal); !refused {
 			t.Errorf("%s: let in", what)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -69,9 +70,7 @@ func (c client) do(ctx context.Context, r request, out any) error {
 	if err != nil {
 		return fmt.Errorf("ask the API: %w", err)
 	}
-	for k, v := range r.header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, r.header)
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}

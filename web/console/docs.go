@@ -168,12 +168,13 @@ func readManual(spec *specification, query string) *manual {
 
 // matches reports whether all words of a query stand somewhere in the operation.
 func (o *operation) matches(query string) bool {
-	text := strings.ToLower(strings.Join([]string{o.Method, o.Path, o.ID, o.Summary, o.Text}, " "))
+	var text strings.Builder
+	text.WriteString(strings.ToLower(strings.Join([]string{o.Method, o.Path, o.ID, o.Summary, o.Text}, " ")))
 	for _, p := range o.Parameters {
-		text += " " + strings.ToLower(p.Name+" "+p.Text)
+		text.WriteString(" " + strings.ToLower(p.Name+" "+p.Text))
 	}
 	for w := range strings.FieldsSeq(strings.ToLower(query)) {
-		if !strings.Contains(text, w) {
+		if !strings.Contains(text.String(), w) {
 			return false
 		}
 	}

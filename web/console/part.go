@@ -106,6 +106,7 @@ func stateColour(s connector.State) string {
 		return "warn"
 	case connector.Pending, connector.Sending:
 		return "busy"
+	case connector.Skipped, connector.Superseded, connector.Canceled:
 	}
 	return ""
 }

@@ -72,7 +72,7 @@ func (v *visit) Meaning(r *connector.Record) string {
 	case connector.Failed:
 		return v.T("The OA does not have it, and nothing more is tried by itself.", "OA 没有收到，系统不会再自动重试。")
 	case connector.Held:
-		return v.held(retry.Class(r.Class))
+		return v.held(r.Class)
 	case connector.Retrying:
 		return v.T("The last try failed; it is tried again by itself.", "上一次尝试失败，系统会自动重试。")
 	case connector.Pending:
@@ -83,7 +83,7 @@ func (v *visit) Meaning(r *connector.Record) string {
 	case connector.Sending:
 		return v.T("It is on its way to the OA right now.", "正在发往 OA。")
 	case connector.Skipped:
-		return v.skipped(retry.Class(r.Class))
+		return v.skipped(r.Class)
 	case connector.Superseded:
 		return v.T("A later one of the same todo says all that this one would have said.", "同一待办后来的一条已包含全部内容，这一条不必再发。")
 	case connector.Canceled:
@@ -125,7 +125,7 @@ func (v *visit) skipped(c retry.Class) string {
 
 // Advice says what to do about a record now; empty where nothing has to be done.
 func (v *visit) Advice(r *connector.Record) string {
-	class := retry.Class(r.Class)
+	class := r.Class
 	switch r.State {
 	case connector.Failed, connector.Retrying:
 		switch class { // of these two a digest speaks otherwise

@@ -1,7 +1,9 @@
 package console
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,9 +58,7 @@ func (v *visit) local(s string) string {
 // without is the filter with some parameters set, or taken out where the value is empty.
 func (f recordFilter) with(pairs ...string) recordFilter {
 	out := recordFilter{url.Values{}}
-	for name, value := range f.Values {
-		out.Values[name] = value
-	}
+	maps.Copy(out.Values, f.Values)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] == "" {
 			out.Del(pairs[i])
@@ -80,12 +80,7 @@ func (f recordFilter) at(path string, pairs ...string) string {
 
 // more reports whether the filter says something that stands in the second row of the form.
 func (f recordFilter) more() bool {
-	for _, name := range []string{"scene", "todo", "receiver", "event", "from", "to"} {
-		if f.Has(name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{"scene", "todo", "receiver", "event", "from", "to"}, f.Has)
 }
 
 // A quick is a filter that is one click away.

@@ -149,6 +149,7 @@ func TestRecordStates(t *testing.T) {
 			r.SupersededBy = "other"
 		case connector.Retrying:
 			r.NextTryAt = &next
+		case connector.Pending, connector.Sending, connector.Succeeded, connector.Failed, connector.Canceled:
 		}
 		s.says["GET /records/"+recordID] = r
 		p := s.get("/records/" + recordID)

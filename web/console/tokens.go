@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"todosync/web/api"
@@ -82,10 +83,5 @@ func (c *Console) tokenRoutes() {
 
 // has reports whether a box of a form is ticked.
 func (f *form) has(name, value string) bool {
-	for _, v := range f.Values[name] {
-		if v == value {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(f.Values[name], value)
 }

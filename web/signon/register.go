@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -148,16 +149,14 @@ func (p *RegisterPage) show(w http.ResponseWriter, r *http.Request, status int, 
 		p.log.WarnContext(r.Context(), "session not read", "error", err)
 	}
 	nonce := newNonce()
-	for name, value := range map[string]any{
+	maps.Copy(data, map[string]any{
 		"Lang": t("en", "zh-CN"), "Nonce": nonce, "Admin": admin, "Action": RegisterPath,
 		"Title": t("Register an app of the OA", "登记 OA 应用"), "What": t("The OA gave this out for its app. It is saved when an admin confirms it.", "以下内容由 OA 应用提供，经管理员确认后才会保存。"),
 		"AppIDLabel": t("App id", "应用 ID（appId）"), "SecretLabel": t("Secret", "密钥（secret）"),
 		"ConnectionLabel": t("Connection (where several have this app)", "连接名称（多个连接使用该应用时填写）"), "TokenLabel": t("Your admin token", "管理员令牌"),
 		"TokenHint": t("The server's own is in its file admin-token; or log in to the console first.", "服务器令牌在 admin-token 文件中；也可先登录控制台。"),
 		"As":        t("You confirm as", "确认人"), "Button": t("Confirm", "确认"),
-	} {
-		data[name] = value
-	}
+	})
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; script-src 'nonce-"+nonce+"'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")

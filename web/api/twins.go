@@ -323,4 +323,13 @@ var twins = map[string]string{
 	"try again later, or log in with a password":                                    "请稍后再试，或用密码登录",
 	"an admin has to allow you first":                                               "需要管理员先批准",
 	"ask an admin: you stand among the users, disabled":                             "请联系管理员：您已在用户列表中，目前为停用状态",
+
+	// An app that a vendor's console registers.
+	"only an admin confirms this": "只有管理员能确认",
+	"Give an admin's token, or log in to the console as an admin in this browser and come again.": "请给出管理员令牌，或在这个浏览器里以管理员身份登录控制台后再来。",
+	"no connection has the app *":           "没有连接使用应用 {1}",
+	"several connections have the app *: *": "有多个连接使用应用 {1}：{2}",
+	"Name one of them.":                     "请指定其中一个。",
+	"Use ${secret:NAME} in its token's request, then set it: todosync secret set NAME --tenant *.":             "请在它的令牌请求里写 ${secret:NAME}，再设置：todosync secret set NAME --tenant {1}。",
+	"Set `variables: {appId: *}` in the connection, or make one: todosync connections new --preset yunzhijia.": "请在连接里设置 `variables: {appId: {1}}`，或新建连接：todosync connections new --preset yunzhijia。",
 }

@@ -123,7 +123,7 @@ func insertRecords(ctx context.Context, db *sql.DB, plan recordsPlan, first int,
 }
 
 // insertTallies inserts what the program counts by the minute, the ten minutes or the hour, as dense as it keeps it: something of each sort at
-// each connection in every one of them.
+// each connection in every one of them. What the program has counted itself meanwhile stays.
 func insertTallies(ctx context.Context, db *sql.DB, plan recordsPlan) error {
 	const steps = `WITH RECURSIVE ages (age) AS (SELECT 1 UNION ALL SELECT age + CASE WHEN age < 180 THEN 1 WHEN age < 72 * 60 THEN 10 ELSE 60 END FROM ages
 			WHERE age < :days * 1440),
@@ -133,13 +133,13 @@ func insertTallies(ctx context.Context, db *sql.DB, plan recordsPlan) error {
 	args := []any{sql.Named("now", time.Now().UnixMilli()), sql.Named("conns", plan.Connections), sql.Named("days", plan.Days)}
 	for _, statement := range []string{
 		`ends (what, share) AS (VALUES ('succeeded', 50), ('failed', 2), ('superseded', 1))
-			INSERT INTO tallies (conn, at_ms, what, count, in_10ms, in_50ms, in_250ms, in_1s, in_10s, in_1m)
+			INSERT OR IGNORE INTO tallies (conn, at_ms, what, count, in_10ms, in_50ms, in_250ms, in_1s, in_10s, in_1m)
 			SELECT conn, at, what, share * 2, 0, share, share / 2, share / 2, 0, 0 FROM steps, conns, ends`,
 		`why (what, class, code) AS (VALUES ('failed', 'business', '1004'), ('failed', 'business', '1005'), ('failed', 'auth', '401'), ('try', 'network', ''))
-			INSERT INTO causes (conn, at_ms, what, class, code, count) SELECT conn, at, what, class, code, 1 FROM steps, conns, why`,
+			INSERT OR IGNORE INTO causes (conn, at_ms, what, class, code, count) SELECT conn, at, what, class, code, 1 FROM steps, conns, why`,
 		`came (what, share) AS (VALUES ('accepted', 100), ('duplicate', 1), ('rejected', 1))
-			INSERT INTO arrivals (tenant, at_ms, what, count) SELECT printf('bench%05d', conn - 1), at, what, share FROM steps, conns, came`,
-		`seen (conn) AS (SELECT conn FROM conns UNION ALL SELECT 0) INSERT INTO queues (conn, at_ms, count) SELECT conn, at, conn % 3 FROM steps, seen`,
+			INSERT OR IGNORE INTO arrivals (tenant, at_ms, what, count) SELECT printf('bench%05d', conn - 1), at, what, share FROM steps, conns, came`,
+		`seen (conn) AS (SELECT conn FROM conns UNION ALL SELECT 0) INSERT OR IGNORE INTO queues (conn, at_ms, count) SELECT conn, at, conn % 3 FROM steps, seen`,
 	} {
 		if _, err := db.ExecContext(ctx, steps+statement, args...); err != nil {
 			return fmt.Errorf("insert what is counted: %w", err)

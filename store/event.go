@@ -29,10 +29,16 @@ func (d *DB) Events(ctx context.Context, f EventFilter, p connector.PageOf) (con
 	}
 	w := where{}
 	w.add(`n >= 0`)
-	s := eventSearch{where: &w, before: before, limit: limit, whole: len(f.Tenants) > 0 && len(f.Todos)+len(f.IDs) > 0}
-	if s.whole {
+	s := eventSearch{where: &w, before: before, limit: limit, whole: len(f.Todos)+len(f.IDs) > 0}
+	switch {
+	case s.whole && len(f.Tenants) == 0:
+		// Todos and ids are indexed within their tenants: so each tenant is looked into, rather than each event.
+		w.add(`tenant IN (WITH RECURSIVE each (tenant) AS (SELECT MIN(tenant) FROM events UNION ALL
+			SELECT (SELECT MIN(e.tenant) FROM events e WHERE e.tenant > each.tenant) FROM each WHERE each.tenant IS NOT NULL)
+			SELECT tenant FROM each WHERE tenant IS NOT NULL)`)
+	case s.whole:
 		w.in(`tenant`, f.Tenants)
-	} else {
+	default:
 		w.in(`+tenant`, f.Tenants)
 	}
 	w.in(`todo`, f.Todos)

@@ -139,7 +139,7 @@ func TestAgain(t *testing.T) {
 func tinySizes() sizes {
 	return sizes{
 		Rounds: 1, Events: 400, Published: 100, OpenSeconds: 0.5, SlowEvents: 200, HangSeconds: 0.5, Crowd: 30, CrowdBusy: 10,
-		Waiting: 500, Records: 1000, RowSeconds: 0.05, Connections: 5, EveryRow: true, MaxBusyOA: 10, MaxLateMillis: 1e6,
+		Waiting: 500, Records: 1000, PageRecords: 1000, RowSeconds: 0.05, Connections: 5, EveryRow: true, MaxBusyOA: 10, MaxLateMillis: 1e6,
 	}
 }
 

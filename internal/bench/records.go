@@ -135,7 +135,7 @@ func insertTallies(ctx context.Context, db *sql.DB, plan recordsPlan) error {
 		`ends (what, share) AS (VALUES ('succeeded', 50), ('failed', 2), ('superseded', 1))
 			INSERT OR IGNORE INTO tallies (conn, at_ms, what, count, in_10ms, in_50ms, in_250ms, in_1s, in_10s, in_1m)
 			SELECT conn, at, what, share * 2, 0, share, share / 2, share / 2, 0, 0 FROM steps, conns, ends`,
-		`why (what, class, code) AS (VALUES ('failed', 'business', '1004'), ('failed', 'business', '1005'), ('failed', 'auth', '401'), ('try', 'network', ''))
+		`why (what, class, code) AS (VALUES ('failed', 'business', '1004'), ('failed', 'business', '1005'), ('failed', 'http_4xx', '401'), ('try', 'network', ''))
 			INSERT OR IGNORE INTO causes (conn, at_ms, what, class, code, count) SELECT conn, at, what, class, code, 1 FROM steps, conns, why`,
 		`came (what, share) AS (VALUES ('accepted', 100), ('duplicate', 1), ('rejected', 1))
 			INSERT OR IGNORE INTO arrivals (tenant, at_ms, what, count) SELECT printf('bench%05d', conn - 1), at, what, share FROM steps, conns, came`,

@@ -43,7 +43,7 @@ func testRecords(t *testing.T, e Engine) {
 	wantKind(t, err, connector.Invalid)
 }
 
-// testRecord reads attempts back: their marks show as ***.
+// testRecord reads attempts back: their marks show as ***, and by name for who makes a command of a request.
 func testRecord(t *testing.T, e Engine) {
 	p := play(t, e, nil)
 	p.accept(Todo{Receivers: []string{"a"}})
@@ -64,13 +64,17 @@ func testRecord(t *testing.T, e Engine) {
 	request := connector.SentRequest{
 		Method: "POST", Address: "http://oa.example.com/?key=***", Headers: []retry.Header{{Name: "X-Key", Value: "***"}}, Body: `{"k":"***"}`,
 	}
+	named := connector.SentRequest{
+		Method: "POST", Address: "http://oa.example.com/?key=\x00app-key\x00", Headers: []retry.Header{{Name: "X-Key", Value: "\x00app-key\x00"}},
+		Body: "{\"k\":\"\x00app-key\x00\"}",
+	}
 	want := []connector.RecordAttempt{
 		{
-			Number: 1, StartedAt: Start, DurationMs: 3, Request: request, Class: retry.Timeout, Code: "0", Message: "message", Worker: "w1",
+			Number: 1, StartedAt: Start, DurationMs: 3, Request: request, Named: named, Class: retry.Timeout, Code: "0", Message: "message", Worker: "w1",
 			Response: connector.ReceivedAnswer{Status: 200, Headers: []retry.Header{{Name: "A", Value: "b"}}, Body: "answer"},
 		},
 		{
-			Number: 2, StartedAt: Start.Add(time.Second), DurationMs: 3, Request: request, Class: retry.Timeout, Code: "0", Message: "message",
+			Number: 2, StartedAt: Start.Add(time.Second), DurationMs: 3, Request: request, Named: named, Class: retry.Timeout, Code: "0", Message: "message",
 			Worker: "w1", Response: connector.ReceivedAnswer{Headers: []retry.Header{}},
 		},
 	}

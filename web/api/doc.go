@@ -12,7 +12,7 @@
 //	srv := api.NewServer(a, a) // *http.Server with limits against slow and endless clients
 //	go srv.Serve(listener)
 //
-// The routes, beside those of 06-interfaces; all lists are {"items": [...], "next": "..."}:
+// The routes; all lists are {"items": [...], "next": "..."}:
 //
 //	POST   /events                                    the event with tenant, kind, action -> 202 {sequence, duplicate}
 //	GET    /events?tenant=&todo=&id=                  connector.EventStory

@@ -31,6 +31,8 @@ type bench struct {
 	pg   string // address of PostgreSQL, once it runs
 	ends []func() error
 	runs []result
+
+	piledUp bool // the folder "big" holds all that it should
 }
 
 // sizes are how much is measured.

@@ -177,7 +177,7 @@ func (a *API) noRoute(w http.ResponseWriter, r *http.Request, fallback http.Hand
 	var said capture
 	fallback.ServeHTTP(&said, r)
 	write := func(p *Problem) {
-		if wantsChinese(r.Header.Get("Accept-Language")) {
+		if WantsChinese(r.Header.Get("Accept-Language")) {
 			p = p.translate()
 		}
 		writeProblem(w, p)

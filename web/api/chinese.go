@@ -17,18 +17,13 @@ import (
 
 type chineseKey struct{}
 
-// WithChinese is a context whose answers speak Chinese to people.
-func WithChinese(ctx context.Context) context.Context {
-	return context.WithValue(ctx, chineseKey{}, true)
-}
-
 func speaksChinese(ctx context.Context) bool {
 	zh, _ := ctx.Value(chineseKey{}).(bool)
 	return zh
 }
 
-// wantsChinese reads an Accept-Language header.
-func wantsChinese(header string) bool {
+// WantsChinese reads an Accept-Language header: whether Chinese is asked for rather than English.
+func WantsChinese(header string) bool {
 	if header == "" {
 		return false
 	}
@@ -49,7 +44,7 @@ func wantsChinese(header string) bool {
 
 // speak notes which language the caller reads.
 func speak(ctx huma.Context, next func(huma.Context)) {
-	if !speaksChinese(ctx.Context()) && wantsChinese(ctx.Header("Accept-Language")) {
+	if !speaksChinese(ctx.Context()) && WantsChinese(ctx.Header("Accept-Language")) {
 		ctx = huma.WithValue(ctx, chineseKey{}, true)
 	}
 	next(ctx)

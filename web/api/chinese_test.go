@@ -127,7 +127,7 @@ func TestChinese(t *testing.T) {
 		}
 	}
 	for header, want := range map[string]bool{"": false, "zh": true, "zh-CN,en;q=0.5": true, "en-GB,zh;q=0.5": false, "de, zh;q=0.2": true, "\x00": false, "*": false} {
-		if got := wantsChinese(header); want != got {
+		if got := WantsChinese(header); want != got {
 			t.Errorf("%q: want %v, got %v", header, want, got)
 		}
 	}

@@ -37,18 +37,6 @@ func (p *plot) Data() any {
 	}{times, p.Series, p.Unit}
 }
 
-// Nothing reports whether all of it is 0 or unknown.
-func (p *plot) Nothing() bool {
-	for _, s := range p.Series {
-		for _, n := range s.Values {
-			if n != nil && *n != 0 {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // text is a number of the plot in its table.
 func (p *plot) text(n *float64) string {
 	if n == nil {

@@ -14,7 +14,6 @@ import (
 	_ "time/tzdata" // a reader's zone is known on a machine without zones, too
 
 	"github.com/a-h/templ"
-	"golang.org/x/text/language"
 
 	"todosync/web/api"
 )
@@ -99,19 +98,7 @@ func prefersChinese(r *http.Request) bool {
 	case "en":
 		return false
 	}
-	tags, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
-	if err != nil {
-		return false
-	}
-	for _, t := range tags {
-		switch base, _ := t.Base(); base.String() {
-		case "zh":
-			return true
-		case "en":
-			return false
-		}
-	}
-	return false
+	return api.WantsChinese(r.Header.Get("Accept-Language"))
 }
 
 // T gives the text in the reader's language.

@@ -49,6 +49,7 @@ type comparedFile struct {
 	How      string   `json:"how"`
 	Changed  []string `json:"changed" doc:"the members that the file would change, the first 100"`
 	Diff     string   `json:"diff" doc:"unified diff from what is stored to the file; empty where they say the same"`
+	ComparedTexts
 }
 
 func (a *API) editRoutes() {
@@ -120,9 +121,10 @@ func (a *API) compareFile(ctx context.Context, in *compareInput) (*one[comparedF
 	then := Revision{Source: given[0].Source, Settings: given[0].Settings}
 	out := comparedFile{Revision: saved.Revision, SavedAt: Time(saved.SavedAt), SavedBy: saved.SavedBy, How: saved.How, Changed: changed(now, then)}
 	if len(out.Changed) > 0 {
-		if out.Diff, err = unifiedAs(now, then, fmt.Sprintf("revision %d", saved.Revision), "your file"); err != nil {
+		if out.ComparedTexts, err = comparedTexts(now, then); err != nil {
 			return nil, fmt.Errorf("compare a file with connection %s: %w", in.key(), err)
 		}
+		out.Diff = out.unified(sideName(now), "your file")
 	}
 	return &one[comparedFile]{Body: out}, nil
 }

@@ -36,6 +36,15 @@ type revisionDiff struct {
 	With     int64    `json:"with" doc:"the revision that it is compared with; 0: there is none before"`
 	Changed  []string `json:"changed" doc:"the members that differ, the first 100"`
 	Diff     string   `json:"diff" doc:"unified diff of the sources as YAML, or of the settings where these alone differ; empty where nothing does"`
+	ComparedTexts
+}
+
+// ComparedTexts are what a diff is made of, whole.
+type ComparedTexts struct {
+	Before string `json:"before" doc:"what is compared with, as YAML; empty where there is nothing"`
+	After  string `json:"after" doc:"what it is compared to, as YAML"`
+	// Merged says that both are settings with the preset's values and the defaults, since the sources say the same.
+	Merged bool `json:"merged" doc:"both are settings with the preset's values and the defaults: the sources say the same"`
 }
 
 // revisions lists revisions, newest first, each with what it changed.
@@ -131,57 +140,64 @@ func (a *API) diff(ctx context.Context, k connector.ConnectionKey, revision, wit
 	if other.Revision > 0 {
 		out.Changed = changed(other, r)
 	}
-	if out.Diff, err = unified(other, r); err != nil {
+	if out.ComparedTexts, err = comparedTexts(other, r); err != nil {
 		return nil, fmt.Errorf("compare revisions of %s: %w", k, err)
 	}
+	out.Diff = out.unified(sideName(other), sideName(r))
 	return &one[revisionDiff]{Body: out}, nil
 }
 
 // compared gives what two revisions are compared by: their sources, or their settings where the sources do not tell them apart. The
 // first revision may be none at all.
-func compared(x, y Revision) (was, is []byte, note string) {
+func compared(x, y Revision) (was, is []byte, merged bool) {
 	if len(y.Source) == 0 || x.Revision > 0 && (len(x.Source) == 0 || string(x.Source) == string(y.Source)) {
-		return x.Settings, y.Settings, " with the preset's values and the defaults"
+		return x.Settings, y.Settings, true
 	}
-	return x.Source, y.Source, ""
+	return x.Source, y.Source, false
 }
 
-// unified is the difference between two revisions as people read it.
-func unified(x, y Revision) (string, error) {
-	name := func(r Revision) string {
-		if r.Revision == 0 {
-			return "/dev/null"
+// comparedTexts writes what two revisions are compared by.
+func comparedTexts(x, y Revision) (ComparedTexts, error) {
+	old, fresh, merged := compared(x, y)
+	out := ComparedTexts{Merged: merged}
+	for _, side := range []struct {
+		source []byte
+		into   *string
+	}{{old, &out.Before}, {fresh, &out.After}} {
+		if len(side.source) == 0 {
+			continue
 		}
-		return "revision " + strconv.FormatInt(r.Revision, 10)
+		text, err := file.Marshal(side.source)
+		if err != nil {
+			return ComparedTexts{}, err
+		}
+		*side.into = string(text)
 	}
-	return unifiedAs(x, y, name(x), name(y))
+	return out, nil
 }
 
-// unifiedAs is unified with names for both sides.
-func unifiedAs(x, y Revision, was, is string) (string, error) {
-	old, fresh, note := compared(x, y)
-	write := func(source []byte) ([]byte, error) {
-		if len(source) == 0 {
-			return nil, nil
-		}
-		return file.Marshal(source)
+// sideName is what a diff calls a revision.
+func sideName(r Revision) string {
+	if r.Revision == 0 {
+		return "/dev/null"
 	}
-	before, err := write(old)
-	if err != nil {
-		return "", err
+	return "revision " + strconv.FormatInt(r.Revision, 10)
+}
+
+// unified is the difference as people and programs know it from diff.
+func (c *ComparedTexts) unified(was, is string) string {
+	note := ""
+	if c.Merged {
+		note = " with the preset's values and the defaults"
 	}
-	after, err := write(fresh)
-	if err != nil {
-		return "", err
-	}
-	if x.Revision > 0 {
+	if was != sideName(Revision{}) {
 		was += note
 	}
-	text := string(diff.Diff(was, before, is+note, after))
+	text := string(diff.Diff(was, []byte(c.Before), is+note, []byte(c.After)))
 	if _, rest, ok := strings.Cut(text, "\n"); ok {
 		text = rest // its first line is a command of diff's that nobody ran
 	}
-	return text, nil
+	return text
 }
 
 // changed names the members by which two revisions differ, in order.

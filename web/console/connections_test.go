@@ -112,10 +112,10 @@ func TestRevisions(t *testing.T) {
 				{Revision: 3, SavedBy: "lin", How: "console", Changed: []string{"title"}}, {Revision: 1, SavedBy: "admin-token", How: "apply"},
 			}},
 			"GET " + path + "/1":      revision{Revision: 1, SavedBy: "admin-token", How: "apply", File: "title: <old>\n"},
-			"GET " + path + "/1/diff": map[string]any{"with": 3, "changed": []string{"title"}, "diff": "--- revision 3\n+++ revision 1\n@@ -1 +1 @@\n-title: new\n+title: <old>\n"},
+			"GET " + path + "/1/diff": map[string]any{"with": 3, "changed": []string{"title"}, "before": "title: new\n", "after": "title: <old>\n"},
 		})
 		s.get(page).wants(http.StatusOK, "in use", page+"/3?with=1", "title")
-		s.get(page+"/1?with=3").wants(http.StatusOK, `<span class="diff-del">-title: new`, `<span class="diff-add">+title: &lt;old&gt;`, `action="`+page+`/1/restore"`, `name="newest" value="3"`)
+		s.get(page+"/1?with=3").wants(http.StatusOK, `title: <del>new</del>`, `title: <ins>&lt;old&gt;</ins>`, `action="`+page+`/1/restore"`, `name="newest" value="3"`)
 		if !slices.Contains(s.asked, "GET "+path+"/1/diff?with=3") {
 			t.Errorf("asked: %v", s.asked)
 		}

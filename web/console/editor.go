@@ -62,7 +62,14 @@ type clash struct {
 	SavedAt  time.Time `json:"savedAt"`
 	SavedBy  string    `json:"savedBy"`
 	How      string    `json:"how"`
-	Diff     string    `json:"diff"`
+	api.ComparedTexts
+}
+
+// difference is what the editor's file would change of what was saved meanwhile.
+func (c *clash) difference(v *visit) *difference {
+	d := differenceOf(c.Before, c.After)
+	d.ID, d.Was, d.Is = "clash", v.T("revision ", "版本 ")+count(c.Revision), v.T("your file", "您的文件")
+	return d
 }
 
 // A rendering is with what the editor previews and tries.

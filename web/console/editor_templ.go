@@ -1992,8 +1992,8 @@ func clashNote(v *visit, e *editor) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if e.Clash.Diff != "" {
-				templ_7745c5c3_Err = diffView(v, e.Clash.Diff).Render(ctx, templ_7745c5c3_Buffer)
+			if e.Clash.Before != e.Clash.After {
+				templ_7745c5c3_Err = differenceView(v, e.Clash.difference(v)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -72,7 +72,7 @@ func TestSaveOfTheEditor(t *testing.T) {
 		match, sent = r.Header.Get("If-Match"), string(b)
 		return answer
 	}
-	says["POST /tenants/t1/connections/oa/compare"] = clash{Revision: 5, SavedBy: "lin", How: "console", Diff: "-title: theirs\n+title: mine\n"}
+	says["POST /tenants/t1/connections/oa/compare"] = clash{Revision: 5, SavedBy: "lin", How: "console", ComparedTexts: api.ComparedTexts{Before: "title: theirs\n", After: "title: mine\n"}}
 	s := newSite(t, says)
 	form := url.Values{"tenant": {"t1"}, "name": {"oa"}, "revision": {"4"}, "tab": {"create"}, "content": {strings.ReplaceAll(editedFile, "\n", "\r\n")}, "do": {"save"}}
 	p := s.post("/connections/edit", form)
@@ -85,7 +85,7 @@ func TestSaveOfTheEditor(t *testing.T) {
 	}
 
 	answer = &api.Problem{Status: 412, Detail: "it was changed since revision 4"}
-	s.post("/connections/edit", form).wants(http.StatusPreconditionFailed, "Somebody saved this meanwhile", "lin", `<span class="diff-del">-title: theirs`, `name="overwrite" value="5"`, `name="revision" value="4"`, "Head &lt;office&gt;")
+	s.post("/connections/edit", form).wants(http.StatusPreconditionFailed, "Somebody saved this meanwhile", "lin", `title: <del>theirs</del>`, `name="overwrite" value="5"`, `name="revision" value="4"`, "Head &lt;office&gt;")
 
 	answer = api.SaveResult{Tenant: "t1", Name: "oa", Changed: true, Revision: 6}
 	form.Set("overwrite", "5")

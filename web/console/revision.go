@@ -3,9 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"todosync/web/api"
@@ -42,8 +40,9 @@ type comparison struct {
 	subject
 	revision
 	Newest int64
-	With   int64  `json:"with"`
-	Diff   string `json:"diff"`
+	With   int64 `json:"with"`
+	Merged bool
+	Diff   *difference
 	Others []revision
 }
 
@@ -101,7 +100,7 @@ func (c *Console) revision(v *visit) error {
 	var found struct {
 		With    int64    `json:"with"`
 		Changed []string `json:"changed"`
-		Diff    string   `json:"diff"`
+		api.ComparedTexts
 	}
 	if err := v.api.get(v.ctx(), s.api+segments(number, "diff"), q, &found); err != nil {
 		return err
@@ -110,7 +109,12 @@ func (c *Console) revision(v *visit) error {
 	if err := v.api.get(v.ctx(), s.api, url.Values{"limit": {"100"}}, &all); err != nil {
 		return err
 	}
-	o.subject, o.With, o.Diff, o.Changed, o.Others = s, found.With, found.Diff, found.Changed, all.Items
+	o.subject, o.With, o.Merged, o.Changed, o.Others = s, found.With, found.Merged, found.Changed, all.Items
+	o.Diff = differenceOf(found.Before, found.After)
+	o.Diff.Is = v.T("revision ", "版本 ") + number
+	if o.Diff.Was = v.T("nothing", "无"); o.With > 0 {
+		o.Diff.Was = v.T("revision ", "版本 ") + count(o.With)
+	}
 	if len(all.Items) > 0 {
 		o.Newest = all.Items[0].Revision
 	}
@@ -132,30 +136,6 @@ func (c *Console) restore(v *visit) error {
 		return v.done(s.Path, v.T("Nothing to restore: it is like that already.", "无需恢复：当前内容与该版本相同。"))
 	}
 	return v.done(s.Path, v.T("Restored, as revision ", "已恢复，新版本为 ")+strconv.FormatInt(saved.Revision, 10)+".")
-}
-
-// A diffLine is a line of a unified diff.
-type diffLine struct{ Class, Text string }
-
-// diffLines takes a unified diff apart.
-func diffLines(diff string) []diffLine {
-	var out []diffLine
-	for line := range strings.Lines(diff) {
-		line = strings.TrimRight(line, "\n")
-		class := "diff-same"
-		switch {
-		case strings.HasPrefix(line, "+++"), strings.HasPrefix(line, "---"):
-			class = "diff-head"
-		case strings.HasPrefix(line, "@@"):
-			class = "diff-hunk"
-		case strings.HasPrefix(line, "+"):
-			class = "diff-add"
-		case strings.HasPrefix(line, "-"):
-			class = "diff-del"
-		}
-		out = append(out, diffLine{class, line})
-	}
-	return slices.Clip(out)
 }
 
 // older is the address of the next page of a list.

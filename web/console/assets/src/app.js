@@ -23,6 +23,7 @@ function localTimes(root) {
 
 function prepare(root) {
   localTimes(root);
+  showDifferences(root);
 }
 document.addEventListener("DOMContentLoaded", () => prepare(document));
 document.addEventListener("htmx:load", (e) => prepare(e.target));
@@ -102,4 +103,16 @@ document.addEventListener("keydown", (e) => {
   if (e.key !== "/" || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, [contenteditable], .cm-editor")) return;
   const search = document.querySelector("[data-search]");
   if (search) { search.focus(); e.preventDefault(); }
+});
+
+// How a reader likes differences to be shown, he likes it everywhere.
+function showDifferences(root) {
+  let liked;
+  try { liked = localStorage.getItem("todosync-difference"); } catch { /* a browser that keeps nothing */ }
+  if (liked) for (const one of root.querySelectorAll("[data-diff-view]")) one.checked = one.value === liked;
+}
+document.addEventListener("change", (e) => {
+  if (!e.target.matches?.("[data-diff-view]")) return;
+  try { localStorage.setItem("todosync-difference", e.target.value); } catch { /* none */ }
+  showDifferences(document);
 });

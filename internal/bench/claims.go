@@ -7,6 +7,7 @@ func measures() []measure {
 	list = append(list, postgresMeasures()...)
 	list = append(list, delayMeasures()...)
 	list = append(list, pageMeasures()...)
+	list = append(list, searchMeasures()...) // before crowdMeasures, which go on with its folder
 	list = append(list, crowdMeasures()...)
 	list = append(list, signOnMeasures()...)
 	return list
@@ -76,7 +77,9 @@ func claims() []claim {
 		{What: "many connections, idle: commits a second", Key: "crowd idle", Value: "commitsPerSecond", Unit: "/s"},
 		{What: "many connections, idle: reading system calls a second", Key: "crowd idle", Value: "readsPerSecond", Unit: "/s"},
 		{What: "start with 1,000,000 waiting and 10 million records", Key: "start with all", Value: "readySeconds", Unit: "s", Target: 2, AtMost: true},
-		{What: "record search in 10 million, worst filter's p99", Key: "start with all", Value: "searchP99", Unit: "ms", Target: 100, AtMost: true},
+		{What: "record search in 10 million, slowest filter's or pair of filters' median", Key: "search", Value: "worstP50", Unit: "ms", Target: 100, AtMost: true},
+		{What: "record search in 10 million, median of all", Key: "search", Value: "searchP50", Unit: "ms"},
+		{What: "record search in 10 million, p99 of all", Key: "search", Value: "searchP99", Unit: "ms"},
 		{What: "sign-on, bare: signature, one row committed, redirect", Key: "sign-on, bare", Value: "rate", Unit: "/s"},
 		{What: "1,000 sign-ons/s, bare: p99 from when it was due", Key: "sign-on at 1000/s, bare", Value: "p99", Unit: "ms"},
 		{What: "sign-on by signed link, 2 workers on PostgreSQL", Key: "sign-on", Value: "rate", Unit: "/s", Against: "sign-on, bare"},

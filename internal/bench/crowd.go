@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -119,27 +117,30 @@ func (b *bench) crowdDrain(ctx context.Context) (r result, err error) {
 	return r, errors.Join(err, os.RemoveAll(dir))
 }
 
-// pileUp fills the store with records, has very many events come while no OA answers, and leaves the folder for bigStart.
-func (b *bench) pileUp(ctx context.Context) (r result, err error) {
+// big gives a data folder with very many records and connections whose OA does not answer. It is made once.
+func (b *bench) big(ctx context.Context) (string, error) {
 	dir := b.folder("big")
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
 	nobody, err := freeport.Address()
+	if err == nil {
+		err = b.prepareRecords(ctx, dir, nobody, b.sizes.Records)
+	}
+	if err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir)) // half of it would be taken for all
+	}
+	return dir, nil
+}
+
+// pileUp has very many events come while no OA answers, beside very many records, and leaves the folder for bigStart.
+func (b *bench) pileUp(ctx context.Context) (r result, err error) {
+	dir, err := b.big(ctx)
 	if err != nil {
 		return r, err
 	}
 	l := load{Events: b.sizes.Waiting, Tenants: b.sizes.Connections}
-	if err := b.prepare(ctx, dir, storeSpec{connections: l.Tenants, bound: l.Tenants, connectionSpec: connectionSpec{oa: nobody}}); err != nil {
-		return r, err
-	}
-	b.say("    writing %d records", b.sizes.Records)
-	f, err := b.start(ctx, "records", recordsPlan{Store: filepath.Join(dir, storeFile), Records: b.sizes.Records, Connections: l.Tenants, Days: 30})
-	if err != nil {
-		return r, err
-	}
-	var records int
-	if err := f.hear(&records); err != nil {
-		return r, err
-	}
-	if err := f.stop(); err != nil {
+	if err := room(dir, l.Events*roomPerEvent); err != nil {
 		return r, err
 	}
 	b.say("    putting %d events into the stream", l.Events)
@@ -178,7 +179,7 @@ func (b *bench) pileUp(ctx context.Context) (r result, err error) {
 	return r, nil
 }
 
-// bigStart starts todosync on what pileUp has left, and searches. An empty folder would start and answer in no time: so it wants all of it.
+// bigStart starts todosync on what pileUp has left. An empty folder would start in no time: so it wants all of it.
 func (b *bench) bigStart(ctx context.Context) (r result, err error) {
 	dir := b.folder("big")
 	if !b.piledUp {
@@ -190,70 +191,9 @@ func (b *bench) bigStart(ctx context.Context) (r result, err error) {
 	}
 	defer func() { err = errors.Join(err, p.stop(), os.RemoveAll(dir)) }()
 	r.set("readySeconds", p.ready.Seconds())
-	worst := 0.0
-	for _, s := range searches(b.sizes) {
-		var took []float64
-		for range 30 {
-			start := time.Now()
-			if err := p.get(ctx, "/api/v1/records?"+s.query(), nil); err != nil {
-				return r, fmt.Errorf("search by %s: %w", s.name, err)
-			}
-			took = append(took, time.Since(start).Seconds()*1000)
-		}
-		p99 := percentile(took, 0.99)
-		r.set("p99 "+s.name, p99)
-		worst = max(worst, p99)
-	}
-	r.set("searchP99", worst)
 	now, _ := p.memory()
 	r.set("memoryMiB", now)
 	return r, nil
-}
-
-// A search is one filter of the console, with other values each time.
-type search struct {
-	name  string
-	query func() string
-}
-
-func searches(s sizes) []search {
-	record := func() int { return rand.IntN(s.Records) } //nolint:gosec // any will do
-	query := func(pairs ...string) string {
-		v := url.Values{}
-		for i := 0; i < len(pairs); i += 2 {
-			v.Set(pairs[i], pairs[i+1])
-		}
-		return v.Encode()
-	}
-	tenant := func() string { return tenantName(rand.IntN(s.Connections)) } //nolint:gosec // as above
-	day := func(ago int) string {
-		return time.Now().AddDate(0, 0, -ago).UTC().Format(time.RFC3339)
-	}
-	return []search{
-		{"nothing", func() string { return "" }},
-		{"tenant", func() string { return query("tenant", tenant()) }},
-		{"connection", func() string { return query("tenant", tenant(), "connection", "oa") }},
-		{"scene", func() string { return query("scene", "edit") }},
-		{"rare scene", func() string { return query("scene", "delete") }},
-		{"failed", func() string { return query("state", "failed") }},
-		{"succeeded of a tenant", func() string { return query("tenant", tenant(), "state", "succeeded") }},
-		{"superseded of a tenant", func() string { return query("tenant", tenant(), "state", "superseded") }},
-		{"retrying", func() string { return query("state", "retrying") }},
-		{"class", func() string { return query("class", "business") }},
-		{"rare class", func() string { return query("class", "timeout") }},
-		{"todo", func() string { return query("todo", fmt.Sprintf("old%021d", record())) }},
-		{"receiver", func() string { return query("receiver", fmt.Sprintf("user%d", record()%usersPerTenant)) }},
-		{"receiver, failed", func() string {
-			return query("receiver", fmt.Sprintf("user%d", record()%usersPerTenant), "state", "failed")
-		}},
-		{"event", func() string { return query("event", fmt.Sprintf("old-%08d", record())) }},
-		{"time", func() string { return query("from", day(9), "to", day(8)) }},
-		{"time, class", func() string { return query("from", day(20), "to", day(10), "class", "business") }},
-		{"text", func() string { return query("q", "报价单") }},
-		{"rare text", func() string { return query("q", fmt.Sprintf("Q-%d", record())) }},
-		{"text that is nowhere", func() string { return query("q", "没有这样的") }},
-		{"text, tenant, failed", func() string { return query("q", "账号", "tenant", tenant(), "state", "failed") }},
-	}
 }
 
 // coldBuild is how long `make build` takes with an empty cache.

@@ -15,7 +15,6 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,7 +39,7 @@ const (
 func (b *bench) pages(ctx context.Context) (r result, err error) {
 	dir := b.folder("pages")
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := b.prepareRecords(ctx, dir, b.sizes.PageRecords); err != nil {
+	if err := b.prepareRecords(ctx, dir, b.oa.OA, b.sizes.PageRecords); err != nil {
 		return r, err
 	}
 	p, err := b.serve(ctx, dir)
@@ -63,7 +62,7 @@ func (b *bench) pages(ctx context.Context) (r result, err error) {
 	sizes.Records = b.sizes.PageRecords
 	for _, s := range searches(sizes) {
 		for range samePages {
-			found["records by "+s.name] = append(found["records by "+s.name], "/records?"+s.query())
+			found["records by "+s.name] = append(found["records by "+s.name], "/records?"+s.values().Encode())
 		}
 	}
 	worst, heaviest := "", ""
@@ -98,21 +97,6 @@ func (b *bench) pages(ctx context.Context) (r result, err error) {
 	r.set("heaviestPlain", r.Values["plain KB "+heaviest])
 	b.say("    the slowest of %d kinds of pages is %s, the heaviest %s", len(found), worst, heaviest)
 	return r, nil
-}
-
-// prepareRecords makes a data folder with connections, bindings and ended records.
-func (b *bench) prepareRecords(ctx context.Context, dir string, records int) error {
-	n := b.sizes.Connections
-	if err := b.prepare(ctx, dir, storeSpec{connections: n, bound: n, connectionSpec: connectionSpec{oa: b.oa.OA}}); err != nil {
-		return err
-	}
-	b.say("    writing %d records", records)
-	f, err := b.start(ctx, "records", recordsPlan{Store: filepath.Join(dir, storeFile), Records: records, Connections: n, Days: 30})
-	if err != nil {
-		return err
-	}
-	var written int
-	return errors.Join(f.hear(&written), f.stop())
 }
 
 // A pageReader is a browser, as far as it asks: it keeps cookies.

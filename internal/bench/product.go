@@ -212,8 +212,13 @@ func (b *bench) fill(ctx context.Context, dir string, l load) error {
 	if err != nil {
 		return err
 	}
-	_, err = b.publish(ctx, publishPlan{NATS: address, Load: l})
-	return errors.Join(err, n.stop())
+	_, err = b.publish(ctx, publishPlan{NATS: address, Load: l, Insist: true})
+	if err = errors.Join(err, n.stop()); err != nil {
+		if said := n.errs.String(); said != "" { // why it took no more
+			err = fmt.Errorf("%w; NATS says: %s", err, said)
+		}
+	}
+	return err
 }
 
 func (b *bench) startNATS(ctx context.Context, plan natsPlan) (*part, string, error) {

@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	_ "github.com/mattn/go-sqlite3" // the driver
 )
@@ -20,9 +23,52 @@ type recordsPlan struct {
 
 const (
 	recordChunk = 10_000
+	recordsTold = 1_000_000 // after how many more it says how many are written
+	// How many bytes of the disk a record and a waiting event take, with room to sort the indexes.
+	roomPerRecord = 1_600
+	roomPerEvent  = 6_000
 	// placeBits is how many bits of a delivery's number are its place in its connection; see store/migrations.
 	placeBits = 36
 )
+
+// room says whether the disk of a folder has so many bytes to spare. A disk that is full stops NATS and the store in the midst of it.
+func room(dir string, bytes int) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return err
+	}
+	if free := int(st.Bavail) * int(st.Bsize); free < bytes { //nolint:gosec // no disk has so much
+		return fmt.Errorf("%s has %d GB free, and this takes about %d; choose another disk by -dir, or fewer by -records and -waiting", dir, free>>30, bytes>>30+1)
+	}
+	return nil
+}
+
+// prepareRecords makes a data folder with connections to an OA, bindings and ended records.
+func (b *bench) prepareRecords(ctx context.Context, dir, oa string, records int) error {
+	if err := room(b.dir, records*roomPerRecord); err != nil {
+		return err
+	}
+	n := b.sizes.Connections
+	if err := b.prepare(ctx, dir, storeSpec{connections: n, bound: n, connectionSpec: connectionSpec{oa: oa}}); err != nil {
+		return err
+	}
+	b.say("    writing %d records", records)
+	f, err := b.start(ctx, "records", recordsPlan{Store: filepath.Join(dir, storeFile), Records: records, Connections: n, Days: 30})
+	if err != nil {
+		return err
+	}
+	for written := 0; written < records; {
+		if err := f.hear(&written); err != nil {
+			return errors.Join(err, f.stop())
+		}
+		if written < 0 {
+			b.say("    sorting the indexes")
+		} else {
+			b.say("    %d are written", written)
+		}
+	}
+	return f.stop()
+}
 
 // runRecords is the process that fills a store. It writes SQL of its own since the program would take an hour for what a search
 // must bear; the rows are those that the program writes for a todo that was pushed at once (96 of 100), refused or superseded.
@@ -49,6 +95,14 @@ func runRecords(ctx context.Context, plan recordsPlan, say func(any) error) (err
 		if err := insertRecords(ctx, db, plan, first, at); err != nil {
 			return err
 		}
+		if done := first + recordChunk; done%recordsTold == 0 && done < plan.Records {
+			if err := say(done); err != nil {
+				return err
+			}
+		}
+	}
+	if err := say(-1); err != nil {
+		return err
 	}
 	if err := insertTallies(ctx, db, plan); err != nil {
 		return err

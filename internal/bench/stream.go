@@ -51,6 +51,8 @@ type publishPlan struct {
 	Rate float64 `json:"rate"`
 	// Wait waits for each acknowledgement before the next is sent.
 	Wait bool `json:"wait"`
+	// Insist sends what is not acknowledged again, under the same id, as a CRM does: for filling streams, where nobody measures.
+	Insist bool `json:"insist"`
 	// Times is the file for when each was due, sent and acknowledged, in Unix nanoseconds; empty: none.
 	Times string `json:"times"`
 	// Make makes the stream first.
@@ -65,11 +67,28 @@ type publishReport struct {
 	CPU     float64 `json:"cpu"` // seconds
 }
 
-const pendingAcks = 4000
+const (
+	pendingAcks = 4000
+	// How long a generator that insists waits for one acknowledgement, and for a stream that takes nothing at all.
+	insistAck = 10 * time.Second
+	insistAll = 5 * time.Minute
+)
+
+// insist publishes until the stream has it.
+func insist(ctx context.Context, js jetstream.JetStream, msg *nats.Msg) error {
+	for until := time.Now().Add(insistAll); ; {
+		one, cancel := context.WithTimeout(ctx, insistAck)
+		_, err := js.PublishMsg(one, msg)
+		cancel()
+		if err == nil || time.Now().After(until) || !pause(ctx, 250*time.Millisecond) {
+			return err
+		}
+	}
+}
 
 // runPublish is the process of a generator.
 func runPublish(ctx context.Context, plan publishPlan, say func(any) error) error {
-	nc, err := nats.Connect(plan.NATS)
+	nc, err := nats.Connect(plan.NATS, nats.MaxReconnects(-1))
 	if err != nil {
 		return err
 	}
@@ -78,7 +97,11 @@ func runPublish(ctx context.Context, plan publishPlan, say func(any) error) erro
 	if plan.Rate > 0 {
 		pending = plan.Load.Events // an open loop never waits for acknowledgements
 	}
-	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(pending))
+	options := []jetstream.JetStreamOpt{jetstream.WithPublishAsyncMaxPending(pending)}
+	if plan.Insist { // a server that was stopped meanwhile never answers
+		options = append(options, jetstream.WithPublishAsyncTimeout(insistAck))
+	}
+	js, err := jetstream.New(nc, options...)
 	if err != nil {
 		return err
 	}
@@ -92,13 +115,18 @@ func runPublish(ctx context.Context, plan publishPlan, say func(any) error) erro
 	acks := make(chan jetstream.PubAckFuture, n)
 	var collector sync.WaitGroup
 	var refused error
+	var again []*nats.Msg
 	collector.Go(func() {
 		i := 0
 		for f := range acks { // JetStream answers in order
 			select {
 			case <-f.Ok():
 			case err := <-f.Err():
-				refused = err
+				if plan.Insist {
+					again = append(again, f.Msg())
+				} else {
+					refused = err
+				}
 			case <-ctx.Done():
 				refused = ctx.Err()
 			}
@@ -127,13 +155,24 @@ func runPublish(ctx context.Context, plan publishPlan, say func(any) error) erro
 			continue
 		}
 		f, err := js.PublishMsgAsync(msg, jetstream.WithStallWait(time.Minute))
-		if err != nil {
+		switch {
+		case err == nil:
+			acks <- f
+		case !plan.Insist:
 			return err
+		default:
+			if err := insist(ctx, js, msg); err != nil {
+				return fmt.Errorf("publish: %w", err)
+			}
 		}
-		acks <- f
 	}
 	close(acks)
 	collector.Wait()
+	for _, msg := range again {
+		if err := insist(ctx, js, msg); err != nil {
+			return fmt.Errorf("publish what was not acknowledged: %w", err)
+		}
+	}
 	if refused != nil {
 		return fmt.Errorf("publish: %w", refused)
 	}

@@ -20,6 +20,7 @@ type logInForm struct {
 
 func (c *Console) sessionRoutes() {
 	c.open("GET /login", func(v *visit) error {
+		v.Porch = true
 		none, _, err := c.Door.FirstAdminDue(v.ctx(), "")
 		switch {
 		case err != nil:
@@ -76,6 +77,7 @@ func (c *Console) sessionRoutes() {
 const maxLogIn = 16 << 10
 
 func (c *Console) logIn(v *visit) error {
+	v.Porch = true
 	if !c.guarded(v.r) {
 		v.Status = http.StatusForbidden
 		return v.alone(v.T("Log in", "登录"), unguarded(v))

@@ -56,12 +56,15 @@ func spans() []span {
 // An overview is the first page: how it goes.
 type overview struct {
 	Tenant, Connection string // what it is narrowed to
-	Span               span
-	Paused             bool // it is not to renew itself
+	Span               span   // its Key is empty where the reader chose the times himself
+	From, To           time.Time
+	Mistake            string // what is wrong with the times that the reader chose
+	Paused             bool   // it is not to renew itself
 	Stats              stats
 	Connections        []overviewLine // what needs somebody first
+	Silent             []overviewLine // of these what sends nothing, but for what is switched off
 	Others             int            // connections that are not told
-	Well, Ill          int
+	Health             map[string]int // connections by why they send nothing; empty: they send
 	Digests            []notify.Kept
 	Parts              []api.Part // that are not well
 	Tenants            []string
@@ -86,12 +89,8 @@ func (c *Console) overview(v *visit) error {
 	v.Active, v.Title = "overview", v.T("Overview", "概览")
 	v.Scripts = append(v.Scripts, "plot.js")
 	q := v.r.URL.Query()
-	o := overview{Tenant: q.Get("tenant"), Connection: q.Get("connection"), Paused: q.Get("live") == "off", Span: spans()[2]}
-	for _, s := range spans() {
-		if s.Key == q.Get("span") {
-			o.Span = s
-		}
-	}
+	o := overview{Tenant: q.Get("tenant"), Connection: q.Get("connection"), Paused: q.Get("live") == "off"}
+	o.choose(v)
 	narrowed := url.Values{}
 	if o.Tenant != "" {
 		narrowed.Set("tenant", o.Tenant)
@@ -99,7 +98,7 @@ func (c *Console) overview(v *visit) error {
 	if o.Connection != "" {
 		narrowed.Set("connection", o.Connection)
 	}
-	ask := url.Values{"from": {v.Now.Add(-o.Span.Long).UTC().Format(time.RFC3339)}, "to": {v.Now.UTC().Format(time.RFC3339)}}
+	ask := url.Values{"from": {o.From.UTC().Format(time.RFC3339)}, "to": {o.To.UTC().Format(time.RFC3339)}}
 	for name := range narrowed {
 		ask.Set(name, narrowed.Get(name))
 	}
@@ -108,11 +107,11 @@ func (c *Console) overview(v *visit) error {
 	}
 	// Who has just begun sees a line, and not a spike at the right edge.
 	for _, shorter := range []span{spans()[1], spans()[0]} {
-		if q.Get("span") != "" || o.Stats.Series.before(v.Now.Add(-shorter.Long)) {
+		if q.Get("span") != "" || o.Span.Key == "" || o.Stats.Series.before(v.Now.Add(-shorter.Long)) {
 			break
 		}
-		o.Span, o.Stats = shorter, stats{}
-		ask.Set("from", v.Now.Add(-shorter.Long).UTC().Format(time.RFC3339))
+		o.Span, o.Stats, o.From = shorter, stats{}, v.Now.Add(-shorter.Long)
+		ask.Set("from", o.From.UTC().Format(time.RFC3339))
 		if err := v.api.get(v.ctx(), "/stats", ask, &o.Stats); err != nil {
 			return err
 		}
@@ -142,6 +141,45 @@ func (c *Console) overview(v *visit) error {
 	return v.show(overviewPage(v, &o))
 }
 
+// choose reads which time is looked at: a span that ends now, or times that the reader chose himself.
+func (o *overview) choose(v *visit) {
+	q := v.r.URL.Query()
+	o.Span = spans()[2]
+	for _, s := range spans() {
+		if s.Key == q.Get("span") {
+			o.Span = s
+		}
+	}
+	o.From, o.To = v.Now.Add(-o.Span.Long), v.Now
+	if q.Get("from") == "" && q.Get("to") == "" {
+		return
+	}
+	from, err := time.Parse(time.RFC3339, v.instant(q.Get("from")))
+	to := v.Now
+	if err == nil && q.Get("to") != "" {
+		to, err = time.Parse(time.RFC3339, v.instant(q.Get("to")))
+	}
+	switch {
+	case err != nil:
+		o.Mistake = v.T("These times cannot be read. What is shown is the last "+o.Span.En+".", "无法识别所选时间，显示的是最近 "+o.Span.Zh+"。")
+	case !from.Before(to) || from.After(v.Now) || from.Year() < 1970:
+		o.Mistake = v.T("Choose a beginning that lies before the end and in the past. What is shown is the last "+o.Span.En+".", "起始时间应早于截止时间，且不晚于现在。显示的是最近 "+o.Span.Zh+"。")
+	default:
+		o.Span, o.From, o.To = span{Long: to.Sub(from)}, from, to
+	}
+}
+
+// live reports whether the page renews itself: what has ended does not change any more.
+func (o *overview) live(v *visit) bool { return !o.Paused && !o.To.Before(v.Now) }
+
+// spanText is the time that is looked at, to be put behind "in".
+func (o *overview) spanText(v *visit) string {
+	if o.Span.Key == "" {
+		return v.T("this time", "所选时间内")
+	}
+	return v.T("the last "+o.Span.En, "最近 "+o.Span.Zh)
+}
+
 // tell sorts connections: what needs somebody comes first, then what failed or waits most.
 func (o *overview) tell(all []api.ConnectionState) {
 	o.Fresh = len(all) == 0
@@ -149,6 +187,7 @@ func (o *overview) tell(all []api.ConnectionState) {
 	for _, n := range o.Stats.Series.Connections {
 		numbers[connector.ConnectionKey{Tenant: n.Tenant, Name: n.Connection}] = n
 	}
+	o.Health = map[string]int{}
 	for i := range all {
 		s := &all[i]
 		if !slices.Contains(o.Tenants, s.Tenant) {
@@ -160,29 +199,21 @@ func (o *overview) tell(all []api.ConnectionState) {
 		if o.Tenant != "" && o.Tenant != s.Tenant || o.Connection != "" && o.Connection != s.Name {
 			continue
 		}
-		if s.HeldFor == "" {
-			o.Well++
-		} else {
-			o.Ill++
-		}
+		o.Health[s.HeldFor]++
 		o.Connections = append(o.Connections, overviewLine{ConnectionState: *s, Numbers: numbers[connector.ConnectionKey{Tenant: s.Tenant, Name: s.Name}]})
 	}
 	slices.SortStableFunc(o.Connections, func(a, b overviewLine) int {
 		return cmp.Or(urgency(a.HeldFor)-urgency(b.HeldFor), cmp.Compare(b.Numbers.States[connector.Failed], a.Numbers.States[connector.Failed]), cmp.Compare(b.Waiting, a.Waiting))
 	})
+	for i := range o.Connections {
+		if held := o.Connections[i].HeldFor; held != "" && held != "disabled" {
+			o.Silent = append(o.Silent, o.Connections[i])
+		}
+	}
 	if len(o.Connections) > overviewLines {
 		o.Others = len(o.Connections) - overviewLines
 		o.Connections = o.Connections[:overviewLines]
 	}
-}
-
-// alarming are the connections that send nothing though nobody has said that they shall not.
-func (o *overview) alarming() []overviewLine {
-	n := 0
-	for n < len(o.Connections) && urgency(o.Connections[n].HeldFor) < urgency("paused") {
-		n++
-	}
-	return o.Connections[:n]
 }
 
 // before reports whether anything happened before a time.
@@ -206,7 +237,7 @@ func (s *seriesOf) slack() time.Duration {
 
 // urgency sorts why a connection sends nothing: what nobody meant comes first.
 func urgency(held string) int {
-	return 1 + slices.Index([]string{"broken", "token_refused", "down", "paused", "disabled", ""}, held)
+	return 1 + slices.Index(heldReasons(), held)
 }
 
 // Rate is the share of deliveries that succeeded.
@@ -239,6 +270,9 @@ func (o *overview) rateColour() string {
 	return "good"
 }
 
+// failedWithin is how long before it failed for good a delivery may have come: a list of failures reaches back so far at least.
+const failedWithin = 24 * time.Hour
+
 // recordsOf is the list of records of what the overview is narrowed to, in its span.
 func (o *overview) recordsOf(pairs ...string) string {
 	q := url.Values{}
@@ -248,11 +282,26 @@ func (o *overview) recordsOf(pairs ...string) string {
 	if o.Connection != "" {
 		q.Set("connection", o.Connection)
 	}
+	from := o.Stats.Series.From
+	if slices.Contains(pairs, string(connector.Failed)) && o.Span.Long < failedWithin {
+		from = o.To.Add(-failedWithin)
+	}
+	q.Set("from", from.UTC().Format(time.RFC3339))
+	if o.Span.Key == "" {
+		q.Set("to", o.To.UTC().Format(time.RFC3339))
+	}
 	for i := 0; i+1 < len(pairs); i += 2 {
-		q.Set(pairs[i], pairs[i+1])
+		if pairs[i+1] == "" {
+			q.Del(pairs[i])
+		} else {
+			q.Set(pairs[i], pairs[i+1])
+		}
 	}
 	return "/records?" + q.Encode()
 }
+
+// waitingNow is the list of what waits, whenever it came.
+func (o *overview) waitingNow() string { return o.recordsOf("state", waitingStates, "from", "", "to", "") }
 
 // Number is a count with its thousands apart.
 func (v *visit) Number(n int64) string {
@@ -304,5 +353,28 @@ func triesOf(n *api.Numbers) []retry.Class {
 		out = append(out, c)
 	}
 	slices.SortFunc(out, func(a, b retry.Class) int { return cmp.Or(cmp.Compare(n.Tries[b], n.Tries[a]), cmp.Compare(a, b)) })
+	return out
+}
+
+// A cause is why deliveries failed, with what OAs called it.
+type cause struct {
+	Class retry.Class
+	Count int64
+	Codes []string
+}
+
+// causes are why deliveries failed, the most frequent first.
+func (o *overview) causes() []cause {
+	var out []cause
+	for _, f := range o.Stats.Series.Causes {
+		i := slices.IndexFunc(out, func(c cause) bool { return c.Class == f.Class })
+		if i < 0 {
+			i, out = len(out), append(out, cause{Class: f.Class})
+		}
+		if out[i].Count += f.Count; f.Code != "" && len(out[i].Codes) < 6 {
+			out[i].Codes = append(out[i].Codes, f.Code)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b cause) int { return cmp.Compare(b.Count, a.Count) })
 	return out
 }

@@ -46,6 +46,7 @@ type visit struct {
 	Status  int
 	Wide    bool // without navigation it has the room of a page with it
 	NoFrame bool // shown alone, without navigation: log-in and the like
+	Porch   bool // the log-in itself: what somebody had sent without a session waits there
 	Scripts []string
 }
 
@@ -204,13 +205,31 @@ func cut(s string, most int) string {
 	return s
 }
 
-// toLogIn leads somebody without a session to the log-in, and back to this page after it.
+// toLogIn leads somebody without a session to the log-in, and back to this page after it. Where a script has asked for a part of a page, the
+// page stays as it is, with all that was typed into it, and says so.
 func (v *visit) toLogIn() {
+	if v.partial() {
+		v.Status = http.StatusUnauthorized
+		_ = v.fragment(sessionOver(v)) // it has no error
+		return
+	}
 	to := "/login"
-	if v.r.Method == http.MethodGet && v.r.URL.Path != "/" {
-		to += "?next=" + url.QueryEscape(v.r.URL.RequestURI())
+	if page := v.askedFrom(); page != "/" {
+		to += "?next=" + url.QueryEscape(page)
 	}
 	_ = v.redirect(to) // it has no error
+}
+
+// askedFrom is the page that a reader has before him: what he asks for, or where the form stands that he sends.
+func (v *visit) askedFrom() string {
+	if v.r.Method == http.MethodGet {
+		return v.r.URL.RequestURI()
+	}
+	from, err := url.Parse(v.r.Referer())
+	if err != nil || from.Host != v.r.Host || from.Path == "" {
+		return "/"
+	}
+	return nextPage(from.RequestURI())
 }
 
 // problem shows an error as a page, or as a part of one where htmx asked.

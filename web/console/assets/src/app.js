@@ -1,7 +1,10 @@
 // What every page needs of scripts. Pages work without it: it adds what only a browser can know or do.
 import htmx from "htmx.org";
+import { begin } from "./part/draft.js";
+import { lost, hush, say as notice } from "./part/notice.js";
 
 window.htmx = htmx;
+window.notice = { lost, hush }; // for the scripts of pages that ask the server themselves
 
 // The reader's zone: the server writes times in it from the next page on, and this page's times are put right now.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -25,7 +28,13 @@ function prepare(root) {
   localTimes(root);
   showDifferences(root);
 }
-document.addEventListener("DOMContentLoaded", () => prepare(document));
+document.addEventListener("DOMContentLoaded", () => {
+  prepare(document);
+  for (const el of document.querySelectorAll("[data-zone-name]")) el.textContent = zone || el.textContent;
+  begin(notice);
+  const flash = document.querySelector(".flash");
+  if (flash) setTimeout(() => { document.getElementById("live").textContent = flash.textContent; }, 300); // a reader of the screen hears what comes after the page
+});
 document.addEventListener("htmx:load", (e) => prepare(e.target));
 
 // One listener for all: what an element does stands in its data-do.
@@ -33,11 +42,9 @@ document.addEventListener("click", (e) => {
   const el = e.target.closest("[data-do]");
   if (!el) return;
   switch (el.dataset.do) {
-    case "menu": {
-      const open = el.closest(".side").classList.toggle("open");
-      el.setAttribute("aria-expanded", String(open));
+    case "menu":
+      menu(el, !el.closest(".side").classList.contains("open"));
       break;
-    }
     case "open": // a dialog, by its id
       document.getElementById(el.dataset.target)?.showModal();
       e.preventDefault();
@@ -55,6 +62,39 @@ document.addEventListener("click", (e) => {
       for (const box of el.closest("table").querySelectorAll("tbody input[type=checkbox]")) box.checked = el.checked;
       break;
   }
+});
+
+function menu(button, open) {
+  button.closest(".side").classList.toggle("open", open);
+  button.setAttribute("aria-expanded", String(open));
+}
+
+// Escape, and a click elsewhere, close the menu and what has dropped down.
+function fold(within) {
+  for (const d of document.querySelectorAll("details[data-drop][open]")) {
+    if (within && d.contains(within)) continue;
+    if (d.contains(document.activeElement)) d.querySelector("summary").focus();
+    d.open = false;
+  }
+  const button = document.querySelector(".side.open .menu-button");
+  if (button && !(within && within.closest?.(".side"))) {
+    if (button.closest(".side").contains(document.activeElement)) button.focus();
+    menu(button, false);
+  }
+}
+document.addEventListener("keydown", (e) => { if (e.key === "Escape") fold(); });
+document.addEventListener("click", (e) => fold(e.target));
+
+// What is folded is printed, too.
+addEventListener("beforeprint", () => { for (const d of document.querySelectorAll("main details:not([open], [data-drop])")) { d.open = true; d.dataset.folded = ""; } });
+addEventListener("afterprint", () => { for (const d of document.querySelectorAll("details[data-folded]")) { d.open = false; delete d.dataset.folded; } });
+
+// A verdict that has changed is said to who cannot see it.
+let said = document.querySelector("[data-say]")?.dataset.say;
+document.addEventListener("htmx:afterSettle", () => {
+  const now = document.querySelector("[data-say]")?.dataset.say;
+  if (now && now !== said) document.getElementById("live").textContent = now;
+  said = now;
 });
 
 // navigator.clipboard is there only over TLS or on localhost.

@@ -301,7 +301,9 @@ func (o *overview) recordsOf(pairs ...string) string {
 }
 
 // waitingNow is the list of what waits, whenever it came.
-func (o *overview) waitingNow() string { return o.recordsOf("state", waitingStates, "from", "", "to", "") }
+func (o *overview) waitingNow() string {
+	return o.recordsOf("state", waitingStates, "from", "", "to", "")
+}
 
 // Number is a count with its thousands apart.
 func (v *visit) Number(n int64) string {

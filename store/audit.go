@@ -17,6 +17,9 @@ type AuditEntry struct {
 	Tenant string    `json:"tenant"`
 	Target string    `json:"target"`
 	Detail string    `json:"detail"`
+
+	Address string `json:"address"` // from where; empty where nobody's request did it
+	Way     string `json:"way"`     // console, api or cli
 }
 
 // audit notes what a person did, in the transaction that does it.
@@ -25,8 +28,8 @@ func (t *tx) audit(now int64, who, what, tenant, target, detail string) error {
 	if err != nil {
 		return err
 	}
-	return t.run(`INSERT INTO audit (n, at_ms, who, what, tenant, target, detail) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		n, now, who, what, tenant, target, detail)
+	return t.run(`INSERT INTO audit (n, at_ms, who, what, tenant, target, detail, address, way) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		n, now, who, what, tenant, target, detail, t.from.Address, t.from.Way)
 }
 
 // oneTenant is the tenant under which something stands in the audit: its own where it has one alone.
@@ -48,6 +51,7 @@ func (d *DB) Note(ctx context.Context, e AuditEntry) error {
 type AuditFilter struct {
 	Tenants  []string
 	Who      []string
+	Address  []string
 	What     []string // begins with one of these: "secret" is also "secret set"
 	From, To time.Time
 }
@@ -67,11 +71,15 @@ func (d *DB) Audit(ctx context.Context, f AuditFilter, p connector.PageOf) (conn
 		Tenant string `db:"tenant"`
 		Target string `db:"target"`
 		Detail string `db:"detail"`
+
+		Address string `db:"address"`
+		Way     string `db:"way"`
 	}
 	w := where{}
 	w.add(`n < ?`, before)
 	w.in(`tenant`, f.Tenants)
 	w.in(`who`, f.Who)
+	w.in(`address`, f.Address)
 	if len(f.What) > 0 {
 		var words []string
 		var args []any
@@ -91,7 +99,7 @@ func (d *DB) Audit(ctx context.Context, f AuditFilter, p connector.PageOf) (conn
 	var rows []stored
 	err = d.reading(ctx, op, func(q *reader) error {
 		rows = rows[:0]
-		return q.Select(&rows, `SELECT n, at_ms, who, what, tenant, target, detail FROM audit `+w.text()+` ORDER BY n DESC LIMIT ?`,
+		return q.Select(&rows, `SELECT n, at_ms, who, what, tenant, target, detail, address, way FROM audit `+w.text()+` ORDER BY n DESC LIMIT ?`,
 			w.with(limit+1)...)
 	})
 	out := connector.Page[AuditEntry]{Items: []AuditEntry{}}
@@ -102,6 +110,7 @@ func (d *DB) Audit(ctx context.Context, f AuditFilter, p connector.PageOf) (conn
 		}
 		out.Items = append(out.Items, AuditEntry{
 			At: instant(r.AtMs), Who: r.Who, What: r.What, Tenant: r.Tenant, Target: r.Target, Detail: r.Detail,
+			Address: r.Address, Way: r.Way,
 		})
 	}
 	return out, err

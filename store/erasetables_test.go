@@ -22,7 +22,7 @@ var (
 		"resent", "revisions", "seats", "secrets", "sending", "sessions", "sign_on_marks", "sign_ons", "tallies", "tenant_revisions",
 		"tenants", "tickets", "todos", "tokens", "unbound_told", "users", "widget_users",
 	}
-	nobodys = []string{"facts", "goose_db_version", "log_in_failures", "numbers", "positions", "sign_keys", "sign_on_asks", "sqlite_sequence", "workers"}
+	nobodys = []string{"facts", "goose_db_version", "log_in_failures", "log_ins_refused", "numbers", "positions", "sign_keys", "sign_on_asks", "sqlite_sequence", "workers"}
 )
 
 // TestErasedEverywhere looks into every table for the name of a tenant after his data was erased.

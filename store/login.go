@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"strings"
 	"time"
 
@@ -16,17 +17,18 @@ func anywhere() reach { return reach{} }
 // no other process counts meanwhile.
 func (t *tx) countFailure(guess string, now int64, memory time.Duration) (wait time.Duration, err error) {
 	var failures, until int64
+	longest := identity.LongestWait.Milliseconds() // who would wait longer does so because the clock was put back
 	const query = `INSERT INTO log_in_failures (guess, failures, last_ms, until_ms) VALUES (?, 1, ?, 0) ON CONFLICT (guess) DO UPDATE SET
-		failures = CASE WHEN log_in_failures.until_ms > ? THEN log_in_failures.failures WHEN log_in_failures.last_ms < ? THEN 1 ELSE log_in_failures.failures + 1 END,
-		last_ms = CASE WHEN log_in_failures.until_ms > ? THEN log_in_failures.last_ms ELSE ? END RETURNING failures, until_ms`
-	err = t.change(query, []any{guess, now, now, now - memory.Milliseconds(), now, now}, func(r row) error {
+		failures = CASE WHEN log_in_failures.until_ms > ? AND log_in_failures.until_ms <= ? THEN log_in_failures.failures WHEN log_in_failures.last_ms < ? THEN 1 ELSE log_in_failures.failures + 1 END,
+		last_ms = CASE WHEN log_in_failures.until_ms > ? AND log_in_failures.until_ms <= ? THEN log_in_failures.last_ms ELSE ? END RETURNING failures, until_ms`
+	err = t.change(query, []any{guess, now, now, now + longest, now - memory.Milliseconds(), now, now + longest, now}, func(r row) error {
 		failures, until = r.num(0), r.num(1)
 		return nil
 	})
 	if err != nil {
 		return 0, err
 	}
-	if until > now {
+	if until > now && until <= now+longest {
 		return time.Duration(until-now) * time.Millisecond, nil
 	}
 	if wait := identity.Wait(int(failures)); wait > 0 {
@@ -52,14 +54,14 @@ func (d *DB) BeginLogIn(ctx context.Context, name string, g identity.Guess) (wai
 			return err
 		}
 		if wait, err = t.countFailure(g.Address, now, identity.AddressMemory); err != nil || wait > 0 {
-			return err
+			return errors.Join(err, t.tallyRefused(g, now, 0, 1))
 		}
 		held, err := t.countFailure(g.Account, now, identity.AccountMemory)
 		if err != nil || held == 0 || known {
-			return err
+			return errors.Join(err, t.tallyRefused(g, now, 1, 0))
 		}
 		wait = held
-		return t.uncount(g.Address)
+		return errors.Join(t.uncount(g.Address), t.tallyRefused(g, now, 0, 1))
 	})
 	return wait, err
 }
@@ -70,7 +72,7 @@ func (d *DB) Forgive(ctx context.Context, g identity.Guess) error {
 }
 
 func (t *tx) forgive(g identity.Guess) error {
-	if err := t.uncount(g.Address); err != nil {
+	if err := errors.Join(t.uncount(g.Address), t.untallyRefused(g)); err != nil {
 		return err
 	}
 	return t.run(`DELETE FROM log_in_failures WHERE guess = ?`, g.Account)
@@ -129,6 +131,9 @@ func (d *DB) OpenSession(ctx context.Context, o identity.Opening) (out identity.
 		}
 		if err := t.run(`UPDATE users SET logged_in_ms = ? WHERE n = ?`, millis(now), s.N); err != nil {
 			return err
+		}
+		if t.from.Address == "" {
+			t.from = identity.From{Address: o.Address, Way: "console"}
 		}
 		return t.audit(millis(now), s.Name, "logged in", oneTenant(u.Tenants), s.Name, o.How+" from "+o.Address)
 	})
@@ -244,6 +249,7 @@ func (w *sweeping) sessions(ctx context.Context) error {
 	}{
 		{`SELECT hash FROM sessions WHERE expires_ms < ? LIMIT ?`, `DELETE FROM sessions WHERE hash = ? AND expires_ms < ?`, w.before(identity.SessionLife)},
 		{`SELECT hash FROM access_links WHERE expires_ms < ? LIMIT ?`, `DELETE FROM access_links WHERE hash = ? AND expires_ms < ?`, w.now},
+		{`SELECT CAST(hour_ms AS TEXT) AS guess FROM log_ins_refused WHERE hour_ms < ? LIMIT ?`, `DELETE FROM log_ins_refused WHERE CAST(hour_ms AS TEXT) = ? AND hour_ms < ?`, w.before(keepRefused)},
 		{`SELECT guess FROM log_in_failures WHERE last_ms < ? LIMIT ?`, `DELETE FROM log_in_failures WHERE guess = ? AND last_ms < ?`, w.before(identity.AccountMemory)},
 	} {
 		var keys []any

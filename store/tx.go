@@ -4,6 +4,8 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"time"
+
+	"todosync/internal/identity"
 )
 
 // A session is the writer's connection to the database. Only the goroutine that leads the writer uses it.
@@ -102,6 +104,7 @@ type tx struct {
 	after   []func() // run after the commit, before the operation's caller goes on
 	doubt   []func() // run in its stead where nobody knows whether the transaction was committed
 	pragmas []string
+	from    identity.From // for the audit
 
 	// While the operation runs abreast with others.
 	wait func(rows bool) error // waits until all that was put off is sealed, or has been answered

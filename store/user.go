@@ -112,7 +112,8 @@ func (d *DB) markLocked(ctx context.Context, users []identity.User) error {
 		return nil
 	}
 	w := where{}
-	w.add(`until_ms > ?`, millis(d.cfg.Now()))
+	now := d.cfg.Now()
+	w.add(`until_ms > ? AND until_ms <= ?`, millis(now), millis(now.Add(identity.LongestWait)))
 	var keys []string
 	for _, u := range users {
 		keys = append(keys, identity.AccountKey(u.Name))
@@ -192,10 +193,31 @@ func (t *tx) readUser(op, id string, tenants []string) (storedUser, identity.Use
 // CreateUser implements identity.Desk.
 func (d *DB) CreateUser(ctx context.Context, c identity.Change, by identity.By) (u identity.User, err error) {
 	err = d.writer.write(ctx, "create user", func(t *tx) (err error) {
+		if by.Provider && c.Disabled != nil && *c.Disabled {
+			if err := t.roomToWait(c.Subject.Issuer); err != nil {
+				return err
+			}
+		}
 		u, err = d.createUser(t, c, by, "user created")
 		return err
 	})
 	return u, err
+}
+
+// roomToWait fails where so many of a provider's people wait for an admin that no more are taken.
+func (t *tx) roomToWait(issuer string) error {
+	waiting := int64(0)
+	err := t.read(`SELECT COUNT(*) FROM users u WHERE u.issuer = ? AND u.subject <> '' AND u.disabled = TRUE AND u.logged_in_ms IS NULL`, []any{issuer}, func(r row) error {
+		waiting = r.num(0)
+		return nil
+	})
+	if err != nil || waiting < identity.MostWaiting {
+		return err
+	}
+	return &connector.Error{
+		Kind: connector.Unavailable, Op: "create user", Msg: fmt.Sprintf("%d people wait for an admin already, and no more are taken", identity.MostWaiting),
+		Hint: "ask an admin: he allows or removes some of those who wait, or makes a user of you",
+	}
 }
 
 // createUser makes a user of what a change says.
@@ -315,7 +337,11 @@ func (d *DB) ChangeUser(ctx context.Context, id string, c identity.Change, by id
 		if u = old; len(differs) == 0 {
 			return nil
 		}
-		if was.mayDoAll() && !s.mayDoAll() {
+		if s.ByRule && !by.Provider && c.ByRule == nil && (was.Role != s.Role || was.Tenants != s.Tenants || was.Disabled != s.Disabled) {
+			s.ByRule = false // what is given by hand stays
+			differs = append(differs, "by rule false")
+		}
+		if was.mayDoAll() && !s.mayDoAll() && !by.Provider {
 			if err := t.notTheLast(op, was.N); err != nil {
 				return err
 			}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"todosync/internal/identity"
 )
 
 // longest is how long a transaction goes on taking operations; with the last of them it stays under 50 ms.
@@ -61,6 +63,7 @@ type operation struct {
 	turn  chan bool // true: lead; false: it is done
 	calm  bool      // it may wait for others
 	conn  int64     // not 0: all that it reaches is one connection
+	from  identity.From
 }
 
 func newWriter(s session, now func() time.Time) *writer {
@@ -103,6 +106,7 @@ func (w *writer) run(ctx context.Context, op string, o *operation) error {
 		w.mu.Unlock()
 		return failed(op, errClosed)
 	}
+	o.from = identity.FromOf(ctx)
 	w.queue = append(w.queue, o)
 	lead := !w.busy
 	w.busy = true
@@ -295,7 +299,7 @@ func (w *writer) transact(batch []*operation) (begun int, err error) {
 		txs := make([]*tx, len(group))
 		for i, o := range group {
 			o.err, o.after, o.doubt, o.panic = nil, nil, nil, nil
-			txs[i] = &tx{session: s, rebound: rebound, minted: minted}
+			txs[i] = &tx{session: s, rebound: rebound, minted: minted, from: o.from}
 		}
 		if len(group) == 1 {
 			group[0].err = group[0].guarded(txs[0])

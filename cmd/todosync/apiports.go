@@ -51,7 +51,7 @@ func (a *app) openAPI() error {
 	if err != nil {
 		return err
 	}
-	a.http = api.NewServer(handler, front(a.gateway, register, pages, handler))
+	a.http = api.NewServer(handler, cameFrom(a.client(), front(a.gateway, register, pages, handler)))
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"todosync/connector"
+	"todosync/internal/identity"
 	"todosync/store"
 	"todosync/web/api"
 	"todosync/web/console"
@@ -113,6 +114,20 @@ func (a *app) client() func(*http.Request) string {
 		}
 		return host
 	}
+}
+
+// cameFrom notes from where each request comes, and by which way, for the audit.
+func cameFrom(client func(*http.Request) string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f := identity.From{Address: client(r), Way: "console"}
+		if strings.HasPrefix(r.URL.Path, api.Prefix+"/") {
+			f.Way = "api"
+			if r.UserAgent() == agent {
+				f.Way = "cli"
+			}
+		}
+		next.ServeHTTP(w, r.WithContext(identity.WithFrom(r.Context(), f)))
+	})
 }
 
 // front leads browsers from an OA to the gateway, people to the console, and all others to the API.

@@ -52,7 +52,7 @@ func (t apiTokens) Audit(ctx context.Context, f api.AuditFilter, p connector.Pag
 	found, err := t.db.Audit(ctx, store.AuditFilter(f), p)
 	out := connector.Page[api.AuditEntry]{Next: found.Next, Items: make([]api.AuditEntry, len(found.Items))}
 	for i, e := range found.Items {
-		out.Items[i] = api.AuditEntry{At: api.Time(e.At), Who: e.Who, What: e.What, Tenant: e.Tenant, Target: e.Target, Detail: e.Detail}
+		out.Items[i] = api.AuditEntry{At: api.Time(e.At), Who: e.Who, What: e.What, Tenant: e.Tenant, Target: e.Target, Detail: e.Detail, Address: e.Address, Way: e.Way}
 	}
 	return out, err
 }

@@ -24,6 +24,9 @@ import (
 	"todosync/web/api"
 )
 
+// agent is what the command line calls itself.
+const agent = "todosync-cli"
+
 // A client speaks to a server's HTTP API; no command reaches the store by another way.
 type client struct {
 	cli   *cli
@@ -153,7 +156,7 @@ func (a *client) open(ctx context.Context, r call) (*http.Response, error) {
 		req.Header.Set("Authorization", "Bearer "+a.token)
 	}
 	req.Header.Set("Accept-Language", string(a.cli.lang))
-	req.Header.Set("User-Agent", "todosync-cli")
+	req.Header.Set("User-Agent", agent)
 	resp, err := a.http.Do(req)
 	if err != nil {
 		return nil, a.unreachable(ctx, err)

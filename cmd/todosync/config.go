@@ -53,6 +53,8 @@ type config struct {
 	trustedProxies []string
 
 	oidcIssuer, oidcClientID, oidcClientSecretFile string
+	oidcName, oidcClaim                            string
+	oidcScopes, oidcRules                          []string
 
 	apply      []string
 	applyForce bool
@@ -73,7 +75,7 @@ type config struct {
 func defaults() config {
 	return config{
 		dataDir: "./data", nats: "embedded", natsListen: "127.0.0.1:4222", natsSync: "always", stream: "CRM", consumer: "todosync",
-		streamReplicas: 1, streamMaxAge: span(7 * 24 * time.Hour), streamMaxBytes: 4 << 30,
+		streamReplicas: 1, streamMaxAge: span(7 * 24 * time.Hour), streamMaxBytes: 4 << 30, oidcScopes: []string{"profile", "email"}, oidcClaim: "groups",
 		store: "sqlite", listen: "127.0.0.1:8080", drain: span(30 * time.Second),
 		keep: span(90 * 24 * time.Hour), keepFailed: span(180 * 24 * time.Hour), logLevel: "info",
 	}
@@ -109,6 +111,10 @@ func (c *cli) configFlags(f *pflag.FlagSet, o *config) {
 	f.StringVar(&o.oidcIssuer, "oidc-issuer", "", c.t("OIDC provider at which people may log in to the console", "控制台统一登录（OIDC）提供方的 issuer"))
 	f.StringVar(&o.oidcClientID, "oidc-client-id", "", c.t("name of this server at the OIDC provider", "在 OIDC 提供方登记的客户端标识"))
 	f.StringVar(&o.oidcClientSecretFile, "oidc-client-secret-file", "", c.t("file with its secret there", "客户端密钥文件"))
+	f.StringVar(&o.oidcName, "oidc-name", "", c.t("what the log-in page calls the provider (default: its host)", "登录页上提供方的名称（默认取其主机名）"))
+	f.StringSliceVar(&o.oidcScopes, "oidc-scopes", o.oidcScopes, c.t("what is asked of the provider beside openid", "除 openid 外向提供方申请的 scope"))
+	f.StringVar(&o.oidcClaim, "oidc-claim", o.oidcClaim, c.t("claim that the rules look at; a dot goes deeper: realm_access.roles", "规则所看的声明；用点表示下级：realm_access.roles"))
+	f.StringSliceVar(&o.oidcRules, "oidc-rule", nil, c.t("a role by what the claim holds: oa-admins=admin, oa-{tenant}=operator, hq=viewer@714439+888888", "按声明的值给角色：oa-admins=admin、oa-{tenant}=operator、hq=viewer@714439+888888"))
 	f.StringSliceVar(&o.trustedProxies, "trusted-proxies", nil, c.t("proxies in front (CIDR)", "可信的前置代理（CIDR）"))
 	f.StringSliceVar(&o.apply, "apply", nil, c.t("connection files or folders to apply at start", "启动时加载的连接文件或目录"))
 	f.BoolVar(&o.applyForce, "apply-force", false, c.t("apply also over what was changed elsewhere", "强制加载，覆盖在别处改动过的内容"))
@@ -144,11 +150,7 @@ func (o *config) validate() error {
 	if u, err := url.Parse(o.publicURL); o.publicURL != "" && (err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "") {
 		add("public-url", "%q is no address such as https://todosync.example.com", o.publicURL)
 	}
-	if given := o.oidcIssuer != ""; given != (o.oidcClientID != "") || given != (o.oidcClientSecretFile != "") {
-		add("oidc-issuer", "--oidc-issuer, --oidc-client-id and --oidc-client-secret-file go together")
-	} else if given && o.publicURL == "" {
-		add("oidc-issuer", "needs --public-url, where the provider sends browsers back to")
-	}
+	o.validateOIDC(add)
 	for flag, nets := range map[string][]string{"egress-deny": o.egressDeny, "egress-allow": o.egressAllow, "trusted-proxies": o.trustedProxies} {
 		for _, n := range nets {
 			if _, err := netip.ParsePrefix(n); err != nil {

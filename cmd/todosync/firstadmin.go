@@ -7,12 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"todosync/connector"
 	"todosync/internal/identity"
@@ -90,25 +87,6 @@ func (c *cli) inviteFirstAdmin(ctx context.Context, a *app) error {
 	}
 	a.log.Info("there is no user yet: a link that makes the first admin is in a file", "file", a.door.file)
 	return nil
-}
-
-// oidc is the provider at which people may log in; nil: there is none.
-func (a *app) oidc() (provider *identity.OIDC, name string, err error) {
-	if a.cfg.oidcIssuer == "" {
-		return nil, "", nil
-	}
-	secret, err := secretFile(a.cfg.oidcClientSecretFile, a.log)
-	if err != nil {
-		return nil, "", &connector.Error{Kind: connector.Invalid, Op: "start the console", Msg: "--oidc-client-secret-file cannot be read", Err: rootCause(err)}
-	}
-	name = a.cfg.oidcIssuer
-	if u, err := url.Parse(name); err == nil && u.Host != "" {
-		name = u.Host
-	}
-	return identity.NewOIDC(identity.OIDCConfig{
-		Door: a.door.Door, Issuer: a.cfg.oidcIssuer, ClientID: a.cfg.oidcClientID, ClientSecret: secret, Redirect: a.base() + "/oidc/callback",
-		Client: &http.Client{Timeout: 15 * time.Second},
-	}), name, nil
 }
 
 // demoUser is who is logged in by the demo's link.

@@ -154,6 +154,7 @@ func (c *cli) userSetCmd(s *server) *cobra.Command {
 	}
 	said := c.userFlags(cmd)
 	name := cmd.Flags().String("name", "", c.t("another name to log in with", "新的登录名"))
+	byRule := cmd.Flags().Bool("by-rule", false, c.t("role and tenants follow the OIDC provider at each log-in (--oidc-rule)", "角色和租户每次登录时跟随 OIDC 提供方（--oidc-rule）"))
 	all := cmd.Flags().Bool("all-tenants", false, c.t("he may see all tenants", "可访问全部租户"))
 	cmd.MarkFlagsMutuallyExclusive("tenant", "all-tenants")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -163,6 +164,9 @@ func (c *cli) userSetCmd(s *server) *cobra.Command {
 		}
 		if *all {
 			body["tenants"] = []string{}
+		}
+		if cmd.Flags().Changed("by-rule") {
+			body["byRule"] = *byRule
 		}
 		if len(body) == 0 {
 			return &usageError{c.t("nothing to change is named", "没有指定要修改的内容"), c.helpHint(cmd)}

@@ -34,6 +34,8 @@ type Desk interface {
 	// were left who may do everything.
 	ChangeUser(ctx context.Context, id string, c Change, by By) (User, error)
 	RemoveUser(ctx context.Context, id string, by By) error
+	// LogInsRefused gives the failed log-ins since a time, summed by hour and address, newest first.
+	LogInsRefused(ctx context.Context, since time.Time, most int) ([]Refused, error)
 	// UnlockUser forgets the failures under the user's name, and under all addresses.
 	UnlockUser(ctx context.Context, id string, by By) error
 
@@ -306,6 +308,11 @@ func (d *Door) RemoveUser(ctx context.Context, id string, by By) error {
 // UnlockUser lets a user log in at once, after many have guessed.
 func (d *Door) UnlockUser(ctx context.Context, id string, by By) error {
 	return d.Desk.UnlockUser(ctx, id, by)
+}
+
+// LogInsRefused gives the failed log-ins since a time, summed by hour and address, newest first.
+func (d *Door) LogInsRefused(ctx context.Context, since time.Time, most int) ([]Refused, error) {
+	return d.Desk.LogInsRefused(ctx, since, most)
 }
 
 // Sessions lists a user's sessions, the one used last first.

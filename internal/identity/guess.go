@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -11,7 +12,8 @@ import (
 const (
 	freeFailures = 10
 	firstWait    = 30 * time.Second
-	longestWait  = 15 * time.Minute
+	// LongestWait is the longest that anybody waits, whatever the clock does.
+	LongestWait = 15 * time.Minute
 )
 
 // After how long without a failure the earlier ones are forgotten. Many people may share an address, and one of them who mistypes now
@@ -28,8 +30,8 @@ func Wait(failures int) time.Duration {
 	}
 	wait := firstWait
 	for range failures - freeFailures {
-		if wait *= 2; wait >= longestWait {
-			return longestWait
+		if wait *= 2; wait >= LongestWait {
+			return LongestWait
 		}
 	}
 	return wait
@@ -43,8 +45,23 @@ type Guess struct {
 	From    string
 }
 
+// Network is what is counted as one address.
+func (g Guess) Network() string { return strings.TrimPrefix(g.Address, addressPrefix) }
+
+const addressPrefix = "address "
+
+// A Refused is the sum of the log-ins that failed from one address within an hour. Waits are those that were not even looked at, because
+// too many had failed before.
+type Refused struct {
+	Address string // of IPv6 the /64; "others": of so many that they are not told apart
+	Hour    time.Time
+	Tries   int64
+	Waits   int64
+	Last    time.Time
+}
+
 func guessOf(name, address string) Guess {
-	return Guess{Account: AccountKey(name), Address: "address " + network(address), From: address}
+	return Guess{Account: AccountKey(name), Address: addressPrefix + network(address), From: address}
 }
 
 // AccountKey is what a name's failures are counted under.

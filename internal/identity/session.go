@@ -13,6 +13,7 @@ const (
 	SessionLife = 7 * 24 * time.Hour // in all
 	SessionsFew = 20                 // of one user; the oldest ends where he logs in once more
 	SeenEvery   = time.Minute        // how exactly the time of the last request is known
+	clockMend   = 15 * time.Minute   // a clock that is put back by this logs nobody out
 )
 
 // A Session is somebody who is logged in, in one browser.
@@ -28,6 +29,9 @@ type Session struct {
 
 // Live reports whether the session is good.
 func (s *Session) Live(now time.Time) bool {
+	if s.Created.After(now.Add(clockMend)) {
+		return false // the clock was put back, and its end is further away than it may be
+	}
 	return now.Before(s.Expires) && now.Before(s.Seen.Add(SessionIdle)) && !s.User.Disabled
 }
 

@@ -81,6 +81,9 @@ type Change struct {
 type By struct {
 	Who     string
 	Tenants []string // empty: all
+	// It is the OIDC provider's word. It makes nobody's role one that is given by hand, is followed whoever is the last admin, and makes no more
+	// than MostWaiting users who wait.
+	Provider bool
 }
 
 // Bounds of what is said about a user.

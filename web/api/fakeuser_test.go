@@ -38,6 +38,11 @@ func (s *users) Users(_ context.Context, f identity.UserFilter, p connector.Page
 	return pageOf(seen, p)
 }
 
+// LogInsRefused implements api.Users.
+func (s *users) LogInsRefused(context.Context, time.Time, int) ([]identity.Refused, error) {
+	return []identity.Refused{{Address: "10.0.0.7", Tries: 12, Waits: 30}}, nil
+}
+
 // User implements api.Users.
 func (s *users) User(_ context.Context, id string, tenants []string) (identity.User, error) {
 	u, err := s.find(id, tenants)

@@ -332,6 +332,7 @@ type Token struct {
 type AuditFilter struct {
 	Tenants  []string
 	Who      []string
+	Address  []string
 	What     []string // as they begin
 	From, To time.Time
 }
@@ -344,6 +345,9 @@ type AuditEntry struct {
 	Tenant string
 	Target string
 	Detail string
+
+	Address string // from where
+	Way     string // console, api or cli
 }
 
 // Statistics counts.

@@ -47,11 +47,25 @@ func viewToken(t Token) tokenView {
 
 type auditParams struct {
 	Paging
-	Tenant string `query:"tenant" doc:"several with commas, as in the other filters"`
-	Who    string `query:"who"`
-	What   string `query:"what" doc:"its beginning: secret is also secret set"`
-	From   string `query:"from" doc:"at this time or later"`
-	To     string `query:"to" doc:"before this time"`
+	Tenant  string `query:"tenant" doc:"several with commas, as in the other filters"`
+	Who     string `query:"who" doc:"several with commas: users, tokens' names"`
+	Address string `query:"address" doc:"from where; several with commas"`
+	What    string `query:"what" doc:"its beginning: secret is also secret set"`
+	From    string `query:"from" doc:"at this time or later"`
+	To      string `query:"to" doc:"before this time"`
+}
+
+type failedLogIns struct {
+	From  string `query:"from" doc:"at this time or later"`
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"50"`
+}
+
+type refusedView struct {
+	Hour    Time   `json:"hour" doc:"its beginning"`
+	Address string `json:"address" doc:"of IPv6 the /64; others: of so many that they are not told apart"`
+	Tries   int64  `json:"tries" doc:"wrong names or passwords"`
+	Waits   int64  `json:"waits" doc:"not even looked at, because too many had failed before"`
+	LastAt  Time   `json:"lastAt"`
 }
 
 type auditView struct {
@@ -61,6 +75,9 @@ type auditView struct {
 	Tenant string `json:"tenant"`
 	Target string `json:"target"`
 	Detail string `json:"detail"`
+
+	Address string `json:"address" doc:"from where; empty where no request did it"`
+	Way     string `json:"way" doc:"console, api, cli; empty: the program itself"`
 }
 
 func (a *API) tokenRoutes() {
@@ -94,7 +111,7 @@ func (a *API) tokenRoutes() {
 	handle(a, route{
 		method: http.MethodGet, path: "/audit", id: "listAudit", summary: "What people changed, newest first", need: Admin,
 	}, func(ctx context.Context, in *auditParams) (*list[auditView], error) {
-		f := AuditFilter{Who: words(in.Who), What: words(in.What)}
+		f := AuditFilter{Who: words(in.Who), What: words(in.What), Address: words(in.Address)}
 		var err error
 		if f.From, err = instant("from", in.From); err != nil {
 			return nil, err
@@ -108,6 +125,20 @@ func (a *API) tokenRoutes() {
 		}
 		page, err := a.Tokens.Audit(ctx, f, in.page())
 		return listOf(page, func(e AuditEntry) auditView { return auditView(e) }), err
+	})
+	handle(a, route{
+		method: http.MethodGet, path: "/audit/log-ins", id: "listFailedLogIns", summary: "Failed log-ins, summed by hour and address, newest first", need: Admin,
+	}, func(ctx context.Context, in *failedLogIns) (*list[refusedView], error) {
+		out := listOf(connector.Page[refusedView]{}, same[refusedView])
+		since, err := instant("from", in.From)
+		if err != nil || len(principal(ctx).Tenants) > 0 {
+			return out, err // who guesses at whose account, nobody knows: it is told to admins of all tenants
+		}
+		found, err := a.Users.LogInsRefused(ctx, since, in.Limit)
+		for _, r := range found {
+			out.Body.Items = append(out.Body.Items, refusedView{Hour: Time(r.Hour), Address: r.Address, Tries: r.Tries, Waits: r.Waits, LastAt: Time(r.Last)})
+		}
+		return out, err
 	})
 }
 

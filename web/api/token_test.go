@@ -65,6 +65,12 @@ func TestAudit(t *testing.T) {
 	if got := s.do(ask{path: "/audit?what=secret&who=vera,tom"}); got.status != http.StatusOK || !strings.Contains(got.body, `"what":"secret set"`) {
 		t.Errorf("audit: %d %s", got.status, got.body)
 	}
+	if got := s.do(ask{path: "/audit/log-ins"}); got.status != http.StatusOK || !strings.Contains(got.body, `"address":"10.0.0.7","tries":12,"waits":30`) {
+		t.Errorf("failed log-ins: %d %s", got.status, got.body)
+	}
+	if got := s.do(ask{path: "/audit/log-ins", token: "all-of-t1"}); got.status != http.StatusOK || strings.Contains(got.body, "10.0.0.7") {
+		t.Errorf("failed log-ins, to an admin of some tenants: %d %s", got.status, got.body)
+	}
 	if got := s.do(ask{path: "/audit?tenant=t2", token: "all-of-t1"}); got.body == "" || strings.Contains(got.body, "secret set") {
 		t.Errorf("another tenant's audit: %s", got.body)
 	}

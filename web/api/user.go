@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"todosync/connector"
 	"todosync/internal/identity"
@@ -20,6 +21,8 @@ type Users interface {
 	ChangeUser(ctx context.Context, id string, c identity.Change, by identity.By) (identity.User, error)
 	RemoveUser(ctx context.Context, id string, by identity.By) error
 	UnlockUser(ctx context.Context, id string, by identity.By) error
+	// LogInsRefused gives the failed log-ins since a time, summed by hour and address, newest first.
+	LogInsRefused(ctx context.Context, since time.Time, most int) ([]identity.Refused, error)
 	Sessions(ctx context.Context, user string) ([]identity.Session, error)
 	// EndSession ends one session of a user, or all of them where id is empty.
 	EndSession(ctx context.Context, user, id string, by identity.By) error
@@ -39,6 +42,7 @@ type UserBody struct {
 	Password *string   `json:"password,omitempty" doc:"10 characters or more; it can not be read back. His sessions end"`
 	Issuer   *string   `json:"issuer,omitempty" doc:"of the OIDC provider at which he is subject"`
 	Subject  *string   `json:"subject,omitempty" doc:"who he is at the OIDC provider: the claim sub"`
+	ByRule   *bool     `json:"byRule,omitempty" doc:"true: role and tenants follow the OIDC provider at each log-in; another role, other tenants or disabling by hand end that"`
 }
 
 type createUser struct{ Body UserBody }
@@ -119,7 +123,7 @@ func manager(ctx context.Context) identity.By {
 func (b *UserBody) change() (identity.Change, error) {
 	c := identity.Change{
 		Name: b.Name, Email: b.Email, Mobile: b.Mobile, Role: (*identity.Role)(b.Role), Tenants: b.Tenants, Disabled: b.Disabled,
-		Language: (*connector.Language)(b.Language), Password: b.Password,
+		Language: (*connector.Language)(b.Language), Password: b.Password, ByRule: b.ByRule,
 	}
 	if b.Role != nil {
 		known := slices.Sorted(maps.Keys(Roles()))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"todosync/internal/identity"
@@ -13,7 +14,8 @@ import (
 // A logInForm is what somebody typed into the log-in, or the first admin's page, and what is wrong with it.
 type logInForm struct {
 	Name, Next, Link string
-	Mistake          string            // of the whole
+	Mistake, Hint    string            // of the whole
+	Waits            bool              // the provider knows him; an admin has not allowed him yet
 	Mistakes         map[string]string // by field
 	OIDC             string            // the name of the provider; empty: there is none
 }
@@ -156,12 +158,17 @@ func (v *visit) deadLink(err error) error {
 	}
 }
 
-// flowCookie is what the browser keeps while its reader is at the OIDC provider.
-const flowCookie = "todosync_oidc"
+// flowCookie is what the browser keeps while its reader is at the OIDC provider. Over TLS no neighbouring host can plant one.
+func (v *visit) flowCookie() string {
+	if v.console.secure(v.r) {
+		return hostPrefix + "todosync_oidc"
+	}
+	return "todosync_oidc"
+}
 
 func (v *visit) keepFlow(value string, seconds int) {
 	http.SetCookie(v.w, &http.Cookie{
-		Name: flowCookie, Value: value, Path: "/oidc", MaxAge: seconds, HttpOnly: true, Secure: v.console.secure(v.r), SameSite: http.SameSiteLaxMode,
+		Name: v.flowCookie(), Value: value, Path: "/", MaxAge: seconds, HttpOnly: true, Secure: v.console.secure(v.r), SameSite: http.SameSiteLaxMode,
 	})
 }
 
@@ -171,9 +178,10 @@ func (c *Console) toProvider(v *visit) error {
 		v.Status = http.StatusForbidden
 		return v.alone(v.T("Log in", "登录"), unguarded(v))
 	}
-	address, kept, err := c.OIDC.Start(v.ctx(), nextPage(v.r.PostFormValue("next")))
+	next := nextPage(v.r.PostFormValue("next"))
+	address, kept, err := c.OIDC.Start(v.ctx(), next)
 	if err != nil {
-		return v.plain(err)
+		return v.notByProvider(err, next)
 	}
 	v.keepFlow(kept, 600)
 	// A redirect after a form would be stopped by form-action; a link that is followed at once is not.
@@ -186,15 +194,38 @@ func (c *Console) fromProvider(v *visit) error {
 	if !c.guarded(v.r) {
 		return v.alone(v.T("Log in", "登录"), unguarded(v))
 	}
-	in, next, err := c.OIDC.Finish(v.ctx(), cookie(v.r, flowCookie), v.r.URL.Query(), v.attempt())
+	in, next, err := c.OIDC.Finish(v.ctx(), cookie(v.r, v.flowCookie()), v.r.URL.Query(), v.attempt())
 	v.keepFlow("", -1)
-	if _, refused := errors.AsType[*identity.Refusal](err); refused {
-		v.Status, v.NoFrame = http.StatusForbidden, true
-		return v.alone(v.T("Log in", "登录"), logIn(v, logInForm{OIDC: c.Provider, Mistake: v.T("The log-in provider has not let you in, or it took too long. Try again.", "统一登录没有成功，或已超时。请重试。")}))
-	}
 	if err != nil {
-		v.NoFrame = true
-		return v.plain(err)
+		return v.notByProvider(err, "/")
 	}
 	return v.enter(in, next)
+}
+
+// notByProvider says on the log-in page why somebody did not come in by the OIDC provider: a password may do meanwhile.
+func (v *visit) notByProvider(err error, next string) error {
+	f := logInForm{OIDC: v.console.Provider, Next: next}
+	title := v.T("Log in", "登录")
+	if _, refused := errors.AsType[*identity.Refusal](err); refused {
+		v.Status = http.StatusForbidden
+		f.Mistake = v.T("The log-in provider has not let you in, or it took too long. Try again.", "统一登录没有成功，或已超时。请重试。")
+		return v.alone(title, logIn(v, f))
+	}
+	p, ok := errors.AsType[*api.Problem](v.plain(err))
+	if !ok {
+		return err
+	}
+	if v.Status = p.Status; p.Status == http.StatusServiceUnavailable {
+		v.console.Log.WarnContext(v.ctx(), "a log-in by OIDC failed", "error", err)
+	}
+	f.Mistake, f.Hint, f.Waits = v.sentence(p.Detail), v.sentence(p.Hint), p.Status == http.StatusForbidden
+	return v.alone(title, logIn(v, f))
+}
+
+// sentence is a text of the API as a sentence of a page.
+func (v *visit) sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + v.T(".", "。")
 }

@@ -166,7 +166,7 @@ func TestOpenAPI(t *testing.T) {
 		tenant + "/revisions/{revision}/restore": "post",
 		connection + "/bindings":                 "delete get put", connection + "/unbound": "get", "/api/v1/tenants/{tenant}/bindings/import": "post",
 		"/api/v1/validate": "post", "/api/v1/draft": "post", "/api/v1/edit": "post", "/api/v1/presets": "get", "/api/v1/presets/{preset}": "get", "/api/v1/presets/{preset}/connection": "post",
-		"/api/v1/tenants/{tenant}/connections/{name}/compare": "post", "/api/v1/try": "post", "/api/v1/apply": "post", "/api/v1/export": "get", "/api/v1/render": "post", "/api/v1/fields": "get",
+		"/api/v1/tenants/{tenant}/connections/{name}/compare": "post", tenant + "/compare": "post", "/api/v1/schemas/{kind}": "get", "/api/v1/try": "post", "/api/v1/apply": "post", "/api/v1/export": "get", "/api/v1/render": "post", "/api/v1/fields": "get",
 		"/api/v1/rejected": "get", "/api/v1/rejected/{id}": "get", "/api/v1/rejected/{id}/replay": "post",
 		"/api/v1/records/{id}/retry": "get post", "/api/v1/records/{id}/cancel": "post", "/api/v1/records/retry": "post",
 		"/api/v1/records/cancel": "post", "/api/v1/jobs": "get", "/api/v1/jobs/{id}": "get", "/api/v1/jobs/{id}/stop": "post",

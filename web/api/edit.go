@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"todosync/connector"
 	"todosync/connector/file"
 )
 
@@ -36,14 +37,33 @@ type editedFile struct {
 
 type compareInput struct {
 	ConnectionPath
+	CompareInput
+}
+
+type compareTenantInput struct {
+	TenantPath
+	CompareInput
+}
+
+// A CompareInput is a file that is compared with what is stored.
+type CompareInput struct {
 	Language string `header:"Accept-Language"`
 	Body     struct {
 		Content string `json:"content"`
 	}
 }
 
+type schemaInput struct {
+	Kind string `path:"kind" enum:"connection,tenant"`
+}
+
+type schemaOutput struct {
+	ContentType string `header:"Content-Type"`
+	Body        []byte
+}
+
 type comparedFile struct {
-	Revision int64    `json:"revision" doc:"the newest of the connection"`
+	Revision int64    `json:"revision" doc:"the newest of what is stored; 0: nothing is"`
 	SavedAt  Time     `json:"savedAt"`
 	SavedBy  string   `json:"savedBy"`
 	How      string   `json:"how"`
@@ -75,7 +95,22 @@ func (a *API) editRoutes() {
 	handle(a, route{
 		method: http.MethodPost, path: connectionRoute + "/compare", id: "compareSettings", need: View, body: 4 * maxBody,
 		summary: "What a file would change of a connection; nothing is stored",
-	}, a.compareFile)
+	}, func(ctx context.Context, in *compareInput) (*one[comparedFile], error) {
+		return a.compareFile(ctx, in.key(), &in.CompareInput)
+	})
+	handle(a, route{
+		method: http.MethodPost, path: tenantRoute + "/compare", id: "compareTenantSettings", need: View, body: 4 * maxBody,
+		summary: "What a file would change of a tenant's settings; nothing is stored",
+	}, func(ctx context.Context, in *compareTenantInput) (*one[comparedFile], error) {
+		return a.compareFile(ctx, in.key(), &in.CompareInput)
+	})
+	handle(a, route{
+		method: http.MethodGet, path: "/schemas/{kind}", id: "getSchema", need: View,
+		summary: "The JSON Schema of a kind of settings file, for editors",
+	}, func(_ context.Context, in *schemaInput) (*schemaOutput, error) {
+		schema, err := file.Schema(in.Kind)
+		return &schemaOutput{ContentType: "application/schema+json", Body: schema}, err
+	})
 }
 
 // edited is a file after changes, checked.
@@ -92,8 +127,12 @@ func (a *API) edited(ctx context.Context, e *file.Edited, language string) (*one
 	if out.Secrets, err = a.namedSecrets(ctx, docs); err != nil {
 		return nil, err
 	}
-	if out.Valid && len(docs) == 1 && docs[0].Connection != nil {
-		if out.Settings, err = json.Marshal(docs[0].Connection); err != nil {
+	if out.Valid && len(docs) == 1 {
+		var settings any = docs[0].Connection
+		if docs[0].Tenant != nil {
+			settings = docs[0].Tenant
+		}
+		if out.Settings, err = json.Marshal(settings); err != nil {
 			return nil, err
 		}
 	}
@@ -101,8 +140,8 @@ func (a *API) edited(ctx context.Context, e *file.Edited, language string) (*one
 }
 
 // compareFile compares a file with what is stored.
-func (a *API) compareFile(ctx context.Context, in *compareInput) (*one[comparedFile], error) {
-	saved, err := a.Settings.Saved(ctx, in.key())
+func (a *API) compareFile(ctx context.Context, k connector.ConnectionKey, in *CompareInput) (*one[comparedFile], error) {
+	saved, err := a.Settings.Saved(ctx, k)
 	if err != nil {
 		return nil, err
 	}
@@ -110,8 +149,12 @@ func (a *API) compareFile(ctx context.Context, in *compareInput) (*one[comparedF
 	if problems.Err() != nil {
 		return nil, fileProblem(problems)
 	}
-	if len(docs) != 1 || keyOf(docs[0]) != in.key() {
-		return nil, invalid("content", "it is not one document of connection "+in.key().String())
+	if len(docs) != 1 || keyOf(docs[0]) != k {
+		what := "connection " + k.String()
+		if k.Name == "" {
+			what = "tenant " + k.Tenant
+		}
+		return nil, invalid("content", "it is not one document of "+what)
 	}
 	given, err := documents(ctx, docs)
 	if err != nil {
@@ -122,7 +165,7 @@ func (a *API) compareFile(ctx context.Context, in *compareInput) (*one[comparedF
 	out := comparedFile{Revision: saved.Revision, SavedAt: Time(saved.SavedAt), SavedBy: saved.SavedBy, How: saved.How, Changed: changed(now, then)}
 	if len(out.Changed) > 0 {
 		if out.ComparedTexts, err = comparedTexts(now, then); err != nil {
-			return nil, fmt.Errorf("compare a file with connection %s: %w", in.key(), err)
+			return nil, fmt.Errorf("compare a file with %s: %w", k, err)
 		}
 		out.Diff = out.unified(sideName(now), "your file")
 	}

@@ -340,6 +340,19 @@ func TestEditAndCompare(t *testing.T) {
 	}
 	s.problem(send("/tenants/t1/connections/oa/compare", map[string]any{"content": strings.Replace(file, "name: oa", "name: other", 1)}, ""), http.StatusUnprocessableEntity)
 	s.problem(send("/tenants/t2/connections/oa/compare", map[string]any{"content": file}, viewerToken), http.StatusNotFound)
+	tenant := "apiVersion: todosync/v1\nkind: Tenant\ntenant: t1\ntitle: Example\n"
+	if got := s.do(ask{method: "PUT", path: "/tenants/t1", body: tenant}); got.status != http.StatusOK {
+		t.Fatalf("a tenant: %d %s", got.status, got.body)
+	}
+	if got := send("/tenants/t1/compare", map[string]any{"content": tenant + "language: en\n"}, ""); got.status != http.StatusOK ||
+		!strings.Contains(got.body, `"changed":["language"]`) || !strings.Contains(got.body, "+language: en") || !strings.Contains(got.body, `"after":"apiVersion`) {
+		t.Errorf("a tenant compared: %d %s", got.status, got.body)
+	}
+	s.problem(send("/tenants/t1/compare", map[string]any{"content": file}, ""), http.StatusUnprocessableEntity)
+	if got := s.do(ask{path: "/schemas/tenant", token: viewerToken}); got.status != http.StatusOK || !strings.Contains(got.body, "maskBodies") || strings.Contains(got.body, "scenes") {
+		t.Errorf("the schema of a tenant's file: %d %s", got.status, got.body)
+	}
+	s.problem(s.do(ask{path: "/schemas/nothing"}), http.StatusUnprocessableEntity)
 }
 
 func TestPresets(t *testing.T) {

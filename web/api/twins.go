@@ -306,7 +306,7 @@ var twins = map[string]string{
 	// Settings files, as the editor has them looked at.
 	"the tenant lets viewers see no bodies":                                             "该租户不允许查看者看到内容",
 	"render the sample":                                                                 "请用样例事件渲染",
-	"it is not one document of connection *":                                            "内容不是连接 {1} 的单个文档",
+	"it is not one document of *":                                                       "内容不是 {1} 的单个文档",
 	"want up, disabled, paused, broken, token_refused or down":                          "应为 up、disabled、paused、broken、token_refused 或 down",
 	"the connection has no token settings, and its OA wants a token":                    "连接没有 token 配置，而 OA 需要令牌",
 	"make new ones with: todosync sign-ons rotate-keys --now":                           "请生成新的：todosync sign-ons rotate-keys --now",

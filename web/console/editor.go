@@ -6,9 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/a-h/templ"
 
@@ -56,22 +54,6 @@ type trial struct {
 	Problem  *api.Problem      `json:"-"`
 }
 
-// A clash is that somebody saved while somebody else edited.
-type clash struct {
-	Revision int64     `json:"revision"`
-	SavedAt  time.Time `json:"savedAt"`
-	SavedBy  string    `json:"savedBy"`
-	How      string    `json:"how"`
-	api.ComparedTexts
-}
-
-// difference is what the editor's file would change of what was saved meanwhile.
-func (c *clash) difference(v *visit) *difference {
-	d := differenceOf(c.Before, c.After)
-	d.ID, d.Was, d.Is = "clash", v.T("revision ", "版本 ")+count(c.Revision), v.T("your file", "您的文件")
-	return d
-}
-
 // A rendering is with what the editor previews and tries.
 type rendering struct {
 	Scene    connector.Scene `json:"scene"`
@@ -79,9 +61,9 @@ type rendering struct {
 	Receiver string          `json:"receiver"`
 }
 
-// An editor is the page that edits a connection's file.
+// An editor is the page that edits the file of a connection or of a tenant.
 type editor struct {
-	Key      connector.ConnectionKey // its Name is empty for one that is not there yet
+	Key      connector.ConnectionKey // without a name: a tenant; without both: a connection that is not there yet
 	Title    string
 	Revision int64 // that the file was read as; 0: it is new
 	Tab      string
@@ -91,13 +73,21 @@ type editor struct {
 	Preview  preview
 	Fields   []field
 	Events   []connector.EventStory
-	Clash    *clash
+	Review   *review
 	Trial    *trial
 	Notes    []string // of a draft
 }
 
+// Tenant reports whether it is a tenant's file.
+func (e *editor) Tenant() bool { return isTenant(e.Key) }
+
+// isTenant reports whether a key is that of a tenant.
+func isTenant(k connector.ConnectionKey) bool { return k.Tenant != "" && k.Name == "" }
+
 func (c *Console) editorRoutes() {
 	c.page("GET /connections/{tenant}/{name}/edit", api.Integrate, c.edit)
+	c.page("GET /tenants/{tenant}/edit", api.Integrate, c.editTenant)
+	c.page("GET /schemas/{kind}", api.Integrate, c.schema)
 	c.page("POST /connections/edit", api.Integrate, c.edited)
 	c.page("POST /connections/assist", api.Integrate, c.assist)
 }
@@ -135,6 +125,9 @@ func (c *Console) showEditor(v *visit, e *editor, content string) error {
 	if k.Tenant == "" {
 		k.Tenant = e.Checked.said("tenant")
 	}
+	if e.Tenant() {
+		return v.showEditor(e)
+	}
 	if k.Tenant != "" {
 		q := url.Values{"tenant": {k.Tenant}}
 		var events list[connector.EventStory]
@@ -164,8 +157,16 @@ func (c *Console) showEditor(v *visit, e *editor, content string) error {
 			return err
 		}
 	}
+	return v.showEditor(e)
+}
+
+// showEditor shows the editor's page.
+func (v *visit) showEditor(e *editor) error {
 	e.Title = firstOf(e.Checked.said("title"), e.Title)
 	v.Active, v.Title = "connections", v.T("Edit ", "编辑 ")+e.Title
+	if e.Tenant() {
+		v.Active = "settings"
+	}
 	v.Scripts = append(v.Scripts, "editor.js")
 	return v.show(editorPage(v, e))
 }
@@ -223,121 +224,6 @@ func (v *visit) preview(content string, c rendering) (preview, error) {
 	return out, err
 }
 
-// edited does with the editor's file what its button says: save, look, try.
-func (c *Console) edited(v *visit) error {
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxEdit)
-	if err := v.r.ParseForm(); err != nil {
-		return &api.Problem{Status: http.StatusBadRequest, Detail: v.T("The form could not be read.", "无法读取表单。")}
-	}
-	f := v.r.PostForm
-	content := strings.ReplaceAll(f.Get("content"), "\r\n", "\n")
-	e := editor{
-		Key: connector.ConnectionKey{Tenant: f.Get("tenant"), Name: f.Get("name")}, Tab: f.Get("tab"),
-		Choice: rendering{Scene: connector.Scene(f.Get("scene")), Event: f.Get("event"), Receiver: f.Get("receiver")},
-	}
-	e.Revision, _ = strconv.ParseInt(f.Get("revision"), 10, 64) // what is no number is that of a new file
-	e.Title = firstOf(e.Key.Name, v.T("a new connection", "新连接"))
-	if !slices.Contains(connector.Scenes(), e.Choice.Scene) {
-		e.Choice.Scene = connector.SceneCreate
-	}
-	do := f.Get("do")
-	if over := f.Get("overwrite"); over != "" { // somebody has seen what was saved meanwhile and goes on
-		e.Revision, _ = strconv.ParseInt(over, 10, 64)
-		do = "save"
-	}
-	switch do {
-	case "save":
-		saved, err := c.save(v, &e, content)
-		if err != nil {
-			return err
-		}
-		if saved != nil {
-			return v.saved(saved, e.Tab)
-		}
-		v.Status = e.Problem.Status
-	case "dry", "auth", "live":
-		var err error
-		if e.Trial, err = v.try(content, do, f, e.Choice); err != nil {
-			return err
-		}
-	}
-	return c.showEditor(v, &e, content)
-}
-
-// saved leads to what was saved, and tells what it warns of.
-func (v *visit) saved(r *api.SaveResult, tab string) error {
-	text := v.T("Saved as revision ", "已保存为版本 ") + strconv.FormatInt(r.Revision, 10) + v.T(". It is used from the next delivery on.", "，从下一次推送起生效。")
-	if !r.Changed {
-		text = v.T("Nothing to save: the file says what is stored.", "无需保存：内容与已保存的相同。")
-	}
-	for _, w := range r.Warnings {
-		text += "\n" + w
-	}
-	to := connectionPath(connector.ConnectionKey{Tenant: r.Tenant, Name: r.Name}, "edit")
-	if tab != "" {
-		to += "?tab=" + url.QueryEscape(tab)
-	}
-	return v.done(to, text)
-}
-
-// save stores the file. nil and no error: it was refused, and e says why.
-func (c *Console) save(v *visit, e *editor, content string) (*api.SaveResult, error) {
-	k := e.Key
-	r := request{method: http.MethodPut, contentType: "application/yaml", body: strings.NewReader(content), header: http.Header{}}
-	refused := func(err error) (*api.SaveResult, error) {
-		p, ok := errors.AsType[*api.Problem](err)
-		if !ok {
-			return nil, err
-		}
-		e.Problem = p
-		if p.Status == http.StatusPreconditionFailed {
-			return nil, v.clash(e, content)
-		}
-		return nil, nil
-	}
-	if e.Revision > 0 {
-		r.header.Set("If-Match", `"`+strconv.FormatInt(e.Revision, 10)+`"`)
-	} else {
-		looked, err := v.look(content, nil)
-		if err != nil {
-			return refused(err)
-		}
-		k = connector.ConnectionKey{Tenant: looked.said("tenant"), Name: looked.said("name")}
-		if k.Tenant == "" || k.Name == "" {
-			return refused(&api.Problem{
-				Status: http.StatusUnprocessableEntity, Detail: v.T("The file needs a tenant and a name.", "文件需要 tenant 和 name。"),
-			})
-		}
-		err = v.api.get(v.ctx(), apiConnection(k), nil, nil)
-		switch p, ok := errors.AsType[*api.Problem](err); {
-		case err == nil:
-			return refused(&api.Problem{
-				Status: http.StatusConflict, Detail: v.T("There is a connection "+k.String()+" already.", "连接 "+k.String()+" 已存在。"),
-				Hint: v.T("Give the new one another name, or edit the one that is there.", "请换一个名称，或编辑已有的连接。"),
-			})
-		case !ok || p.Status != http.StatusNotFound:
-			return refused(err)
-		}
-	}
-	r.path = apiConnection(k)
-	var saved api.SaveResult
-	if err := v.api.do(v.ctx(), r, &saved); err != nil {
-		return refused(err)
-	}
-	return &saved, nil
-}
-
-// clash finds out who saved meanwhile and how that differs.
-func (v *visit) clash(e *editor, content string) error {
-	var found clash
-	err := v.api.post(v.ctx(), apiConnection(e.Key, "compare"), map[string]string{"content": content}, &found)
-	if _, ok := errors.AsType[*api.Problem](err); ok {
-		return nil // the refusal itself is told
-	}
-	e.Clash = &found
-	return err
-}
-
 // try has the connection of a file tried.
 func (v *visit) try(content, mode string, f url.Values, c rendering) (*trial, error) {
 	body := map[string]any{"connection": content, "mode": mode, "scene": c.Scene, "explain": mode == "dry", "keepId": f.Get("keepId") != "", "todo": f.Get("todo")}
@@ -383,6 +269,8 @@ func (c *Console) assist(v *visit) error {
 	var in struct {
 		Content string          `json:"content"`
 		Changes json.RawMessage `json:"changes"`
+		Tenant  string          `json:"tenant"`
+		Name    string          `json:"name"`
 		rendering
 	}
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxEdit)
@@ -394,7 +282,7 @@ func (c *Console) assist(v *visit) error {
 	}
 	var out assisted
 	var err error
-	e := editor{Choice: in.rendering}
+	e := editor{Choice: in.rendering, Key: connector.ConnectionKey{Tenant: in.Tenant, Name: in.Name}}
 	out.checked, err = v.look(in.Content, in.Changes)
 	if p, ok := errors.AsType[*api.Problem](err); ok {
 		out.Error, e.Problem = p.Detail, p
@@ -409,13 +297,15 @@ func (c *Console) assist(v *visit) error {
 		return err
 	}
 	e.Checked = out.checked
-	if out.Valid {
+	if out.Valid && !e.Tenant() {
 		if e.Preview, err = v.preview(out.Content, in.rendering); err != nil {
 			return err
 		}
 	}
-	if out.Preview, err = v.markup(previewPart(v, &e)); err != nil {
-		return err
+	if !e.Tenant() {
+		if out.Preview, err = v.markup(previewPart(v, &e)); err != nil {
+			return err
+		}
 	}
 	if out.List, err = v.markup(problemList(v, &e)); err != nil {
 		return err

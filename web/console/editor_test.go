@@ -72,7 +72,7 @@ func TestSaveOfTheEditor(t *testing.T) {
 		match, sent = r.Header.Get("If-Match"), string(b)
 		return answer
 	}
-	says["POST /tenants/t1/connections/oa/compare"] = clash{Revision: 5, SavedBy: "lin", How: "console", ComparedTexts: api.ComparedTexts{Before: "title: theirs\n", After: "title: mine\n"}}
+	says["POST /tenants/t1/connections/oa/compare"] = comparedFile{Revision: 5, Changed: []string{"title"}, SavedBy: "lin", How: "console", ComparedTexts: api.ComparedTexts{Before: "title: theirs\n", After: "title: mine\n"}}
 	s := newSite(t, says)
 	form := url.Values{"tenant": {"t1"}, "name": {"oa"}, "revision": {"4"}, "tab": {"create"}, "content": {strings.ReplaceAll(editedFile, "\n", "\r\n")}, "do": {"save"}}
 	p := s.post("/connections/edit", form)
@@ -84,8 +84,9 @@ func TestSaveOfTheEditor(t *testing.T) {
 		t.Errorf("the reader is told %q", flash)
 	}
 
+	says["GET /tenants/t1/connections/oa/revisions/5/diff"] = api.ComparedTexts{Before: "title: begun\n", After: "title: theirs\n"}
 	answer = &api.Problem{Status: 412, Detail: "it was changed since revision 4"}
-	s.post("/connections/edit", form).wants(http.StatusPreconditionFailed, "Somebody saved this meanwhile", "lin", `title: <del>theirs</del>`, `name="overwrite" value="5"`, `name="revision" value="4"`, "Head &lt;office&gt;")
+	s.post("/connections/edit", form).wants(http.StatusPreconditionFailed, "Somebody saved this meanwhile", "lin", `title: <del>theirs</del>`, "What they changed since you began", `title: <del>begun</del>`, `name="overwrite" value="5"`, `name="revision" value="4"`, "Head &lt;office&gt;")
 
 	answer = api.SaveResult{Tenant: "t1", Name: "oa", Changed: true, Revision: 6}
 	form.Set("overwrite", "5")
@@ -100,6 +101,39 @@ func TestSaveOfTheEditor(t *testing.T) {
 	s.post("/connections/edit", form).wants(http.StatusUnprocessableEntity, "the settings have mistakes", "#F298: no such field", `data-goto-line="7"`, "wrong: yes")
 	form.Set("content", "a: [")
 	s.post("/connections/edit", form).wants(http.StatusUnprocessableEntity, "a: [")
+}
+
+// TestReviewBeforeASave: who saves is told what changes and what becomes of what waits, and nothing is stored by asking.
+func TestReviewBeforeASave(t *testing.T) {
+	t.Parallel()
+	says := editing()
+	stored := comparedFile{Revision: 4, Changed: []string{"title"}, ComparedTexts: api.ComparedTexts{Before: "title: old\n", After: "title: fresh\n"}}
+	says["POST /tenants/t1/connections/oa/compare"] = func(*http.Request) any { return stored }
+	state := api.ConnectionState{Tenant: "t1", Name: "oa", Waiting: 7, Failed: 2, HeldFor: "down"}
+	says["GET /connections"] = func(*http.Request) any { return list[api.ConnectionState]{Items: []api.ConnectionState{state}} }
+	s := newSite(t, says)
+	form := url.Values{"tenant": {"t1"}, "name": {"oa"}, "revision": {"4"}, "content": {editedFile}, "do": {"review"}}
+	s.post("/connections/edit", form).wants(http.StatusOK, `<dialog id="review"`, `title: <del>old</del>`, `title: <ins>fresh</ins>`, "7 deliveries wait: they are made with this at their next try",
+		"Those that failed stay so until somebody sends them again: 2", "It is down now", `name="do" value="save"`, "state=pending", "Head &lt;office&gt;")
+	if slices.ContainsFunc(s.asked, func(a string) bool { return strings.HasPrefix(a, "PUT ") }) {
+		t.Error("it was saved unasked")
+	}
+	r := httptest.NewRequest(http.MethodPost, "/connections/edit", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("HX-Request", "true")
+	if p := s.ask(r); strings.Contains(p.body, "<html") || !strings.Contains(p.body, `title: <ins>fresh</ins>`) {
+		t.Errorf("a script gets %s", p.body)
+	}
+
+	stored.Revision = 6
+	s.post("/connections/edit", form).wants(http.StatusOK, "Somebody saved this meanwhile", `name="overwrite" value="6"`).lacks(`name="do" value="save"`)
+	stored.Revision, stored.Changed = 4, nil
+	s.post("/connections/edit", form).wants(http.StatusOK, "Nothing to save").lacks(`name="do" value="save"`)
+	form.Set("content", "wrong: yes\n")
+	s.post("/connections/edit", form).wants(http.StatusOK, "can&#39;t be saved yet", "#F298: no such field", `data-goto-line="7"`).lacks(`name="do" value="save"`)
+
+	fresh := url.Values{"revision": {"0"}, "content": {editedFile}, "do": {"review"}}
+	s.post("/connections/edit", fresh).wants(http.StatusOK, "Save the new connection t1/oa?", "Todos that are open already are not", `name="do" value="save"`)
 }
 
 func TestSaveOfANewConnection(t *testing.T) {

@@ -16,6 +16,7 @@ type formField struct {
 	Kind    string   // text, number, bool, list (with commas), headers (a line each), choice, body (a template of several lines)
 	Options []string // of a choice
 	Wide    bool
+	Class   string // of the element, beside those of every field
 }
 
 // A formGroup is fields that belong together.
@@ -33,9 +34,12 @@ func (f *formField) pathText() string {
 	return string(b)
 }
 
+// pathOf takes a path with dots apart.
+func pathOf(path string) []string { return strings.Split(path, ".") }
+
 // generalForm is what the tab for general parameters shows.
 func (v *visit) generalForm() []formGroup {
-	at := func(path string) []string { return strings.Split(path, ".") }
+	at := pathOf
 	return []formGroup{
 		{Title: v.T("Connection", "连接"), Open: true, Fields: []formField{
 			{Path: at("title"), Label: v.T("Title", "标题"), Kind: "text"},
@@ -100,15 +104,53 @@ func (v *visit) generalForm() []formGroup {
 	}
 }
 
-// sceneForm is what the tab of a scene shows, but for the body.
+// sceneForm is what the tab of a scene shows above the body.
 func (v *visit) sceneForm(s connector.Scene) []formField {
 	at := func(name string) []string { return []string{"scenes", string(s), name} }
 	return []formField{
-		{Path: at("enabled"), Label: v.T("Send this", "启用此场景"), Kind: "bool"},
 		{Path: at("method"), Label: v.T("Method", "方法"), Kind: "choice", Options: []string{"POST", "PUT", "PATCH", "DELETE", "GET"}},
-		{Path: at("address"), Label: v.T("Address", "地址"), Kind: "text", Wide: true},
-		{Path: at("headers"), Label: v.T("Headers beside the general ones, one a line", "除通用请求头外，每行一个"), Kind: "headers", Wide: true},
+		{Path: at("address"), Label: v.T("Address", "地址"), Kind: "text", Class: "address"},
+		{Path: at("enabled"), Label: v.T("Send this", "启用此场景"), Kind: "bool", Class: "switch"},
 	}
+}
+
+// sceneHeaders are folded away where they are empty.
+func (v *visit) sceneHeaders(s connector.Scene) []formField {
+	return []formField{
+		{Path: []string{"scenes", string(s), "headers"}, Label: v.T("Beside the general ones, one a line", "除通用请求头外，每行一个"), Kind: "headers", Wide: true},
+	}
+}
+
+// kind is the kind of the file.
+func (e *editor) kind() string {
+	if e.Tenant() {
+		return "tenant"
+	}
+	return "connection"
+}
+
+// generalTab is what the first tab is called.
+func (e *editor) generalTab(v *visit) string {
+	if e.Tenant() {
+		return v.T("Settings", "设置")
+	}
+	return v.T("General", "通用参数")
+}
+
+// generalGroups is what the first tab shows.
+func (e *editor) generalGroups(v *visit) []formGroup {
+	if e.Tenant() {
+		return v.tenantForm()
+	}
+	return v.generalForm()
+}
+
+// timeKind is the type of an input for a time of day.
+func timeKind(kind string) string {
+	if kind == "time" {
+		return kind
+	}
+	return ""
 }
 
 // sceneHint says when a scene is sent.
@@ -145,6 +187,16 @@ func (v *visit) optionName(o string) string {
 		return v.T("fail", "fail：判为失败")
 	case "skip":
 		return v.T("skip", "skip：跳过")
+	case "opaque":
+		return v.T("opaque: a number that the CRM redeems", "opaque：由 CRM 兑换的随机编号")
+	case "EdDSA":
+		return v.T("EdDSA: a JWT, signed with the server's key", "EdDSA：用服务器密钥签名的 JWT")
+	case "HS256":
+		return v.T("HS256: a JWT, signed with a shared secret", "HS256：用共享密钥签名的 JWT")
+	case "zh":
+		return v.T("Chinese", "中文")
+	case "en":
+		return v.T("English", "英文")
 	case "recreate":
 		return v.T("recreate: delete, then create", "recreate：先删除再新建")
 	case "newId":
@@ -196,6 +248,9 @@ func (v *visit) stepName(n connector.TrialName) string {
 
 // editorCrumbs lead back from the editor.
 func editorCrumbs(v *visit, e *editor) []crumb {
+	if e.Tenant() {
+		return []crumb{{v.T("Settings", "设置"), "/settings"}, {v.T("Tenants", "租户"), "/settings/tenants"}, {e.Key.Tenant, "/settings/tenants" + segments(e.Key.Tenant)}}
+	}
 	out := []crumb{{v.T("Connections", "连接"), "/connections"}}
 	if e.Revision > 0 {
 		return append(out, crumb{e.Key.String(), connectionPath(e.Key)})
@@ -205,7 +260,7 @@ func editorCrumbs(v *visit, e *editor) []crumb {
 
 // storedSecrets are the secrets that can be set from the editor: those of a connection that is stored.
 func storedSecrets(e *editor) []namedSecret {
-	if e.Revision == 0 {
+	if e.Revision == 0 || e.Tenant() {
 		return nil
 	}
 	return e.Checked.Secrets

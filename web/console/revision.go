@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"todosync/connector"
 	"todosync/web/api"
 )
 
@@ -26,6 +27,14 @@ type subject struct {
 	Path     string // below which its revisions are, in the console
 	api      string // and in the API
 	Restores bool   // the reader may restore
+}
+
+// revisionsPath is the list of a connection's or a tenant's revisions.
+func revisionsPath(k connector.ConnectionKey) string {
+	if isTenant(k) {
+		return "/tenants" + segments(k.Tenant, "revisions")
+	}
+	return connectionPath(k, "revisions")
 }
 
 // revisionList is the page of all revisions.
@@ -63,10 +72,16 @@ func (v *visit) subject() subject {
 		Restores: v.Who.May(api.Integrate),
 	}
 	if k.Name == "" {
-		s.Name, s.Page = v.T("tenant ", "租户 ")+k.Tenant, "/connections?tenant="+url.QueryEscape(k.Tenant)
-		s.Path, s.api = "/tenants"+segments(k.Tenant, "revisions"), segments("tenants", k.Tenant, "revisions")
+		s.Name, s.Page = v.T("tenant ", "租户 ")+k.Tenant, "/settings/tenants"+segments(k.Tenant)
+		if !v.Who.May(api.Integrate) {
+			s.Page = "/connections?tenant=" + url.QueryEscape(k.Tenant)
+		}
+		s.Path, s.api = revisionsPath(k), segments("tenants", k.Tenant, "revisions")
 	}
 	v.Active = "connections"
+	if isTenant(k) {
+		v.Active = "settings"
+	}
 	return s
 }
 

@@ -122,38 +122,63 @@ func TestSecretsPage(t *testing.T) {
 func TestTenantPages(t *testing.T) {
 	t.Parallel()
 	var match, body string
-	says := map[string]any{
-		"GET /tenants":                list[api.TenantState]{Items: []api.TenantState{{Tenant: "t1", Title: "Example", Revision: 3, Connections: 2}, {Tenant: "t2"}}},
-		"GET /tenants/t1":             map[string]any{"tenant": "t1", "revision": 3, "savedBy": "ada", "how": "console"},
-		"GET /tenants/t1/revisions/3": map[string]any{"revision": 3, "file": "kind: Tenant # mine"},
+	says := editing()
+	for route, answer := range map[string]any{
+		"GET /tenants": list[api.TenantState]{Items: []api.TenantState{{Tenant: "t1", Title: "Example", Revision: 3, Connections: 2}, {Tenant: "t2"}}},
+		"GET /tenants/t1": map[string]any{
+			"tenant": "t1", "revision": 3, "savedBy": "ada", "how": "console", "file": "kind: Tenant # mine", "settings": connector.Tenant{TimeZone: "Asia/Tokyo"},
+		},
+		"GET /tenants/t1/revisions": list[revision]{Items: []revision{{Revision: 3, SavedBy: "ada"}}},
+		"GET /connections":          list[api.ConnectionState]{Items: []api.ConnectionState{{Tenant: "t1", Name: "oa", HeldFor: "down"}}},
+		"POST /tenants/t1/compare":  comparedFile{Revision: 3, Changed: []string{"notify.window"}, ComparedTexts: api.ComparedTexts{Before: "window: 10m\n", After: "window: 5m\n"}},
+		"DELETE /tenants/t1":        map[string]any{"id": "j1"},
 		"PUT /tenants/t1": func(r *http.Request) any {
 			b := make([]byte, 1000)
 			n, _ := r.Body.Read(b)
 			match, body = r.Header.Get("If-Match"), string(b[:n])
-			return api.SaveResult{Changed: true, Revision: 4, Warnings: []string{"secret hook is not set"}}
+			return api.SaveResult{Tenant: "t1", Changed: true, Revision: 4, Warnings: []string{"secret hook is not set"}}
 		},
+	} {
+		says[route] = answer
 	}
 	s := newSite(t, says)
 	s.get("/settings/tenants").wants(http.StatusOK, "Example", "no settings", "/settings/tenants/t1")
 	s.post("/settings/tenants", url.Values{"tenant": {"a b"}}).wants(422, "A tenant is 1 to 64")
-	if p := s.post("/settings/tenants", url.Values{"tenant": {"t9"}}); p.header.Get("Location") != "/settings/tenants/t9" {
+	if p := s.post("/settings/tenants", url.Values{"tenant": {"t9"}}); p.header.Get("Location") != "/tenants/t9/edit" {
 		t.Errorf("led to %v", p.header)
 	}
-	s.get("/settings/tenants/t9").wants(http.StatusOK, "these are a proposal", "kind: Tenant", `tenant: &#34;t9&#34;`)
-	s.get("/settings/tenants/t1").wants(http.StatusOK, "kind: Tenant # mine", `name="revision" value="3"`, "/tenants/t1/revisions")
-	p := s.post("/settings/tenants/t1", url.Values{"text": {"kind: Tenant"}, "revision": {"3"}})
+	s.get("/tenants/t9/edit").wants(http.StatusOK, "this is a proposal", "kind: Tenant", `tenant: &#34;t9&#34;`, `name="revision" value="0"`)
+	s.get("/settings/tenants/t1").wants(http.StatusOK, "Asia/Tokyo", "/tenants/t1/edit", "/tenants/t1/revisions/3", "down", "/settings/tenants/t1/erase")
+	s.get("/tenants/t1/edit").wants(http.StatusOK, "kind: Tenant # mine", `name="revision" value="3"`, `data-kind="tenant"`, "Failure digests").lacks(`id="preview"`, "data-catalogue")
+	form := url.Values{"tenant": {"t1"}, "content": {"kind: Tenant"}, "revision": {"3"}, "do": {"review"}}
+	s.post("/connections/edit", form).wants(http.StatusOK, "Save the settings of tenant t1?", "<del>10m</del>", "Digests go the new way")
+	form.Set("do", "save")
+	p := s.post("/connections/edit", form)
 	p.wants(http.StatusSeeOther)
-	if match != `"3"` || body != "kind: Tenant" || !strings.Contains(p.header.Get("Set-Cookie"), "hook") {
+	if match != `"3"` || body != "kind: Tenant" || !strings.Contains(p.header.Get("Set-Cookie"), "hook") || p.header.Get("Location") != "/tenants/t1/edit" {
 		t.Errorf("If-Match %s, body %q, %v", match, body, p.header)
 	}
-	says["PUT /tenants/t1"] = &api.Problem{Status: 422, Detail: "the settings have mistakes", Errors: []api.ProblemDetail{{Path: "notify.window", Message: "not a time", Line: 7}}}
-	s.post("/settings/tenants/t1", url.Values{"text": {"my text"}, "revision": {"3"}}).wants(422, "my text", "Line 7", "notify.window", "not a time")
+	says["PUT /tenants/t1"] = &api.Problem{Status: 422, Detail: "the settings have mistakes"}
+	form.Set("content", "wrong: text")
+	s.post("/connections/edit", form).wants(422, "wrong: text", "the settings have mistakes", "#F298: no such field")
 	says["PUT /tenants/t1"] = &api.Problem{Status: 412, Detail: "changed"}
-	s.post("/settings/tenants/t1", url.Values{"text": {"my text"}, "revision": {"2"}}).wants(422, "Somebody else has saved", "my text")
+	form.Set("content", "kind: Tenant # his")
+	form.Set("revision", "2")
+	s.post("/connections/edit", form).wants(412, "Somebody saved this meanwhile", "kind: Tenant # his", `name="overwrite" value="3"`, `href="/tenants/t1/edit"`)
+
+	s.post("/settings/tenants/t1/erase", url.Values{"confirm": {"t2"}}).wants(422, "Nothing was erased")
+	if p := s.post("/settings/tenants/t1/erase", url.Values{"confirm": {"t1"}}); p.header.Get("Location") != "/jobs/j1" {
+		t.Errorf("erasing led to %v", p.header)
+	}
+	s.who.Role = api.Integrate
+	s.get("/settings/tenants/t1").wants(http.StatusOK).lacks("erase")
+	s.post("/settings/tenants/t1/erase", url.Values{"confirm": {"t1"}}).wants(http.StatusForbidden)
 	s.who.Tenants = []string{"t1"}
 	s.get("/settings/tenants/t2").wants(http.StatusNotFound)
+	s.get("/tenants/t2/edit").wants(http.StatusNotFound)
 	s.who.Role = api.View
 	s.get("/settings/tenants").wants(http.StatusForbidden)
+	s.get("/tenants/t1/edit").wants(http.StatusForbidden)
 }
 
 func TestChannelsPage(t *testing.T) {

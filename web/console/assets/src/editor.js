@@ -11,6 +11,8 @@ import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { Annotation, Compartment, EditorState } from "@codemirror/state";
 import { Decoration, EditorView, MatchDecorator, ViewPlugin, highlightActiveLine, highlightSpecialChars, hoverTooltip, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+import { cards } from "./editor/cards.js";
+import { member } from "./editor/schema.js";
 
 const form = document.querySelector("[data-editor]");
 const data = JSON.parse(document.getElementById("editor-data").textContent);
@@ -123,14 +125,16 @@ function inYAMLComment(context) {
 }
 
 const theme = EditorView.theme({}, {});
-function base(label) {
+function base(label, ...sources) {
+  sources = [complete, ...sources];
   return [
     EditorView.cspNonce.of(nonce), theme, lineNumbers(), highlightSpecialChars(), history(), foldGutter(), indentOnInput(), bracketMatching(), closeBrackets(),
     highlightActiveLine(), highlightSelectionMatches(), EditorView.lineWrapping, syntaxHighlighting(colours), lintGutter(), marker, hover,
-    autocompletion({ override: [complete], icons: false }),
+    autocompletion({ override: sources, icons: false }),
     keymap.of([
       { key: "Mod-s", preventDefault: true, run: () => { save(); return true; } },
       { key: "Mod-Enter", preventDefault: true, run: () => { look(true); return true; } },
+      { key: "Alt-p", preventDefault: true, run: () => { const s = $("[data-catalogue-search]"); s?.focus(); s?.select(); return Boolean(s); } },
       ...closeBracketsKeymap, ...completionKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...defaultKeymap, indentWithTab,
     ]),
     EditorState.tabSize.of(2),
@@ -142,7 +146,7 @@ const fileView = new EditorView({
   parent: $("[data-file]"),
   state: EditorState.create({
     doc: area.value,
-    extensions: [base(form.querySelector(".file-label").textContent), yaml(), EditorView.updateListener.of((u) => {
+    extensions: [base(form.querySelector(".file-label").textContent, member(form.dataset.kind)), yaml(), EditorView.updateListener.of((u) => {
       if (!u.docChanged) return;
       area.value = u.state.doc.toString();
       touched();
@@ -216,7 +220,7 @@ async function look(show) {
   try {
     const answer = await fetch("/connections/assist", {
       method: "POST", headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ content: area.value, changes: [...sent.values()], scene: $("#scene").value, event: $("#event").value, receiver: $("#receiver").value }),
+      body: JSON.stringify({ content: area.value, changes: [...sent.values()], tenant: form.elements.tenant.value, name: form.elements.name.value, scene: $("#scene")?.value ?? "", event: $("#event")?.value ?? "", receiver: $("#receiver")?.value ?? "" }),
     });
     if (!answer.ok || !answer.headers.get("Content-Type").startsWith("application/json")) throw new Error(String(answer.status));
     const said = await answer.json();
@@ -246,14 +250,19 @@ function take(said, show) {
   state = { ...said, settings: valid ?? state.settings, source: said.error ? state.source : said.source };
   state.sent = area.value;
   $("#problems").innerHTML = said.list;
-  const stale = !said.valid && $("#preview .request") !== null; // the last good one stays in sight, marked as such
-  $("#preview").classList.toggle("stale", stale);
-  if (!stale) $("#preview").innerHTML = said.preview;
-  if (!stale) people();
+  if ($("#preview")) shownPreview(said);
   values = new Map($$("#preview .origins tbody tr").map((tr) => [tr.cells[0].querySelector("code").textContent, tr.cells[1].textContent.trim()]));
   fill();
   lint();
-  if (show) document.querySelector(".preview").scrollIntoView({ block: "nearest", behavior: "smooth" });
+  if (show) document.querySelector(".preview")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+}
+
+function shownPreview(said) {
+  const stale = !said.valid && $("#preview .request") !== null; // the last good one stays in sight, marked as such
+  $("#preview").classList.toggle("stale", stale);
+  if (stale) return;
+  $("#preview").innerHTML = said.preview;
+  people();
 }
 
 // ---- The forms
@@ -306,6 +315,7 @@ for (const el of inputs) {
     change(path, value);
   });
 }
+const channels = $("[data-items]") && cards($("[data-items]"), form.querySelector("template[data-item]"), $("[data-items-add]"), change);
 for (const b of $$("[data-reset]")) b.addEventListener("click", () => change(JSON.parse(b.dataset.reset), null));
 
 function origin(box, inFile, has, hasPreset) {
@@ -338,10 +348,17 @@ function fill() {
     origin(view.dom.closest(".body-field"), mine !== undefined, Boolean(value), preset);
     if (!pending.has(JSON.stringify(path)) && !(view.hasFocus && running)) put(view, String(value));
   }
+  channels?.show(at(state.source, channels.path) ?? at(state.settings, channels.path) ?? []);
+  for (const box of $$("[data-fold]")) {
+    const full = $$("[data-path]", box).filter((el) => el.value.trim() !== "");
+    const lines = full.reduce((n, el) => n + el.value.trim().split("\n").length, 0);
+    $("[data-fold-count]", box).textContent = lines ? `(${lines})` : "";
+  }
   for (const tab of $$("[data-tab-mark]")) {
     const scene = tab.dataset.tabMark;
+    const path = scene === "notify" ? "notify" : "scenes." + scene;
     const set = at(state.settings, ["scenes", scene]) ?? at(state.source, ["scenes", scene]);
-    const bad = (state.problems ?? []).some((p) => !p.warning && (p.path === "scenes." + scene || p.path.startsWith("scenes." + scene + ".")));
+    const bad = (state.problems ?? []).some((p) => !p.warning && (p.path === path || p.path.startsWith(path + ".") || p.path.startsWith(path + "[")));
     tab.hidden = !bad && !(set && set.enabled !== false);
     tab.className = bad ? "tab-mark bad" : "tab-mark";
     tab.title = bad ? words.bad : words.yes;
@@ -371,7 +388,15 @@ function lint() {
     el.toggleAttribute("aria-invalid", Boolean(wrong));
     if (wrong) el.setAttribute("aria-invalid", "true");
     el.title = wrong?.message ?? "";
+    const said = el.closest("[data-field]").querySelector("[data-mistake]");
+    said.textContent = wrong?.message ?? "";
+    said.hidden = !wrong;
+    said.id = el.id + "-mistake";
+    if (wrong) el.setAttribute("aria-describedby", said.id);
+    else el.removeAttribute("aria-describedby");
+    if (wrong) el.closest("details")?.setAttribute("open", "");
   }
+  channels?.lint(state.problems ?? []);
 }
 
 function span(view, line, column, severity, message) {
@@ -385,6 +410,7 @@ function span(view, line, column, severity, message) {
 document.addEventListener("click", (e) => {
   const link = e.target.closest("[data-goto-line]");
   if (!link) return;
+  link.closest("dialog")?.close();
   const scene = /^scenes\.(\w+)\.body/.exec(link.dataset.gotoPath)?.[1];
   const place = scene && state.places?.["scenes." + scene + ".body"];
   if (place?.block && bodies.has(scene)) {
@@ -406,7 +432,7 @@ function go(view, line, column) {
 const tabs = $$("[data-tab]");
 $("[data-tabs]").hidden = false;
 function open(key, focus) {
-  if (!tabs.some((t) => t.dataset.tab === key)) key = "create";
+  if (!tabs.some((t) => t.dataset.tab === key)) key = tabs.find((t) => t.dataset.tab === "create") ? "create" : tabs[0].dataset.tab;
   for (const t of tabs) {
     const on = t.dataset.tab === key;
     t.setAttribute("aria-selected", String(on));
@@ -448,7 +474,7 @@ document.addEventListener("focusin", (e) => {
   if (cm) focused = [...bodies.values(), fileView].find((v) => v.dom === cm);
   else if (e.target.matches("[data-path]:not([type=checkbox]):not(select)")) focused = e.target;
 });
-$("[data-catalogue]").addEventListener("click", (e) => {
+$("[data-catalogue]")?.addEventListener("click", (e) => {
   const b = e.target.closest("[data-insert]");
   if (!b) return;
   let target = focused;
@@ -463,17 +489,26 @@ $("[data-catalogue]").addEventListener("click", (e) => {
     target.focus();
   }
 });
-$("[data-catalogue-search]").addEventListener("input", (e) => {
-  const wanted = e.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+const found = () => $$("[data-catalogue] li:not([hidden]) [data-insert]");
+$("[data-catalogue-search]")?.addEventListener("input", (e) => {
+  const wanted = e.target.value.toLowerCase().split(/[\s#]+/).filter(Boolean);
   for (const li of $("[data-catalogue]").children) li.hidden = !wanted.every((w) => li.dataset.words.includes(w));
+  $("[data-catalogue-none]").hidden = found().length > 0;
 });
-$("[data-catalogue-search]").addEventListener("keydown", (e) => {
-  if (e.key !== "Enter") return;
+$("[data-catalogue-search]")?.addEventListener("keydown", (e) => {
+  if (e.key === "Enter" || e.key === "ArrowDown") e.preventDefault();
+  if (e.key === "Enter") found()[0]?.click();
+  if (e.key === "ArrowDown") found()[0]?.focus();
+});
+$("[data-catalogue]")?.addEventListener("keydown", (e) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[e.key];
+  if (!step) return;
   e.preventDefault();
-  $("[data-catalogue] li:not([hidden]) [data-insert]")?.click();
+  const all = found(), next = all.indexOf(document.activeElement) + step;
+  (next < 0 ? $("[data-catalogue-search]") : all[Math.min(next, all.length - 1)])?.focus();
 });
 
-for (const id of ["scene", "event", "receiver"]) $("#" + id).addEventListener("change", () => {
+for (const id of ["scene", "event", "receiver"]) $("#" + id)?.addEventListener("change", () => {
   if (id === "scene" && bodies.has(form.elements.tab.value) && bodies.has($("#scene").value)) open($("#scene").value);
   if (id === "event") $("#receiver").value = "";
   later(0);
@@ -521,9 +556,38 @@ form.addEventListener("submit", (e) => {
   leaving = true;
   setTimeout(() => { leaving = false; }, 3000);
 });
-$$("[data-leave]").forEach((a) => a.addEventListener("click", () => { leaving = true; try { sessionStorage.removeItem(keep); } catch { /* none */ } }));
+function leaveBy(root) {
+  for (const a of $$("[data-leave]", root)) a.addEventListener("click", () => { leaving = true; try { sessionStorage.removeItem(keep); } catch { /* none */ } });
+}
+leaveBy(form);
 
-function save() { form.requestSubmit($("[data-save]")); }
+// save asks what saving would do and shows it; the dialog's own button saves.
+async function save() {
+  while (pending.size > 0 || running) { // the file has not got them yet
+    await look();
+    if (state.error && pending.size > 0) break;
+    await new Promise((done) => setTimeout(done, 60));
+  }
+  const body = new URLSearchParams(new FormData(form));
+  body.set("do", "review");
+  let text;
+  try {
+    const answer = await fetch("/connections/edit", { method: "POST", headers: { "HX-Request": "true" }, body });
+    text = await answer.text();
+  } catch {
+    return form.requestSubmit($("[data-save]")); // the browser says that the server is away
+  }
+  const box = document.createElement("div");
+  box.innerHTML = text;
+  const fresh = box.querySelector("#review");
+  if (!fresh) return form.requestSubmit($("[data-save]"));
+  $("#review").replaceWith(fresh);
+  window.htmx?.process(fresh);
+  document.dispatchEvent(new CustomEvent("htmx:load", { bubbles: true, detail: { elt: fresh } }));
+  leaveBy(fresh);
+  fresh.showModal();
+}
+$("[data-save]").addEventListener("click", (e) => { e.preventDefault(); save(); });
 document.addEventListener("keydown", (e) => {
   if (!(e.ctrlKey || e.metaKey)) return;
   if (e.target.closest(".cm-editor")) return; // it has keys of its own
@@ -535,6 +599,7 @@ $("[data-look]").addEventListener("click", (e) => { e.preventDefault(); look(tru
 state.sent = area.value;
 fill();
 lint();
-open(form.elements.tab.value || (form.dataset.revision === "0" ? "file" : "create"));
+open(form.elements.tab.value || (form.dataset.kind === "tenant" ? "general" : form.dataset.revision === "0" ? "file" : "create"));
+for (const box of $$("[data-fold]")) box.open = $$("[data-path]", box).some((el) => el.value.trim() !== "");
 mark();
 if (!data.checked.source) look();

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -31,6 +32,10 @@ func open(t testing.TB, change func(*store.Config)) *store.DB {
 		t.Fatalf("open: %v", err)
 	}
 	t.Cleanup(func() {
+		// Whatever a test has done to deliveries, it was counted. A test may have closed its store, or broken it.
+		if wrong, err := db.Miscounted(context.WithoutCancel(t.Context())); err == nil && len(wrong) > 0 {
+			t.Errorf("miscounted: %v", wrong)
+		}
 		if err := db.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}

@@ -77,9 +77,8 @@ func (d *DB) connectionInfos(ctx context.Context, op string, w where) ([]Connect
 	query := `SELECT c.n, c.tenant, c.name, c.enabled, c.paused, c.leaving, c.down_since_ms, c.token_refused_ms, c.condition_message,
 		c.revision, c.saved_how, r.saved_ms, r.who, c.created_ms, COALESCE(r.settings ->> 'title', '') AS title,
 		COALESCE(r.settings ->> 'preset', '') AS preset, COALESCE(r.settings ->> 'protocol', '') AS protocol,
-		(SELECT COUNT(*) FROM deliveries WHERE conn = c.n AND ` + waits + `) AS waiting,
-		(SELECT COUNT(*) FROM deliveries WHERE state = 'failed' AND ` + ended + `
-			AND n >= c.n * 68719476736 AND n < (c.n + 1) * 68719476736) AS failed
+		COALESCE((SELECT CAST(SUM(s.count) AS BIGINT) FROM standings s WHERE s.conn = c.n AND (s.state = 'pending' OR s.state = 'retrying' OR s.state = 'held')), 0) AS waiting,
+		COALESCE((SELECT s.count FROM standings s WHERE s.conn = c.n AND s.state = 'failed'), 0) AS failed
 		FROM connections c JOIN revisions r ON r.conn = c.n AND r.revision = c.revision ` + w.text() + ` ORDER BY c.tenant, c.name`
 	var rows []stored
 	err := d.reading(ctx, op, func(q *reader) error {

@@ -7,8 +7,7 @@ import (
 	"todosync/connector"
 )
 
-// A Count says how many deliveries of a connection stand in a state, as shown: what a condition holds is held. What has succeeded is counted
-// as long as its tallies are kept.
+// A Count says how many deliveries of a connection stand in a state, as shown: what a condition holds is held.
 type Count struct {
 	Key    connector.ConnectionKey `json:"key"`
 	State  connector.State         `json:"state"`
@@ -22,11 +21,6 @@ const triedAgain = connector.State("tried again")
 // Counts gives how many deliveries there are by connection and state, in the tenants that are given or in all.
 func (d *DB) Counts(ctx context.Context, tenants []string) ([]Count, error) {
 	const op = "count records"
-	type stored struct {
-		Conn     int64 `db:"conn"`
-		Count    int64 `db:"count"`
-		OldestMs int64 `db:"oldest_ms"`
-	}
 	type state struct {
 		Conn  int64  `db:"conn"`
 		State string `db:"state"`
@@ -40,10 +34,10 @@ func (d *DB) Counts(ctx context.Context, tenants []string) ([]Count, error) {
 	w := where{}
 	w.in(`tenant`, tenants)
 	var names []name
-	var lines []stored
+	var lines []waitingLine
 	var states []state
 	err := d.reading(ctx, op, func(q *reader) error {
-		names, lines, states = names[:0], lines[:0], states[:0]
+		names, states = names[:0], states[:0]
 		if err := q.Select(&names, `SELECT n, tenant, name FROM connections `+w.text()+` ORDER BY tenant, name`, w.args...); err != nil {
 			return err
 		}
@@ -53,19 +47,17 @@ func (d *DB) Counts(ctx context.Context, tenants []string) ([]Count, error) {
 		}
 		var only where
 		only.numbers(`conn`, numbers)
-		// What waits is counted in its index alone, without a look at the rows; so is what is being sent.
-		err := q.Select(&lines, `SELECT l.conn, l.count, d.created_ms AS oldest_ms FROM (
-				SELECT conn, COUNT(*) AS count, MIN(n) AS first FROM deliveries INDEXED BY deliveries_due WHERE `+waits+` AND `+only.all()+` GROUP BY conn
-			) l CROSS JOIN deliveries d ON d.n = l.first`, only.args...)
+		err := q.Select(&states, `SELECT conn, state, count FROM standings WHERE count > 0 AND `+only.all()+`
+			UNION ALL SELECT conn, 'sending', COUNT(*) FROM sending GROUP BY conn
+			UNION ALL SELECT d.conn, 'tried again', COUNT(*) FROM sending s CROSS JOIN deliveries d ON d.n = s.n WHERE d.state = 'retrying' GROUP BY d.conn`,
+			only.args...)
 		if err != nil {
 			return err
 		}
-		return q.Select(&states, `SELECT n >> 36 AS conn, state, COUNT(*) AS count FROM deliveries INDEXED BY deliveries_conn_state
-				WHERE `+ended+` GROUP BY n >> 36, state
-			UNION ALL SELECT conn, 'sending', COUNT(*) FROM sending GROUP BY conn
-			UNION ALL SELECT d.conn, 'tried again', COUNT(*) FROM sending s CROSS JOIN deliveries d ON d.n = s.n WHERE d.state = 'retrying' GROUP BY d.conn
-			UNION ALL SELECT conn, 'succeeded', CAST(SUM(count) AS BIGINT) FROM tallies WHERE what = 'succeeded' AND `+only.all()+` GROUP BY conn`,
-			only.args...)
+		if lines, err = waitingLines(q, numbers); err != nil {
+			return err
+		}
+		return findOldest(q, lines)
 	})
 	if err != nil {
 		return nil, err
@@ -77,7 +69,7 @@ func (d *DB) Counts(ctx context.Context, tenants []string) ([]Count, error) {
 		}
 		by[s.Conn][connector.State(s.State)] = s.Count
 	}
-	line := map[int64]stored{}
+	line := map[int64]waitingLine{}
 	for _, l := range lines {
 		line[l.Conn] = l
 	}
@@ -90,7 +82,7 @@ func (d *DB) Counts(ctx context.Context, tenants []string) ([]Count, error) {
 		}
 		n[connector.Retrying] -= n[triedAgain]
 		delete(n, triedAgain)
-		n[connector.Pending] = line[c.N].Count - n[connector.Sending] - n[connector.Held] - n[connector.Retrying]
+		n[connector.Pending] = max(0, line[c.N].Count-n[connector.Sending]-n[connector.Held]-n[connector.Retrying])
 		if s := current.byNumber[c.N]; s != nil && s.state.Load().condition.Reason() != "" {
 			n[connector.Held] += n[connector.Pending] + n[connector.Retrying]
 			n[connector.Pending], n[connector.Retrying] = 0, 0
@@ -122,24 +114,29 @@ func (d *DB) Remembered(ctx context.Context) (events, rejected int64, err error)
 	return events, rejected, err
 }
 
-// rememberedMost is up to how many events of some tenants are counted one by one.
-const rememberedMost = 1_000_000
+// rememberedMost is up to how many events of a tenant are counted one by one.
+const rememberedMost = 20_000
 
-// RememberedOf is Remembered for some tenants. It counts up to a million of each.
+// RememberedOf is Remembered for some tenants. Of a tenant with very many events it tells how many came while numbers are kept, which is about
+// as long as events are.
 func (d *DB) RememberedOf(ctx context.Context, tenants []string) (events, rejected int64, err error) {
+	const came = `SELECT COALESCE(CAST(SUM(count) AS BIGINT), 0) FROM arrivals WHERE tenant = ? AND what = ?`
 	err = d.reading(ctx, "count events of tenants", func(q *reader) error {
 		events, rejected = 0, 0
 		for _, c := range []struct {
-			from string
-			to   *int64
-		}{{"events", &events}, {"rejected", &rejected}} {
+			from, what string
+			to         *int64
+		}{{"events", arrivalAccepted, &events}, {"rejected", arrivalRejected, &rejected}} {
 			for _, t := range tenants {
-				var n int64
+				var n, all int64
 				err := q.Get(&n, `SELECT COUNT(*) FROM (SELECT 1 FROM `+c.from+` WHERE tenant = ? LIMIT ?) AS counted`, clean(t), rememberedMost)
+				if err == nil && n == rememberedMost {
+					err = q.Get(&all, came, clean(t), c.what)
+				}
 				if err != nil {
 					return err
 				}
-				*c.to += n
+				*c.to += max(n, all)
 			}
 		}
 		return nil

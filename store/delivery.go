@@ -102,6 +102,7 @@ func (t *tx) insertDelivery(d *connector.Delivery) error {
 		receiver, recipientsJSON(d.Recipients), d.Account, d.External, string(d.State), string(d.Class), d.Code, d.Message, d.Tries, d.Attempts,
 		millisOrNull(d.FirstTry), dueOf(d.State, d.Due), millis(d.Created), millis(d.Updated), d.Revision, d.SentTwice,
 		d.Unanswered, d.SupersededBy, d.SplitFrom, d.RemoteID)
+	t.countCome(d.Conn, string(d.State))
 	if err != nil || len(d.Recipients) < 2 {
 		return err
 	}

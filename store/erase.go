@@ -177,6 +177,7 @@ var erasedOfConnections = [...]connTable{
 	{"sign_on_marks", "conn, hash", "conn"},
 	{"causes", "conn, at_ms, what, class, code", "conn"},
 	{"queues", "conn, at_ms", "conn"},
+	{"standings", "conn, state", "conn"},
 	{"tokens", "conn", "conn"},
 	{"seats", "seat", "seat"},
 	{"bindings", "conn, crm_user", "conn"},

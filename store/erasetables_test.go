@@ -19,7 +19,7 @@ var (
 	erased = []string{
 		"access_links", "api_tokens", "arrivals", "attempts", "audit", "bindings", "causes", "changes", "connections", "deliveries",
 		"delivery_receivers", "digest_sends", "digests", "events", "failing", "failures", "job_items", "jobs", "lanes", "queues", "rejected",
-		"resent", "revisions", "seats", "secrets", "sending", "sessions", "sign_on_marks", "sign_ons", "tallies", "tenant_revisions",
+		"resent", "revisions", "seats", "secrets", "sending", "sessions", "sign_on_marks", "sign_ons", "standings", "tallies", "tenant_revisions",
 		"tenants", "tickets", "todos", "tokens", "unbound_told", "users", "widget_users",
 	}
 	nobodys = []string{"facts", "goose_db_version", "log_in_failures", "log_ins_refused", "numbers", "positions", "sign_keys", "sign_on_asks", "sqlite_sequence", "workers"}

@@ -62,3 +62,24 @@ func (d *DB) Written(ctx context.Context, query string) (out string, err error) 
 	})
 	return out, err
 }
+
+// Miscounted gives the states of connections of which another number of deliveries is counted than there is.
+func (d *DB) Miscounted(ctx context.Context) (wrong []string, err error) {
+	var rows []struct {
+		Conn    int64  `db:"conn"`
+		State   string `db:"state"`
+		Counted int64  `db:"counted"`
+		There   int64  `db:"there"`
+	}
+	err = d.reading(ctx, "count deliveries", func(q *reader) error {
+		rows = nil
+		return q.Select(&rows, `SELECT conn, state, CAST(SUM(counted) AS BIGINT) AS counted, CAST(SUM(there) AS BIGINT) AS there FROM (
+				SELECT conn, state, count AS counted, 0 AS there FROM standings
+				UNION ALL SELECT conn, state, 0, COUNT(*) FROM deliveries GROUP BY conn, state
+			) AS both_ways GROUP BY conn, state HAVING SUM(counted) <> SUM(there)`)
+	})
+	for _, r := range rows {
+		wrong = append(wrong, fmt.Sprintf("connection %d: %d are counted as %s, and %d are", r.Conn, r.Counted, r.State, r.There))
+	}
+	return wrong, err
+}

@@ -9,19 +9,15 @@ import (
 // several looks in one minute the last one counts.
 func (d *DB) LookAtQueues(ctx context.Context, now time.Time) error {
 	const op = "look at what waits"
-	type line struct {
-		Conn  int64 `db:"conn"`
-		Count int64 `db:"count"`
-	}
-	var lines []line
-	err := d.reading(ctx, op, func(q *reader) error {
-		lines = lines[:0]
-		return q.Select(&lines, `SELECT conn, COUNT(*) AS count FROM deliveries INDEXED BY deliveries_due WHERE `+waits+` GROUP BY conn`)
+	var lines []waitingLine
+	err := d.reading(ctx, op, func(q *reader) (err error) {
+		lines, err = waitingLines(q, nil)
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	all := line{}
+	all := waitingLine{}
 	for _, l := range lines {
 		all.Count += l.Count
 	}

@@ -179,7 +179,8 @@ func (w *sweeping) connections(ctx context.Context) error {
 	}
 	looked, err := w.take(ctx, len(rows), func(t *tx, i int) (bool, error) {
 		for _, query := range [...]string{
-			`DELETE FROM revisions WHERE conn = ?`, `DELETE FROM lanes WHERE conn = ?`, `DELETE FROM bindings WHERE conn = ?`, `DELETE FROM connections WHERE n = ?`,
+			`DELETE FROM revisions WHERE conn = ?`, `DELETE FROM lanes WHERE conn = ?`, `DELETE FROM bindings WHERE conn = ?`, `DELETE FROM standings WHERE conn = ?`,
+			`DELETE FROM connections WHERE n = ?`,
 		} {
 			if err := t.run(query, rows[i]); err != nil {
 				return false, err

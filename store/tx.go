@@ -105,6 +105,7 @@ type tx struct {
 	doubt   []func() // run in its stead where nobody knows whether the transaction was committed
 	pragmas []string
 	from    identity.From // for the audit
+	come    map[standing]int64 // deliveries that it has inserted, by where they stand
 
 	// While the operation runs abreast with others.
 	wait func(rows bool) error // waits until all that was put off is sealed, or has been answered

@@ -360,7 +360,7 @@ func (o *operation) ended(s session, t *tx) error {
 		return s.flush() // what it asked for is nobody's any more
 	}
 	o.after, o.doubt = t.after, t.doubt
-	return nil
+	return t.storeCome(s)
 }
 
 // guarded runs the operation and catches its panic, which belongs to its caller and not to whoever leads.

@@ -107,6 +107,9 @@ func runRecords(ctx context.Context, plan recordsPlan, say func(any) error) (err
 	if err := insertTallies(ctx, db, plan); err != nil {
 		return err
 	}
+	if _, err := db.ExecContext(ctx, `INSERT OR REPLACE INTO standings (conn, state, count) SELECT conn, state, COUNT(*) FROM deliveries GROUP BY conn, state`); err != nil {
+		return err
+	}
 	for _, index := range indexes {
 		if _, err := db.ExecContext(ctx, index); err != nil {
 			return fmt.Errorf("%s: %w", index, err)

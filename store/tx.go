@@ -104,7 +104,7 @@ type tx struct {
 	after   []func() // run after the commit, before the operation's caller goes on
 	doubt   []func() // run in its stead where nobody knows whether the transaction was committed
 	pragmas []string
-	from    identity.From // for the audit
+	from    identity.From      // for the audit
 	come    map[standing]int64 // deliveries that it has inserted, by where they stand
 
 	// While the operation runs abreast with others.

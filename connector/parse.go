@@ -42,19 +42,25 @@ func ParseSubject(subject string) (tenant string, kind Kind, action Action, err 
 	if !ValidTenant(tenant) {
 		return "", "", "", fmt.Errorf("tenant %q in the subject is not 1 to 64 of A-Z a-z 0-9 _ -", clip(tenant))
 	}
-	known := map[Kind][]Action{
-		KindTodo:     {ActionCreate, ActionEdit, ActionDelete},
-		KindReminder: {ActionCreate},
-		KindMessage:  {ActionCreate},
-	}
-	actions, ok := known[kind]
+	actions := kind.Actions()
 	switch {
-	case !ok:
+	case actions == nil:
 		return tenant, "", "", fmt.Errorf("kind %q in the subject is none of todo, reminder, message", clip(parts[2]))
 	case !slices.Contains(actions, action):
 		return tenant, kind, "", fmt.Errorf("action %q in the subject is not known for a %s", clip(parts[3]), kind)
 	}
 	return tenant, kind, action, nil
+}
+
+// Actions are what may happen to objects of a kind; none where there is no such kind.
+func (k Kind) Actions() []Action {
+	switch k {
+	case KindTodo:
+		return []Action{ActionCreate, ActionEdit, ActionDelete}
+	case KindReminder, KindMessage:
+		return []Action{ActionCreate}
+	}
+	return nil
 }
 
 // ValidTenant reports whether s may name a tenant.

@@ -160,7 +160,8 @@ func (d *DB) pause(ctx context.Context, op string, key connector.ConnectionKey, 
 type Deletion struct {
 	Key           connector.ConnectionKey
 	Who           string
-	CancelWaiting bool // cancel what waits; else that is a conflict
+	CancelWaiting bool  // cancel what waits; else that is a conflict
+	IfMatch       int64 // the revision that it must have; 0: any
 }
 
 // Delete takes a connection away. Its records stay until they are too old. What is on its way ends as it ends.
@@ -190,6 +191,9 @@ func (d *DB) Delete(ctx context.Context, del Deletion) error {
 // deleteStep cancels some of what waits, or else deletes the connection.
 func (d *DB) deleteStep(t *tx, op string, s *slot, del Deletion) (more bool, err error) {
 	now := millis(d.cfg.Now())
+	if err := t.hasRevision(op, s.conn, del.IfMatch); err != nil {
+		return false, err
+	}
 	if !del.CancelWaiting {
 		if err := t.nothingWaits(op, s); err != nil {
 			return false, err
@@ -214,6 +218,28 @@ func (d *DB) deleteStep(t *tx, op string, s *slot, del Deletion) (more bool, err
 	}
 	t.done(func() { d.registry.put(nil, []int64{s.conn}) })
 	return false, t.audit(now, del.Who, "connection deleted", del.Key.Tenant, del.Key.Name, "")
+}
+
+// hasRevision refuses to touch a connection that was changed since a revision; 0: whichever it has.
+func (t *tx) hasRevision(op string, conn, wanted int64) error {
+	if wanted == 0 {
+		return nil
+	}
+	has := int64(0)
+	if err := t.read(`SELECT revision FROM connections WHERE n = ?`, []any{conn}, func(r row) error { has = r.num(0); return nil }); err != nil || has == wanted {
+		return err
+	}
+	e := notRevision(op, has, wanted)
+	e.Details = []connector.Detail{{Path: "If-Match", Message: e.Msg}}
+	return e
+}
+
+// notRevision is the conflict of a change that was made for another revision than there is.
+func notRevision(op string, has, wanted int64) *connector.Error {
+	return &connector.Error{
+		Kind: connector.Conflict, Op: op, Msg: fmt.Sprintf("it has revision %d, not %d", has, wanted),
+		Hint: "somebody saved it meanwhile; read it again and repeat the change",
+	}
 }
 
 // waitCount counts what waits in a connection, what is on its way among it.

@@ -53,7 +53,7 @@ type By struct {
 	Who     string
 	How     SavedHow
 	Force   bool  // with ByServe: also what was last saved by another way
-	IfMatch int64 // of a single item: the revision that it must have now; 0: any
+	IfMatch int64 // of a single item: the revision that it must have now; 0: any; below: it must have none
 	// Restores is the revision that a single item makes be again; 0: none. The audit tells it.
 	Restores int64
 }
@@ -166,12 +166,8 @@ func (s *saving) item(i *SaveItem) (SaveResult, error) {
 	if err != nil {
 		return SaveResult{}, err
 	}
-	if m := s.by.IfMatch; m != 0 && m != before.revision {
-		return SaveResult{}, &connector.Error{
-			Kind: connector.Conflict, Op: "save " + i.what(),
-			Msg:  fmt.Sprintf("it has revision %d, not %d", before.revision, m),
-			Hint: "somebody saved it meanwhile; read it again and repeat the change",
-		}
+	if m := s.by.IfMatch; m != 0 && max(m, 0) != before.revision {
+		return SaveResult{}, notRevision("save "+i.what(), before.revision, max(m, 0))
 	}
 	out := SaveResult{Revision: before.revision}
 	switch {

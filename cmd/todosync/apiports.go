@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"slices"
+	"strings"
 
 	"todosync/connector"
 	"todosync/store"
@@ -98,7 +99,7 @@ func (p ports) Tenants(ctx context.Context, names []string, page connector.PageO
 	if err != nil {
 		return connector.Page[api.TenantState]{}, err
 	}
-	return slice(page, found, func(t store.TenantInfo) (string, api.TenantState) {
+	return slice("t.", page, found, func(t store.TenantInfo) (string, api.TenantState) {
 		return t.Name, api.TenantState{Tenant: t.Name, Title: t.Title, Revision: t.Revision, Connections: t.Connections}
 	})
 }
@@ -174,7 +175,7 @@ func (p ports) Connections(ctx context.Context, f api.ConnectionFilter, page con
 			states = append(states, s)
 		}
 	}
-	return slice(page, states, func(c api.ConnectionState) (string, api.ConnectionState) { return c.Tenant + "\x00" + c.Name, c })
+	return slice("c.", page, states, func(c api.ConnectionState) (string, api.ConnectionState) { return c.Tenant + "\x00" + c.Name, c })
 }
 
 func connectionState(c *store.ConnectionInfo) api.ConnectionState {
@@ -208,15 +209,16 @@ func (p ports) SetPaused(ctx context.Context, k connector.ConnectionKey, paused 
 
 // DeleteConnection implements api.Connections.
 func (p ports) DeleteConnection(ctx context.Context, k connector.ConnectionKey, o api.DeleteOptions, by api.By) error {
-	return p.db.Delete(ctx, store.Deletion{Key: k, Who: by.Who, CancelWaiting: o.CancelWaiting})
+	return p.db.Delete(ctx, store.Deletion{Key: k, Who: by.Who, CancelWaiting: o.CancelWaiting, IfMatch: by.IfMatch})
 }
 
-// slice cuts a page out of a list that is sorted by the key that item gives beside the answer's item. The cursor is the key of
-// the last item before, so that it stays right whatever comes or goes.
-func slice[S, T any](page connector.PageOf, all []S, item func(S) (string, T)) (connector.Page[T], error) {
+// slice cuts a page out of a list that is sorted by the key that item gives beside the answer's item. The cursor is the list's own mark and
+// the key of the last item before, so that it stays right whatever comes or goes.
+func slice[S, T any](mark string, page connector.PageOf, all []S, item func(S) (string, T)) (connector.Page[T], error) {
 	out := connector.Page[T]{Items: []T{}}
-	after, err := base64.RawURLEncoding.DecodeString(page.Cursor)
-	if err != nil {
+	b, err := base64.RawURLEncoding.DecodeString(page.Cursor)
+	after, marked := strings.CutPrefix(string(b), mark)
+	if page.Cursor != "" && (err != nil || !marked) {
 		return out, &connector.Error{
 			Kind: connector.Invalid, Msg: "the cursor is not one of this list's", Hint: "begin without a cursor",
 			Details: []connector.Detail{{Path: "cursor", Message: "not a cursor of this list"}},
@@ -225,11 +227,11 @@ func slice[S, T any](page connector.PageOf, all []S, item func(S) (string, T)) (
 	last := ""
 	for _, s := range all {
 		key, v := item(s)
-		if page.Cursor != "" && key <= string(after) {
+		if page.Cursor != "" && key <= after {
 			continue
 		}
 		if page.Limit > 0 && len(out.Items) == page.Limit {
-			out.Next = base64.RawURLEncoding.EncodeToString([]byte(last))
+			out.Next = base64.RawURLEncoding.EncodeToString([]byte(mark + last))
 			break
 		}
 		out.Items, last = append(out.Items, v), key

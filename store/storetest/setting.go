@@ -76,6 +76,9 @@ func testSave(t *testing.T, e Engine) {
 	by.IfMatch = 7
 	_, err = db.Save(t.Context(), []store.SaveItem{Connection("T", "one", title("new"))}, by)
 	wantKind(t, err, connector.Conflict)
+	by.IfMatch = -1
+	_, err = db.Save(t.Context(), []store.SaveItem{Connection("T", "one", title("new"))}, by)
+	wantKind(t, err, connector.Conflict)
 	by.IfMatch = 1
 	if got, err = db.Save(t.Context(), []store.SaveItem{Connection("T", "one", title("new"))}, by); err != nil || got[0].Revision != 2 {
 		t.Errorf("saved %+v, %v", got, err)
@@ -219,7 +222,8 @@ func testDelete(t *testing.T, e Engine) {
 	p.accept(Todo{Receivers: []string{"a", "b", "nobody"}})
 	sent := p.turn(2).Work
 	wantKind(t, p.db.Delete(t.Context(), store.Deletion{Key: key, Who: "me"}), connector.Conflict)
-	if err := p.db.Delete(t.Context(), store.Deletion{Key: key, Who: "me", CancelWaiting: true}); err != nil {
+	wantKind(t, p.db.Delete(t.Context(), store.Deletion{Key: key, Who: "me", CancelWaiting: true, IfMatch: 7}), connector.Conflict)
+	if err := p.db.Delete(t.Context(), store.Deletion{Key: key, Who: "me", CancelWaiting: true, IfMatch: 1}); err != nil {
 		t.Fatal(err)
 	}
 	wantKind(t, p.db.Delete(t.Context(), store.Deletion{Key: key, Who: "me"}), connector.NotFound)

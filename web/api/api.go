@@ -109,7 +109,7 @@ func New(cfg Config) (*API, error) {
 	}
 	a := &API{Config: cfg, mux: http.NewServeMux(), done: make(chan struct{})}
 	a.huma = humago.New(a.mux, a.describe())
-	a.huma.UseMiddleware(speak, a.checkQuery, a.authenticate)
+	a.huma.UseMiddleware(speak, a.checkQuery, a.authenticate, a.checkEncoding)
 	for _, register := range []func(){
 		a.eventRoutes, a.recordRoutes, a.curlRoute, a.byHandRoutes, a.jobRoutes, a.tenantRoutes, a.connectionRoutes, a.revisionRoutes, a.settingsRoutes, a.renderRoutes, a.tryRoute, a.draftRoute, a.editRoutes, a.presetRoutes,
 		a.bindingRoutes, a.rejectRoutes, a.digestRoutes, a.secretRoutes, a.tokenRoutes, a.userRoutes, a.meRoutes, a.signOnRoutes, a.widgetRoutes, a.statsRoutes, a.healthRoutes, a.metricsRoute, a.backupRoute, a.doctorRoute,

@@ -228,7 +228,7 @@ func TestTenantsSeeOnlyTheirOwn(t *testing.T) {
 		"/events": 200, "/events?tenant=t2": 200, "/tenants": 200, "/tenants/t2": 404, "/connections": 200, "/connections?tenant=t2": 200,
 		c2: 404, c2 + "/revisions": 404, c2 + "/revisions/1": 404, c2 + "/revisions/1/diff": 404,
 		"/tenants/t2/revisions": 404, "/tenants/t2/revisions/1": 404, "/tenants/t2/revisions/1/diff": 404, c2 + "/bindings": 404, c2 + "/unbound": 404, "/rejected": 200, "/rejected?tenant=t2": 200,
-		"/rejected/x-t2": 404, "/secrets": 200, "/secrets?tenant=t2": 200, "/stats?tenant=t2": 200, "/export": 200, "/export?tenant=t2": 200,
+		"/rejected/x-t2": 404, "/secrets": 200, "/secrets?tenant=t2": 200, "/stats?tenant=t2": 200, "/export": 200, "/export?tenant=t2": 404,
 		"/fields?tenant=t2":        404,
 		"POST /records/r-t2/retry": 404, "POST /records/r-t2/cancel": 404, "POST " + c2 + "/todos/67/push": 404, "POST " + c2 + "/backfill": 404,
 		"POST " + c2 + "/pause": 404, "POST " + c2 + "/resume": 404, "DELETE " + c2: 404, "POST /rejected/x-t2/replay": 404,

@@ -23,7 +23,8 @@ type bindingQuery struct {
 	Format string `query:"format" enum:"json,csv,xlsx" default:"json" doc:"csv, xlsx: all of them, as a file that can be imported"`
 }
 
-type bindingBody struct {
+// A BindingBody is a binding as it is given.
+type BindingBody struct {
 	Connection  string `json:"connection,omitempty" doc:"as in the address"`
 	User        string `json:"crm_user_id" minLength:"1" maxLength:"256"`
 	UserName    string `json:"crm_user_name,omitempty" maxLength:"256"`
@@ -32,9 +33,23 @@ type bindingBody struct {
 	Kind        string `json:"kind,omitempty" enum:"employee,contact" doc:"left out: as it is, employee where there is none yet"`
 }
 
+// binding is what it says.
+func (b *BindingBody) binding() connector.Binding {
+	return connector.Binding{
+		Connection: b.Connection, User: strings.TrimSpace(b.User), UserName: b.UserName,
+		Account: strings.TrimSpace(b.Account), AccountName: b.AccountName, Kind: connector.BindingKind(b.Kind),
+	}
+}
+
+// A putBinding takes also what GET gave, with a member changed.
 type putBinding struct {
 	ConnectionPath
-	Body bindingBody
+	Body struct {
+		BindingBody
+		Automatic *bool   `json:"automatic,omitempty" doc:"as GET tells it; not looked at"`
+		MadeBy    *string `json:"madeBy,omitempty" doc:"as GET tells it; not looked at"`
+		UpdatedAt *string `json:"updatedAt,omitempty" doc:"as GET tells it; not looked at"`
+	}
 }
 
 type deleteBinding struct {
@@ -67,11 +82,12 @@ type unboundView struct {
 
 type importInput struct {
 	TenantPath
-	Language   string `header:"Accept-Language"`
-	DryRun     bool   `query:"dryRun" doc:"only say what would change"`
-	Connection string `query:"connection" doc:"for rows that name none"`
-	Accept     string `header:"Accept" doc:"application/x-ndjson: lines that tell how far it is, then the report or the problem"`
-	RawBody    []byte `contentType:"text/csv" doc:"XLSX, or CSV in UTF-8, UTF-16, GBK or GB18030, with headings"`
+	Language    string `header:"Accept-Language"`
+	DryRun      bool   `query:"dryRun" doc:"only say what would change"`
+	Connection  string `query:"connection" doc:"for rows that name none"`
+	Accept      string `header:"Accept" doc:"application/x-ndjson: lines that tell how far it is, then the report or the problem"`
+	ContentType string `header:"Content-Type"`
+	RawBody     []byte `contentType:"text/csv" doc:"XLSX, or CSV in UTF-8, UTF-16, GBK or GB18030, with headings"`
 }
 
 func (a *API) bindingRoutes() {
@@ -82,10 +98,8 @@ func (a *API) bindingRoutes() {
 	handle(a, route{
 		method: http.MethodPut, path: bindings, id: "putBinding", summary: "Bind a CRM user to an OA account", need: Operate,
 	}, func(ctx context.Context, in *putBinding) (*one[connector.Binding], error) {
-		b := connector.Binding{
-			Connection: in.Name, User: strings.TrimSpace(in.Body.User), UserName: in.Body.UserName,
-			Account: strings.TrimSpace(in.Body.Account), AccountName: in.Body.AccountName, Kind: connector.BindingKind(in.Body.Kind),
-		}
+		b := in.Body.binding()
+		b.Connection = in.Name
 		switch {
 		case in.Body.Connection != "" && in.Body.Connection != in.Name:
 			return nil, invalid("connection", "the address says "+in.Name)

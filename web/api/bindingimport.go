@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -17,6 +18,9 @@ const progressEvery = 100 * time.Millisecond
 
 // importBindings imports a file. Who asks for lines of JSON hears how far it is; the last line is the report, or the problem.
 func (a *API) importBindings(ctx context.Context, in *importInput) (*huma.StreamResponse, error) {
+	if media, _, _ := mime.ParseMediaType(in.ContentType); media == "multipart/form-data" {
+		return nil, newProblem(http.StatusUnsupportedMediaType, "a form is not taken: the body is the file itself", "curl --data-binary @FILE in place of -F")
+	}
 	file, err := ReadBindingFile(in.RawBody, in.Connection)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -83,8 +84,9 @@ type putConnection struct {
 
 type deleteConnection struct {
 	ConnectionPath
-	CancelWaiting bool `query:"cancelWaiting" doc:"cancel what waits; else the delete is refused while anything does"`
-	Withdraw      bool `query:"withdraw" doc:"take its open todos out of the OA before, as a job"`
+	IfMatch       string `header:"If-Match" doc:"the revision that must be the newest, in quotes"`
+	CancelWaiting bool   `query:"cancelWaiting" doc:"cancel what waits; else the delete is refused while anything does"`
+	Withdraw      bool   `query:"withdraw" doc:"take its open todos out of the OA before, as a job"`
 }
 
 func (a *API) connectionRoutes() {
@@ -152,9 +154,20 @@ type deletion struct {
 
 // deleteConnection deletes a connection, or starts the job that does so once its todos are out of the OA.
 func (a *API) deleteConnection(ctx context.Context, in *deleteConnection) (*deletion, error) {
+	by := by(ctx, "api")
 	if !in.Withdraw {
-		err := a.Connections.DeleteConnection(ctx, in.key(), DeleteOptions{CancelWaiting: in.CancelWaiting}, by(ctx, "api"))
+		var err error
+		if by.IfMatch, err = a.match(ctx, in.IfMatch, in.key()); err != nil {
+			return nil, err
+		}
+		err = a.Connections.DeleteConnection(ctx, in.key(), DeleteOptions{CancelWaiting: in.CancelWaiting}, by)
+		if e, ok := errors.AsType[*connector.Error](err); ok && e.Kind == connector.Conflict && len(e.Details) > 0 && e.Details[0].Path == "If-Match" {
+			return nil, changedSince(by.IfMatch)
+		}
 		return &deletion{Status: http.StatusNoContent}, err
+	}
+	if err := a.unchanged(ctx, in.IfMatch, in.key()); err != nil {
+		return nil, err
 	}
 	r := connector.JobRequest{Kind: connector.JobWithdraw, Key: in.key(), Cancel: in.CancelWaiting, Tenants: []string{in.Tenant}, Who: principal(ctx).Name}
 	j, err := a.ByHand.StartJob(ctx, r)

@@ -1,14 +1,18 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"todosync/connector"
 	"todosync/connector/file"
@@ -155,7 +159,7 @@ func (a *API) asOurs(ctx huma.Context, m *huma.ErrorModel) (*Problem, error) {
 		p.Detail = "the request is not right"
 	}
 	if m.Status == http.StatusRequestEntityTooLarge {
-		p.Detail = fmt.Sprintf("the body is larger than %d bytes", ctx.Operation().MaxBodyBytes-1)
+		p.Detail, p.Hint = fmt.Sprintf("the body is larger than %d bytes", ctx.Operation().MaxBodyBytes-1), "send less at once"
 		return p, nil
 	}
 	if m.Status == http.StatusUnsupportedMediaType {
@@ -169,20 +173,62 @@ func (a *API) asOurs(ctx huma.Context, m *huma.ErrorModel) (*Problem, error) {
 		if d == nil {
 			continue
 		}
-		where := strings.TrimPrefix(d.Location, "body.")
-		message := d.Message
-		if name, query := strings.CutPrefix(d.Location, "query."); query {
-			where = name
-			if message == "unknown query parameter" {
-				message, p.Hint = unknownParameter(name, ctx.Operation())
-			}
+		path, message := placeOf(d)
+		switch {
+		case message == "unknown query parameter":
+			message, p.Hint = unknownParameter(path, ctx.Operation())
+		case message == validation.MsgUnexpectedProperty:
+			var hint string
+			message, hint = a.unknownMember(path, ctx.Operation())
+			p.Hint = cmp.Or(p.Hint, hint)
 		}
-		p.Errors = append(p.Errors, ProblemDetail{Path: where, Message: message})
+		p.Errors = append(p.Errors, ProblemDetail{Path: path, Message: message})
 	}
 	if len(p.Errors) == 1 {
 		p.Detail = strings.TrimPrefix(p.Errors[0].Path+": "+p.Errors[0].Message, ": ")
 	}
 	return p, nil
+}
+
+// placeOf is where huma found a mistake, and what it is: a parameter or member by its own name, also where it is missing.
+func placeOf(d *huma.ErrorDetail) (path, message string) {
+	path, message = d.Location, d.Message
+	for _, part := range []string{"body.", "query.", "path.", "header."} {
+		if rest, ok := strings.CutPrefix(path, part); ok {
+			path = rest
+			break
+		}
+	}
+	before, after, _ := strings.Cut(validation.MsgExpectedRequiredProperty, "%s")
+	if name, ok := strings.CutPrefix(message, before); ok && strings.HasSuffix(name, after) {
+		return strings.TrimPrefix(path+"."+strings.TrimSuffix(name, after), "body."), "missing"
+	}
+	return path, message
+}
+
+// unknownMember says which member of the body may have been meant.
+func (a *API) unknownMember(path string, op *huma.Operation) (message, hint string) {
+	if op.RequestBody == nil || strings.ContainsAny(path, ".[") {
+		return "unknown member", ""
+	}
+	var known []string
+	for _, m := range op.RequestBody.Content {
+		schema := m.Schema
+		if schema != nil && schema.Ref != "" {
+			schema = a.huma.OpenAPI().Components.Schemas.SchemaFromRef(schema.Ref)
+		}
+		if schema != nil {
+			known = slices.Sorted(maps.Keys(schema.Properties))
+		}
+	}
+	if len(known) == 0 {
+		return "unknown member", ""
+	}
+	hint = "members of the body: " + strings.Join(known, ", ")
+	if near := nearest(path, known); near != "" {
+		return "unknown member; did you mean " + near + "?", hint
+	}
+	return "unknown member", hint
 }
 
 // unknownParameter says which parameter may have been meant.

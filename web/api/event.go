@@ -1,10 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -144,13 +146,9 @@ func (a *API) publish(ctx context.Context, in *publishInput) (*published, error)
 			Kind: connector.TooLarge, Msg: fmt.Sprintf("the event is larger than %d bytes", connector.MaxPayload),
 		}
 	}
-	m, err := message(in)
+	m, tenant, err := message(in)
 	if err != nil {
 		return nil, err
-	}
-	tenant, _, _, err := connector.ParseSubject(m.Subject)
-	if err != nil {
-		return nil, invalid("", err.Error())
 	}
 	if !principal(ctx).Sees(tenant) {
 		return nil, notFound("tenant " + tenant)
@@ -168,12 +166,17 @@ func (a *API) publish(ctx context.Context, in *publishInput) (*published, error)
 	return out, err
 }
 
-// message is the message of the stream that a request becomes.
-func message(in *publishInput) (connector.Incoming, error) {
-	m := connector.Incoming{Data: in.RawBody, Header: map[string][]string{}}
+// message is the message of the stream that a request becomes, and whose it is.
+func message(in *publishInput) (m connector.Incoming, tenant string, err error) {
+	m = connector.Incoming{Data: in.RawBody, Header: map[string][]string{}}
 	doc, err := mapping.ParseDoc(in.RawBody)
-	if err != nil {
-		return m, rejected("", "the payload is not acceptable JSON: "+err.Error())
+	switch {
+	case err != nil && bytes.HasPrefix(bytes.TrimSpace(in.RawBody), []byte("[")):
+		return m, "", &connector.Error{
+			Kind: connector.Invalid, Msg: "one event a request is taken, and this is a list", Hint: "send them one after another; todosync publish FILE does so",
+		}
+	case err != nil:
+		return m, "", rejected("", "the payload is not acceptable JSON: "+err.Error())
 	}
 	parts := [3]string{}
 	for i, name := range [...]string{"tenant", "kind", "action"} {
@@ -182,9 +185,12 @@ func message(in *publishInput) (connector.Incoming, error) {
 			v = doc.Value("data." + name) // of a CloudEvent
 		}
 		if !v.Exists() || v.Kind() != mapping.String || v.Text() == "" {
-			return m, rejected(name, "missing: over HTTP the event itself says its "+name+", as text")
+			return m, "", rejected(name, "missing: over HTTP the event itself says its "+name+", as text")
 		}
 		parts[i] = v.Text()
+	}
+	if err := addressed(parts[0], connector.Kind(parts[1]), connector.Action(parts[2])); err != nil {
+		return m, "", err
 	}
 	m.Subject = "crm." + parts[0] + "." + parts[1] + "." + parts[2]
 	for _, name := range passed {
@@ -197,7 +203,21 @@ func message(in *publishInput) (connector.Incoming, error) {
 			m.Header[lower] = v
 		}
 	}
-	return m, nil
+	return m, parts[0], nil
+}
+
+// addressed checks the members that make an event's subject, so that the one that is wrong is named.
+func addressed(tenant string, kind connector.Kind, action connector.Action) error {
+	actions := kind.Actions()
+	switch {
+	case !connector.ValidTenant(tenant):
+		return rejected("tenant", "a tenant is 1 to 64 of A-Z a-z 0-9 _ -")
+	case actions == nil:
+		return rejected("kind", fmt.Sprintf("%.100q is none of %s, %s, %s", kind, connector.KindTodo, connector.KindReminder, connector.KindMessage))
+	case !slices.Contains(actions, action):
+		return rejected("action", fmt.Sprintf("%.100q is none of %s", action, strings.Join(texts(actions), ", ")))
+	}
+	return nil
 }
 
 // rejected is the error of an event that is none.

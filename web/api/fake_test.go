@@ -208,7 +208,7 @@ func (b *backend) Save(_ context.Context, docs []api.Document, by api.By) ([]api
 	for _, d := range docs {
 		k := connector.ConnectionKey{Tenant: d.Tenant, Name: d.Name}
 		was := b.saved[k]
-		if by.IfMatch != 0 && by.IfMatch != was.Revision {
+		if by.IfMatch != 0 && max(by.IfMatch, 0) != was.Revision {
 			return nil, &connector.Error{Kind: connector.Conflict, Msg: "changed"}
 		}
 		b.saved[k] = api.Saved{
@@ -284,7 +284,10 @@ func (b *backend) SetPaused(_ context.Context, k connector.ConnectionKey, paused
 	return nil
 }
 
-func (b *backend) DeleteConnection(_ context.Context, k connector.ConnectionKey, o api.DeleteOptions, _ api.By) error {
+func (b *backend) DeleteConnection(_ context.Context, k connector.ConnectionKey, o api.DeleteOptions, by api.By) error {
+	if by.IfMatch != 0 && by.IfMatch != b.saved[k].Revision {
+		return &connector.Error{Kind: connector.Conflict, Msg: "changed", Details: []connector.Detail{{Path: "If-Match"}}}
+	}
 	if !o.CancelWaiting {
 		return &connector.Error{Kind: connector.Conflict, Msg: "3 deliveries wait", Hint: "?cancelWaiting=true"}
 	}

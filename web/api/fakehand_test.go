@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"slices"
 
 	"todosync/connector"
 	"todosync/web/api"
@@ -41,7 +42,10 @@ func (b *backend) Push(_ context.Context, k connector.ConnectionKey, todo string
 	return []string{b.records[0].ID}, nil
 }
 
-func (b *backend) CountRecords(context.Context, connector.JobRequest) (int64, bool, error) {
+func (b *backend) CountRecords(_ context.Context, r connector.JobRequest) (int64, bool, error) {
+	if slices.Contains(r.Filter.States, "succeeded") && !r.Options.Confirmed {
+		return 0, false, &connector.Error{Kind: connector.Conflict, Msg: "the OA would get them again"}
+	}
 	return 42, true, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -238,6 +239,7 @@ func (a *API) many(ctx context.Context, r connector.JobRequest, query *RecordPar
 	}
 	r.Filter.Tenants, r.Tenants, r.Who = tenants, tenants, principal(ctx).Name
 	if dry {
+		r.Options.Confirmed = r.Options.Confirmed || slices.Contains(r.Filter.States, string(connector.Succeeded)) // counting sends nothing
 		count, whole, err := a.ByHand.CountRecords(ctx, r)
 		if err != nil {
 			return nil, err

@@ -62,6 +62,16 @@ func (a *API) checkQuery(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
+// checkEncoding refuses a body that is packed in a way that nobody here unpacks.
+func (a *API) checkEncoding(ctx huma.Context, next func(huma.Context)) {
+	if how := ctx.Header("Content-Encoding"); how != "" && !strings.EqualFold(how, "identity") {
+		ctx.SetHeader("Accept-Encoding", "identity")
+		a.answer(ctx, newProblem(http.StatusUnsupportedMediaType, "a body with Content-Encoding is not taken", "send it as it is, without compression"))
+		return
+	}
+	next(ctx)
+}
+
 // words splits a parameter with several values; blanks around them and empty ones do not count.
 func words(s string) []string {
 	var out []string
@@ -94,7 +104,12 @@ func instant(name, s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	t, err := time.Parse(time.RFC3339, s)
+	// T and Z may be small, and a + that nobody percent-encoded arrives as a blank.
+	text := []byte(strings.ToUpper(s))
+	if zone := len(text) - len("+08:00"); zone > 0 && text[zone] == ' ' {
+		text[zone] = '+'
+	}
+	t, err := time.Parse(time.RFC3339, string(text))
 	if err != nil {
 		return t, invalid(name, fmt.Sprintf("%q is not a time such as 2024-11-05T09:30:00+08:00 (in an address + is written %%2B)", s))
 	}

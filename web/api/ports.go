@@ -119,10 +119,13 @@ type By struct {
 	Who     string
 	How     string // api, apply, console
 	Force   bool   // with apply: also what was last saved in another way
-	IfMatch int64  // the revision that must be the newest; 0: whichever
+	IfMatch int64  // the revision that must be the newest; 0: whichever; NoRevision: there must be none yet
 	// Restores is the revision whose content is saved again; 0: none. It is for the audit alone.
 	Restores int64
 }
+
+// NoRevision is the revision of what is not there.
+const NoRevision = -1
 
 // A SaveResult says what became of a Document.
 type SaveResult struct {

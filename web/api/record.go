@@ -167,6 +167,9 @@ func (a *API) export(r *http.Request, w http.ResponseWriter, e export) {
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	if r.Method == http.MethodHead {
+		return
+	}
 	rc := http.NewResponseController(w)
 	buffer := bufio.NewWriterSize(w, 64<<10)
 	write := jsonLines(buffer)

@@ -17,18 +17,18 @@ import (
 type renderInput struct {
 	Language string `header:"Accept-Language"`
 	Body     struct {
-		Connection string              `json:"connection,omitempty" doc:"a connection file; else tenant and name of a stored one"`
-		Tenant     string              `json:"tenant,omitempty"`
-		Name       string              `json:"name,omitempty"`
-		Scene      connector.Scene     `json:"scene" enum:"create,edit,done,delete,remind,message"`
-		Revision   int64               `json:"revision,omitempty" minimum:"0" doc:"of a stored connection: as it was then; without it as it is now"`
-		Event      json.RawMessage     `json:"event,omitempty" doc:"the event's payload"`
-		EventID    string              `json:"eventId,omitempty" doc:"an accepted event of the tenant; without event and eventId its newest, and where it has had none a sample"`
-		Sample     bool                `json:"sample,omitempty" doc:"the sample that files are checked with, whatever the tenant has had"`
-		Receiver   string              `json:"receiver,omitempty" doc:"only what goes to these receivers of the event: CRM user ids, several with commas"`
-		StandIns   bool                `json:"standIns,omitempty" doc:"CRM ids stand for the accounts of who is not bound"`
-		Bindings   []connector.Binding `json:"bindings,omitempty" doc:"beside those of a stored connection, and before them"`
-		Explain    bool                `json:"explain,omitempty" doc:"also where each placeholder's value came from"`
+		Connection string          `json:"connection,omitempty" doc:"a connection file; else tenant and name of a stored one"`
+		Tenant     string          `json:"tenant,omitempty"`
+		Name       string          `json:"name,omitempty"`
+		Scene      connector.Scene `json:"scene" enum:"create,edit,done,delete,remind,message"`
+		Revision   int64           `json:"revision,omitempty" minimum:"0" doc:"of a stored connection: as it was then; without it as it is now"`
+		Event      json.RawMessage `json:"event,omitempty" doc:"the event's payload"`
+		EventID    string          `json:"eventId,omitempty" doc:"an accepted event of the tenant; without event and eventId its newest, and where it has had none a sample"`
+		Sample     bool            `json:"sample,omitempty" doc:"the sample that files are checked with, whatever the tenant has had"`
+		Receiver   string          `json:"receiver,omitempty" doc:"only what goes to these receivers of the event: CRM user ids, several with commas"`
+		StandIns   bool            `json:"standIns,omitempty" doc:"CRM ids stand for the accounts of who is not bound"`
+		Bindings   []BindingBody   `json:"bindings,omitempty" doc:"beside those of a stored connection, and before them"`
+		Explain    bool            `json:"explain,omitempty" doc:"also where each placeholder's value came from"`
 	}
 }
 
@@ -108,7 +108,8 @@ func (a *API) render(ctx context.Context, in *renderInput) (*renderOutput, error
 	if err := a.boundUsers(ctx, c.Key(), event, bindings); err != nil && (stored || connector.KindOf(err) != connector.NotFound) {
 		return nil, err
 	}
-	for _, one := range b.Bindings {
+	for _, given := range b.Bindings {
+		one := given.binding()
 		bindings[one.User] = one
 	}
 	for _, r := range event.Object.Receivers {

@@ -152,7 +152,7 @@ func (a *API) parse(ctx context.Context, files []settingsFile, language string) 
 // fileOptions are what settings are checked against.
 func (a *API) fileOptions(ctx context.Context, language string) file.Options {
 	lang := "en"
-	if strings.HasPrefix(strings.ToLower(language), "zh") {
+	if WantsChinese(language) {
 		lang = "zh"
 	}
 	return file.Options{
@@ -263,7 +263,7 @@ func (a *API) exportSettings(ctx context.Context, in *exportInput) (*yamlOutput,
 	out := &yamlOutput{ContentType: "application/yaml"}
 	tenants, some := narrow(ctx, words(in.Tenant))
 	if !some {
-		return out, nil
+		return nil, notFound("such tenant or connection")
 	}
 	names := words(in.Connection)
 	var keys []connector.ConnectionKey
@@ -327,16 +327,17 @@ func each[T any](page func(connector.PageOf) (connector.Page[T], error), do func
 
 // A PutInput is a settings file that takes the place of a tenant's or connection's.
 type PutInput struct {
-	Language string `header:"Accept-Language"`
-	IfMatch  string `header:"If-Match" doc:"the revision that must be the newest, in quotes"`
-	RawBody  []byte `contentType:"application/yaml" doc:"one document, YAML or JSON"`
+	Language    string `header:"Accept-Language"`
+	IfMatch     string `header:"If-Match" doc:"the revision that must be the newest, in quotes"`
+	IfNoneMatch string `header:"If-None-Match" doc:"*: only where there is nothing yet"`
+	RawBody     []byte `contentType:"application/yaml" doc:"one document, YAML or JSON"`
 }
 
 // put stores the one document of a request at k.
 func (a *API) put(ctx context.Context, in *PutInput, k connector.ConnectionKey) (*saveOutput, error) {
 	by := by(ctx, "api")
 	var err error
-	if by.IfMatch, err = a.match(ctx, in.IfMatch, k); err != nil {
+	if by.IfMatch, err = a.condition(ctx, in, k); err != nil {
 		return nil, err
 	}
 	docs, problems := file.Parse("body", in.RawBody, a.fileOptions(ctx, in.Language))
@@ -360,8 +361,11 @@ func (a *API) put(ctx context.Context, in *PutInput, k connector.ConnectionKey) 
 // saveOne stores the one document of a request, which may depend on the revision that it takes the place of.
 func (a *API) saveOne(ctx context.Context, docs []file.Document, out []Document, problems file.Problems, by By) (*saveOutput, error) {
 	results, err := a.store(ctx, docs, out, problems, by)
-	if connector.KindOf(err) == connector.Conflict && by.IfMatch != 0 {
-		return nil, unmatched("it was changed since revision " + strconv.FormatInt(by.IfMatch, 10))
+	switch {
+	case connector.KindOf(err) == connector.Conflict && by.IfMatch == NoRevision:
+		return nil, newProblem(http.StatusPreconditionFailed, "it is there already", "leave If-None-Match out to change it")
+	case connector.KindOf(err) == connector.Conflict && by.IfMatch != 0:
+		return nil, changedSince(by.IfMatch)
 	}
 	if err != nil {
 		return nil, err

@@ -14,6 +14,9 @@ import (
 // keepAlive is how often a stream without news says that it lives, so that proxies leave it open.
 const keepAlive = 15 * time.Second
 
+// gap tells that records changed which the stream did not show: who keeps a list reads it again.
+const gap = "event: gap\ndata: {}\n\n"
+
 // stream sends records as they change until the client goes or the server shuts down. It closes watch.
 func (a *API) stream(r *http.Request, w http.ResponseWriter, watch Watch, f connector.RecordFilter) {
 	defer watch.Close()
@@ -29,6 +32,9 @@ func (a *API) stream(r *http.Request, w http.ResponseWriter, watch Watch, f conn
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx
+	if r.Method == http.MethodHead {
+		return
+	}
 	rc := http.NewResponseController(w)
 	send := func(b []byte) bool {
 		_ = rc.SetWriteDeadline(a.Now().Add(writeLimit)) // a writer without deadlines has none to move
@@ -38,6 +44,9 @@ func (a *API) stream(r *http.Request, w http.ResponseWriter, watch Watch, f conn
 		return rc.Flush() == nil
 	}
 	news := []byte(": records that change from now on\n\n")
+	if r.Header.Get("Last-Event-ID") != "" { // it comes back, and nobody knows what it missed
+		news = append(news, gap...)
+	}
 	for send(news) {
 		var err error
 		if news, err = next(ctx, watch, f); err != nil {
@@ -71,7 +80,7 @@ func next(ctx context.Context, watch Watch, f connector.RecordFilter) ([]byte, e
 func events(changed []connector.Record, missed bool, f connector.RecordFilter) []byte {
 	var b bytes.Buffer
 	if missed {
-		b.WriteString("event: gap\ndata: {}\n\n")
+		b.WriteString(gap)
 	}
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -21,6 +21,11 @@ type putTenant struct {
 	PutInput
 }
 
+type deleteTenant struct {
+	TenantPath
+	IfMatch string `header:"If-Match" doc:"the revision that must be the newest, in quotes"`
+}
+
 type tenantQuery struct {
 	Paging
 	Tenant string `query:"tenant"`
@@ -57,7 +62,10 @@ func (a *API) tenantRoutes() {
 	handle(a, route{
 		method: http.MethodDelete, path: tenantRoute, id: "deleteTenant", need: Admin, status: http.StatusAccepted,
 		summary: "Erase all that is kept of a tenant, as a job; its todos stay in the OAs",
-	}, func(ctx context.Context, in *TenantPath) (*jobOutput, error) {
+	}, func(ctx context.Context, in *deleteTenant) (*jobOutput, error) {
+		if err := a.unchanged(ctx, in.IfMatch, in.key()); err != nil {
+			return nil, err
+		}
 		return a.erase(ctx, in.key())
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"todosync/connector"
 )
@@ -148,6 +149,9 @@ func (a *API) wantedToken(ctx context.Context, in *createToken) (Token, error) {
 	t := Token{Name: strings.TrimSpace(in.Body.Name), Role: in.Body.Role, Scopes: in.Body.Scopes, Tenants: in.Body.Tenants, Who: p.Name}
 	if t.Name == "" || len(t.Name) > maxTokenName {
 		return t, invalid("name", "say who or what uses it, in 1 to 200 bytes")
+	}
+	if strings.ContainsFunc(t.Name, unicode.IsControl) {
+		return t, invalid("name", "want one line, without control characters")
 	}
 	known := slices.Sorted(maps.Keys(Scopes()))
 	if t.Role != "" {

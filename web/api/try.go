@@ -13,19 +13,19 @@ import (
 type tryInput struct {
 	Language string `header:"Accept-Language"`
 	Body     struct {
-		Connection string              `json:"connection,omitempty" doc:"a connection file that need not be stored; else tenant and name of a stored one"`
-		Tenant     string              `json:"tenant,omitempty"`
-		Name       string              `json:"name,omitempty"`
-		Mode       string              `json:"mode,omitempty" enum:"live,dry,auth" doc:"live (default): one request really goes to the OA; dry: rendered as the server would, nothing is sent; auth: what lets the connection in"`
-		Scene      connector.Scene     `json:"scene,omitempty" enum:"create,edit,done,delete,remind,message" doc:"create by default"`
-		Event      json.RawMessage     `json:"event,omitempty" doc:"the event's payload"`
-		EventID    string              `json:"eventId,omitempty" doc:"an accepted event of the tenant; without event and eventId its newest"`
-		Receiver   string              `json:"receiver,omitempty" doc:"CRM user id of one of the event's receivers"`
-		Bindings   []connector.Binding `json:"bindings,omitempty" doc:"beside those of a stored connection, and before them"`
-		Todo       string              `json:"todo,omitempty" doc:"the todo's id at the OA; without it a fresh one, so that no real todo is touched"`
-		KeepID     bool                `json:"keepId,omitempty" doc:"send the event's own todo id: the OA takes it for the real todo"`
-		RemoteID   string              `json:"remoteId,omitempty" doc:"what #F119 stands for"`
-		Explain    bool                `json:"explain,omitempty" doc:"with dry: also where each value came from"`
+		Connection string          `json:"connection,omitempty" doc:"a connection file that need not be stored; else tenant and name of a stored one"`
+		Tenant     string          `json:"tenant,omitempty"`
+		Name       string          `json:"name,omitempty"`
+		Mode       string          `json:"mode,omitempty" enum:"live,dry,auth" doc:"live (default): one request really goes to the OA; dry: rendered as the server would, nothing is sent; auth: what lets the connection in"`
+		Scene      connector.Scene `json:"scene,omitempty" enum:"create,edit,done,delete,remind,message" doc:"create by default"`
+		Event      json.RawMessage `json:"event,omitempty" doc:"the event's payload"`
+		EventID    string          `json:"eventId,omitempty" doc:"an accepted event of the tenant; without event and eventId its newest"`
+		Receiver   string          `json:"receiver,omitempty" doc:"CRM user id of one of the event's receivers"`
+		Bindings   []BindingBody   `json:"bindings,omitempty" doc:"beside those of a stored connection, and before them"`
+		Todo       string          `json:"todo,omitempty" doc:"the todo's id at the OA; without it a fresh one, so that no real todo is touched"`
+		KeepID     bool            `json:"keepId,omitempty" doc:"send the event's own todo id: the OA takes it for the real todo"`
+		RemoteID   string          `json:"remoteId,omitempty" doc:"what #F119 stands for"`
+		Explain    bool            `json:"explain,omitempty" doc:"with dry: also where each value came from"`
 	}
 }
 
@@ -144,7 +144,8 @@ func (a *API) bindingsToTry(ctx context.Context, c *connector.Connection, stored
 	if err := a.boundUsers(ctx, c.Key(), t.Event, t.Bindings); err != nil && (stored || connector.KindOf(err) != connector.NotFound) {
 		return err
 	}
-	for _, x := range in.Body.Bindings {
+	for _, given := range in.Body.Bindings {
+		x := given.binding()
 		t.Bindings[x.User] = x
 	}
 	return nil

@@ -18,14 +18,15 @@ export function none(faults) {
   throw new Error(`${all.size} faults:\n${lines.join("\n")}`);
 }
 
-/** axeFaults are axe's violations on the page as it is now, a line each. */
-export async function axeFaults(page) {
+/** axeFaults are axe's violations on the page as it is now, a line each; of the rules alone, where some are named. */
+export async function axeFaults(page, rules) {
   // Evaluated through the debugger, the content security policy of the page stays as it is.
   if (!(await page.evaluate("typeof window.axe === 'object'"))) await page.evaluate(axe);
-  const found = await page.evaluate(async (tags) => {
-    const r = await window.axe.run(document, { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"], rules: { "target-size": { enabled: true } } });
+  const found = await page.evaluate(async ([tags, rules]) => {
+    const only = rules ? { type: "rule", values: rules } : { type: "tag", values: tags };
+    const r = await window.axe.run(document, { runOnly: only, resultTypes: ["violations"], ...(rules ? {} : { rules: { "target-size": { enabled: true } } }) });
     return r.violations.flatMap((v) => v.nodes.map((n) => `${v.id} (${v.impact}) ${n.target.join(" ")}: ${n.failureSummary.replace(/\s+/g, " ")} ${n.html.slice(0, 160)}`));
-  }, tags);
+  }, [tags, rules]);
   return found;
 }
 

@@ -110,10 +110,10 @@ class Program {
   async token() { return (await readFile(join(this.dir, "admin-token"), "utf8")).trim(); }
 
   /** ask calls the API as the admin. */
-  async ask(method, path, body, type = "application/json") {
+  async ask(method, path, body, type = "application/json", headers = {}) {
     const res = await fetch(`${this.url}/api/v1${path}`, {
       method,
-      headers: { Authorization: `Bearer ${await this.token()}`, ...(body === undefined ? {} : { "Content-Type": type }) },
+      headers: { Authorization: `Bearer ${await this.token()}`, ...(body === undefined ? {} : { "Content-Type": type }), ...headers },
       body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
     });
     const text = await res.text();

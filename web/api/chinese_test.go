@@ -22,7 +22,7 @@ func TestTwins(t *testing.T) {
 		"connector/housekeeping.go", "notify/digester.go",
 	}
 	said := map[string]string{}
-	for _, glob := range []string{"web/api/*.go", "store/*.go", "connector/*.go", "internal/identity/*.go", "notify/*.go", "cmd/todosync/api*.go", "cmd/todosync/appdigests.go", "cmd/todosync/rotate.go", "cmd/todosync/backup.go"} {
+	for _, glob := range []string{"web/api/*.go", "store/*.go", "connector/*.go", "internal/identity/*.go", "notify/*.go", "retry/*.go", "cmd/todosync/api*.go", "cmd/todosync/appdigests.go", "cmd/todosync/rotate.go", "cmd/todosync/backup.go"} {
 		files, err := filepath.Glob(filepath.Join("../..", glob))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: no files (%v)", glob, err)
@@ -121,6 +121,13 @@ func TestChinese(t *testing.T) {
 		"":                           "",
 		"missing":                    "缺少",
 		"the file has more than 9 x": "the file has more than 9 x",
+		// What records keep of why something failed.
+		"network: 127.0.0.1:8080 closed the connection before it answered":                                         "网络：127.0.0.1:8080 在应答前关闭了连接",
+		"http_5xx: oa.example.com answered 503 Service Unavailable, and asks to wait 30s":                          "HTTP 5xx：oa.example.com 应答 503 Service Unavailable，并要求等待 30s",
+		"http_4xx: oa.example.com answered 404 Not Found; check the path of the address":                           "HTTP 4xx：oa.example.com 应答 404 Not Found；请检查地址中的路径",
+		"no OA account is bound to 王建国 (1003) in connection seeyon":                                                "王建国 (1003) 在连接 seeyon 中没有绑定 OA 账号",
+		"the answer is not understood: want success in JSON, and it is: no such member":                            "应答无法识别：应有 JSON 中的 success，实际是：没有这个成员",
+		"could not connect to oa:80 within 5s; is the address right, and does a firewall let this server through?": "5s 内无法连接 oa:80；地址是否正确，防火墙是否放行本服务器？",
 	} {
 		if got := chinese(en); want != got {
 			t.Errorf("%q: want %q, got %q", en, want, got)

@@ -70,6 +70,13 @@ type RecordFilter struct {
 	Text        string    `json:"q,omitempty"` // a part of title or message
 }
 
+// RecordChanges are records that have changed, as they are now and in the order of their changes; one that changed twice stands there once.
+type RecordChanges struct {
+	Records []Record
+	Places  []string // of each one's change; who comes back with it is given what changed after it
+	Missed  bool     // there were changes that are not remembered; a new search shows them
+}
+
 // A Page is a part of a list. Next is the cursor of the page after it, empty at the end.
 type Page[T any] struct {
 	Items []T    `json:"items"`

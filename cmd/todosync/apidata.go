@@ -12,18 +12,8 @@ import (
 type records struct{ *store.DB }
 
 // Watch implements api.Records.
-func (r records) Watch(f connector.RecordFilter) (api.Watch, error) {
-	w, err := r.DB.Watch(f)
-	return watch{w}, err
-}
-
-// A watch follows records as the API wants to see them.
-type watch struct{ *store.Watch }
-
-// Next implements api.Watch.
-func (w watch) Next(ctx context.Context) ([]connector.Record, bool, error) {
-	changes, err := w.Watch.Next(ctx)
-	return changes.Records, changes.Missed, err
+func (r records) Watch(f connector.RecordFilter, after string) (api.Watch, error) {
+	return r.DB.Watch(f, after)
 }
 
 // Events implements api.Events.

@@ -25,9 +25,10 @@ type cluster struct {
 	app  *app
 	bell *intake.Bell
 
-	mu     sync.Mutex // guards what follows
-	reader string     // who said last that he reads the stream
-	heard  time.Time  // and when
+	mu     sync.Mutex           // guards what follows
+	reader string               // who said last that he reads the stream
+	heard  time.Time            // and when
+	others map[string]time.Time // when each other worker was heard last
 }
 
 // sharing is how the worker shares connections with others; nil where this process is the only one that can have the store open.
@@ -38,7 +39,7 @@ func (a *app) openCluster() error {
 	if a.sharing() == nil {
 		return nil
 	}
-	c := &cluster{app: a}
+	c := &cluster{app: a, others: map[string]time.Time{}}
 	var err error
 	c.bell, err = intake.NewBell(intake.BellConfig{
 		Conn: a.conn, Log: a.log, Name: a.worker.Seating().ID, Stream: a.cfg.stream, Rung: c.rung,
@@ -102,9 +103,13 @@ func (c *cluster) tick(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-reading.C:
-			if s := c.app.worker.Seating(); s.Reader && s.Sure {
+			s := c.app.worker.Seating()
+			if s.Reader && s.Sure {
 				c.note(s.ID)
-				c.bell.Ring(intake.Ring{Reads: true})
+			}
+			c.bell.Ring(intake.Ring{Reads: s.Reader && s.Sure}) // also by who has nothing to tell: silence means that he is gone
+			if c.missing() {
+				c.app.store.AnnounceLost()
 			}
 		case <-refresh.C:
 			c.refresh(ctx)
@@ -114,6 +119,7 @@ func (c *cluster) tick(ctx context.Context) {
 
 // rung takes in what another worker tells.
 func (c *cluster) rung(ctx context.Context, r intake.Ring) {
+	c.hear(r.From)
 	if r.Reads {
 		c.note(r.From)
 	}
@@ -122,6 +128,9 @@ func (c *cluster) rung(ctx context.Context, r intake.Ring) {
 	}
 	if r.Failing {
 		c.app.digester.Poke()
+	}
+	if r.Lost {
+		c.app.store.AnnounceLost()
 	}
 	c.app.store.Announce(r.Records)
 	if len(r.Conns) > 0 {
@@ -136,6 +145,29 @@ func (c *cluster) refresh(ctx context.Context) {
 	if err := c.app.store.Refresh(ctx); err != nil && ctx.Err() == nil {
 		c.app.log.DebugContext(ctx, "the store could not be refreshed", "error", err) // /readyz says what is wrong with it
 	}
+}
+
+// hear remembers that another worker was heard.
+func (c *cluster) hear(who string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if who != "" {
+		c.others[who] = time.Now()
+	}
+}
+
+// missing reports whether a worker has fallen silent: he may have been killed before he told of what he had committed.
+func (c *cluster) missing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	gone := false
+	for who, at := range c.others {
+		if time.Since(at) > readingGone {
+			delete(c.others, who)
+			gone = true
+		}
+	}
+	return gone
 }
 
 // note remembers who reads the stream.

@@ -40,7 +40,7 @@ func (d *demo) greet(link string) {
 // watch prints each delivery as it ends, is held, or waits for another try.
 func (d *demo) watch(ctx context.Context) {
 	last := map[string]string{}
-	err := d.api.follow(ctx, url.Values{}, func(raw json.RawMessage) error {
+	each := func(raw json.RawMessage) error {
 		var r connector.Record
 		if err := json.Unmarshal(raw, &r); err != nil {
 			return err
@@ -54,8 +54,9 @@ func (d *demo) watch(ctx context.Context) {
 		}
 		d.c.recordLine(&r)
 		return nil
-	})
-	if err != nil && ctx.Err() == nil {
+	}
+	follower := tail{client: d.api, query: url.Values{}, each: each}
+	if err := follower.run(ctx); err != nil && ctx.Err() == nil {
 		fmt.Fprintln(d.c.stderr, d.c.t("The live view has ended: ", "实时显示已中断：")+err.Error())
 	}
 }

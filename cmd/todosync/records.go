@@ -1,9 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -245,76 +242,6 @@ func indent(w io.Writer, mark, s string) {
 	for line := range strings.SplitSeq(strings.TrimRight(s, "\r\n"), "\n") {
 		fmt.Fprintln(w, mark+oneLine(line))
 	}
-}
-
-func (c *cli) recordsTailCmd(s *server) *cobra.Command {
-	cmd := &cobra.Command{Use: "tail", Short: c.t("Follow sync records as they change, until Ctrl-C", "持续显示同步记录的变化，按 Ctrl-C 结束"), Args: c.args(0, 0, "")}
-	filters := c.filterFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		a, err := c.connect(s)
-		if err != nil {
-			return err
-		}
-		q, err := filters()
-		if err != nil {
-			return err
-		}
-		err = a.follow(cmd.Context(), q, func(raw json.RawMessage) error {
-			if c.output == "json" {
-				_, err := fmt.Fprintf(c.stdout, "%s\n", bytes.TrimSpace(raw))
-				return err
-			}
-			if c.output == "yaml" {
-				fmt.Fprintln(c.stdout, "---")
-				return c.yaml(raw)
-			}
-			var r connector.Record
-			if err := json.Unmarshal(raw, &r); err != nil {
-				return fmt.Errorf("read the record: %w", err)
-			}
-			c.recordLine(&r)
-			return nil
-		})
-		if cmd.Context().Err() != nil {
-			return nil // Ctrl-C is how it ends
-		}
-		return err
-	}
-	return cmd
-}
-
-// follow reads the stream of changed records until the context ends or the server does.
-func (a *client) follow(ctx context.Context, q url.Values, each func(json.RawMessage) error) error {
-	resp, err := a.open(ctx, call{method: http.MethodGet, path: path("records", "stream"), query: q, header: http.Header{"Accept": {"text/event-stream"}}})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(make([]byte, 64<<10), 8<<20)
-	var kind string
-	var data []byte
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), ":")
-		value = strings.TrimPrefix(value, " ")
-		switch {
-		case lines.Text() == "":
-			if len(data) > 0 && (kind == "" || kind == "record") {
-				if err := each(data); err != nil {
-					return err
-				}
-			}
-			kind, data = "", nil
-		case name == "event":
-			kind = value
-		case name == "data":
-			data = append(append(data, value...), '\n')
-		}
-	}
-	if err := lines.Err(); err != nil && ctx.Err() == nil {
-		return &failure{msg: a.cli.t("the stream of records broke", "记录流中断"), err: err}
-	}
-	return nil
 }
 
 func (c *cli) recordsExportCmd(s *server) *cobra.Command {

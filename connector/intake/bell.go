@@ -30,6 +30,10 @@ type Ring struct {
 	Failing bool `json:"failing,omitempty"`
 	// Records are the numbers of deliveries that have changed.
 	Records []int64 `json:"records,omitempty"`
+	// Lost says that more deliveries have changed than are told, or that a ring of From did not arrive; then From may be empty: of anybody.
+	Lost bool `json:"lost,omitempty"`
+	// Number counts the rings of From, so that a missing one is noticed.
+	Number uint64 `json:"number,omitempty"`
 }
 
 // A BellConfig is what a Bell needs.
@@ -52,6 +56,8 @@ type Bell struct {
 	settings bool
 	reads    bool
 	failing  bool
+	lost     bool // more records have changed than are told
+	number   uint64
 	signal   chan struct{} // holds a token while there is something to tell
 }
 
@@ -77,7 +83,8 @@ func (b *Bell) Ring(r Ring) {
 	}
 	for _, n := range r.Records {
 		if len(b.records) >= ringMost {
-			break // who watches so many hears of the next change; nobody can read them all
+			b.lost = true // nobody can read them all, but who watches must know
+			break
 		}
 		b.records[n] = true
 	}
@@ -91,7 +98,9 @@ func (b *Bell) Ring(r Ring) {
 func (b *Bell) take() Ring {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	r := Ring{From: b.cfg.Name, Settings: b.settings, Reads: b.reads, Failing: b.failing, Records: slices.Sorted(maps.Keys(b.records))}
+	r := Ring{From: b.cfg.Name, Settings: b.settings, Reads: b.reads, Failing: b.failing, Lost: b.lost, Records: slices.Sorted(maps.Keys(b.records))}
+	b.number++
+	r.Number = b.number
 	for c := range b.conns {
 		if len(r.Conns) == ringMost {
 			signal(b.signal)
@@ -102,7 +111,7 @@ func (b *Bell) take() Ring {
 	}
 	slices.Sort(r.Conns)
 	clear(b.records)
-	b.settings, b.reads, b.failing = false, false, false
+	b.settings, b.reads, b.failing, b.lost = false, false, false, false
 	return r
 }
 
@@ -114,6 +123,9 @@ func (b *Bell) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = sub.Unsubscribe() }()
+	back := b.cfg.Conn.StatusChanged(nats.CONNECTED)
+	defer b.cfg.Conn.RemoveStatusListener(back)
+	last := map[string]uint64{} // the last ring of each other worker
 	// Not more often than this: what comes close together goes together.
 	const pause = 5 * time.Millisecond
 	rest := time.NewTimer(0)
@@ -133,15 +145,23 @@ func (b *Bell) Run(ctx context.Context) error {
 			b.tell(b.take())
 			rested = false
 			rest.Reset(pause)
+		case <-back: // what was rung while NATS was away has gone by
+			clear(last)
+			b.cfg.Rung(ctx, Ring{Lost: true})
 		case m := <-heard:
 			var r Ring
 			if err := json.Unmarshal(m.Data, &r); err != nil {
 				b.cfg.Log.WarnContext(ctx, "a wake-up of another worker cannot be read", "error", err)
 				continue
 			}
-			if r.From != b.cfg.Name {
-				b.cfg.Rung(ctx, r)
+			if r.From == b.cfg.Name {
+				continue
 			}
+			if before, known := last[r.From]; known && r.Number != before+1 && r.Number > 0 {
+				r.Lost = true
+			}
+			last[r.From] = r.Number
+			b.cfg.Rung(ctx, r)
 		}
 	}
 }

@@ -16,6 +16,7 @@ type ear struct {
 	records  []int64
 	settings int
 	from     []string
+	lost     []uint64 // the rings that said so
 }
 
 func (e *ear) hear(_ context.Context, r intake.Ring) {
@@ -24,6 +25,9 @@ func (e *ear) hear(_ context.Context, r intake.Ring) {
 	e.conns, e.records, e.from = append(e.conns, r.Conns...), append(e.records, r.Records...), append(e.from, r.From)
 	if r.Settings {
 		e.settings++
+	}
+	if r.Lost {
+		e.lost = append(e.lost, r.Number)
 	}
 }
 
@@ -95,4 +99,40 @@ func TestBell(t *testing.T) {
 	if len(elsewhere.from) > 0 {
 		t.Error("a worker of another stream hears it")
 	}
+}
+
+// Who misses a ring of another worker, or is not told all, knows that he does.
+func TestBellLoses(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a, _ := r.ring("a", "")
+	_, heard := r.ring("b", "")
+	eventually(t, "both to listen", func() bool {
+		a.Ring(intake.Ring{Conns: []int64{1}})
+		return heard.knows([]int64{1}, nil)
+	})
+	lost := func() []uint64 {
+		heard.mu.Lock()
+		defer heard.mu.Unlock()
+		return slices.Clone(heard.lost)
+	}
+	if got := lost(); len(got) > 0 {
+		t.Fatalf("lost %v before anything was", got)
+	}
+	nc := r.connect()
+	for _, text := range []string{`{"from":"x","number":7}`, `{"from":"x","number":8}`, `{"from":"x","number":10,"records":[77]}`, `{"from":"x","number":11,"records":[78]}`} {
+		if err := nc.Publish("todosync.CRM.bell", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the rings of x", func() bool { return heard.knows(nil, []int64{77, 78}) })
+	if got := lost(); !slices.Equal(got, []uint64{10}) {
+		t.Errorf("lost before %v, want before 10 alone", got)
+	}
+	many := make([]int64, 10_001)
+	for i := range many {
+		many[i] = int64(i)
+	}
+	a.Ring(intake.Ring{Records: many})
+	eventually(t, "word that not all is told", func() bool { return len(lost()) == 2 })
 }

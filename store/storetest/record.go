@@ -3,6 +3,8 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,7 +146,7 @@ func testClock(t *testing.T, e Engine) {
 
 func testWatch(t *testing.T, e Engine) {
 	p := play(t, e, nil)
-	w, err := p.db.Watch(connector.RecordFilter{Receivers: []string{"a"}})
+	w, err := p.db.Watch(connector.RecordFilter{Receivers: []string{"a"}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,23 +167,71 @@ func testWatch(t *testing.T, e Engine) {
 	if _, err := w.Next(ctx); err == nil {
 		t.Error("a watch goes on without its context")
 	}
-	// Nobody takes what happens now: the watch tells that it has missed some, and blocks nobody.
+	// Nobody takes what happens now: the watch tells that it has missed some, blocks nobody, and goes on with what is remembered.
+	p.db.Announce(make([]int64, 1<<16))
+	p.accept(Todo{Todo: "late", Receivers: []string{"a"}})
+	if got, err = w.Next(t.Context()); err != nil || !got.Missed || len(got.Records) != 1 || got.Records[0].Todo != "late" {
+		t.Errorf("want the newest, and that some were missed: %+v, %v", got, err)
+	}
+	// What another process has not told may be anything.
+	p.db.AnnounceLost()
+	if got, err = w.Next(t.Context()); err != nil || !got.Missed {
+		t.Errorf("it does not say that another's changes were not heard: %+v, %v", got, err)
+	}
+}
+
+// Who was away goes on where he stopped: each change after his place is told, in order; where the place is not known, he is told so.
+func testWatchAgain(t *testing.T, e Engine) {
+	p := play(t, e, nil)
+	ahead := p.db.FeedAt()
 	var events []Todo
-	for i := range 10_100 {
-		events = append(events, Todo{Todo: fmt.Sprint(i), Receivers: []string{"a"}})
+	for i := range 1200 { // more than are read at once
+		events = append(events, Todo{Todo: fmt.Sprint("t", i), Receivers: []string{[]string{"a", "b"}[i%2]}})
 	}
 	p.accept(events...)
-	missed := false
-	for n := 0; n < 10_000; {
-		got, err := w.Next(t.Context())
+	var ids []string
+	for _, r := range allRecords(t, p.db, connector.RecordFilter{Receivers: []string{"a"}}, 1000) {
+		ids = append([]string{r.ID}, ids...)
+	}
+	// Each place that was told is tried as the one to come back to.
+	read := func(after string, most int) (got, places []string) {
+		w, err := p.db.Watch(connector.RecordFilter{Receivers: []string{"a"}}, after)
 		if err != nil {
 			t.Fatal(err)
 		}
-		n += len(got.Records)
-		missed = missed || got.Missed
+		defer w.Close()
+		for len(got) < most {
+			changes, err := w.Next(t.Context())
+			if err != nil || changes.Missed || len(changes.Places) != len(changes.Records) {
+				t.Fatalf("changes %+v, %v", changes, err)
+			}
+			for i, r := range changes.Records {
+				got, places = append(got, r.ID), append(places, changes.Places[i])
+			}
+		}
+		if at := w.Place(); len(got) == len(ids) && at != p.db.FeedAt() {
+			t.Errorf("all is told, yet it stands at %s and not at %s", at, p.db.FeedAt())
+		}
+		return got, places
 	}
-	if !missed {
-		t.Error("it does not say that it missed some")
+	got, places := read(ahead, len(ids))
+	if diff := cmp.Diff(ids, got); diff != "" {
+		t.Fatalf("told (-want +got):\n%s", diff)
+	}
+	for _, i := range []int{0, 1, 255, 256, 499, 500, len(ids) - 2} {
+		if rest, _ := read(places[i], len(ids)-1-i); !slices.Equal(rest, ids[i+1:]) {
+			t.Errorf("after %d: %d records instead of %d", i, len(rest), len(ids)-1-i)
+		}
+	}
+	for _, unknown := range []string{"nothing", "other-5", ahead + "9999999", strings.Split(ahead, "-")[0] + "-", "-1", strings.Split(ahead, "-")[0] + "--1"} {
+		w, err := p.db.Watch(connector.RecordFilter{}, unknown)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if changes, err := w.Next(t.Context()); err != nil || !changes.Missed {
+			t.Errorf("after %q: %+v, %v", unknown, changes, err)
+		}
+		w.Close()
 	}
 }
 

@@ -38,7 +38,7 @@ func Run(t *testing.T, e Engine) {
 		"told times": testToldTimes, "unbound time": testUnboundTime, "histories": testHistories,
 		"save": testSave, "who wins": testWhoWins, "broken settings": testBroken, "delete": testDelete, "export": testExport,
 		"secrets": testSecrets, "rotate": testRotate, "bindings": testBindings, "release": testRelease, "release late": testReleaseLate, "rebind": testRebind, "rebind meanwhile": testMeanwhile, "killed meanwhile": testKilledMeanwhile, "import": testImport, "unbound": testUnbound,
-		"records": testRecords, "record": testRecord, "filters": testFilters, "cursors": testCursors, "clock": testClock, "watch": testWatch,
+		"records": testRecords, "record": testRecord, "filters": testFilters, "cursors": testCursors, "clock": testClock, "watch": testWatch, "watch again": testWatchAgain,
 		"retry": testRetry, "cancel": testCancel, "resend": testResend, "recreated": testRecreated, "rehearse": testRehearse, "jobs": testJobs,
 		"push": testPush, "backfill": testBackfill, "retention": testRetention, "rejected most": testRejectedMost, "events": testEvents, "replay": testReplay, "counts": testCounts, "series": testSeries, "series kept": testSeriesKept,
 		"failures": testFailures, "failed again": testFailedAgain, "silent": testSilent, "given up": testGivenUp, "outbox": testOutbox, "kept digests": testKeptDigests, "digest histories": testDigestHistories,

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -16,10 +17,14 @@ const (
 	adminToken  = "admin-token-of-the-test"
 	viewerToken = "viewer-of-t1"
 	writerToken = "writer-of-t1"
+	fickleToken = "of-whoever-the-test-says"
 )
 
 // tokens is an Authenticator with an admin and people of tenant t1.
-type tokens struct{ api.AdminToken }
+type tokens struct {
+	api.AdminToken
+	b *backend
+}
 
 func (a tokens) Authenticate(ctx context.Context, token string) (*api.Principal, error) {
 	switch token {
@@ -27,6 +32,10 @@ func (a tokens) Authenticate(ctx context.Context, token string) (*api.Principal,
 		return &api.Principal{Name: "vera", Role: api.View, Tenants: []string{"t1"}}, nil
 	case personToken:
 		return &api.Principal{Name: "vera", Role: api.View, Tenants: []string{"t1"}, User: "u2", Session: "s1", Address: "10.0.0.1"}, nil
+	case fickleToken:
+		a.b.mu.Lock()
+		defer a.b.mu.Unlock()
+		return a.b.fickle, nil
 	case "all-of-t1":
 		return &api.Principal{Name: "tom", Role: api.Admin, Tenants: []string{"t1"}}, nil
 	case writerToken:
@@ -63,6 +72,9 @@ type backend struct {
 	secrets   map[api.SecretName]string
 	parts     []api.Part
 	changed   chan connector.Record
+	places    []string // from where on records were followed
+	fickle    *api.Principal
+	ahead     time.Duration // of the API's clock
 	stopped   chan struct{}
 	stats     api.Stats
 	series    []api.SeriesFilter
@@ -71,6 +83,12 @@ type backend struct {
 	tokens    []api.Token
 	users     users
 	audit     []api.AuditFilter // what was asked for
+}
+
+func (b *backend) now() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Now().Add(b.ahead)
 }
 
 func newBackend() *backend {
@@ -125,30 +143,44 @@ func (b *backend) Record(_ context.Context, id string) (connector.Record, error)
 	return connector.Record{}, &connector.Error{Kind: connector.NotFound, Msg: "there is no record " + id}
 }
 
-func (b *backend) Watch(f connector.RecordFilter) (api.Watch, error) {
-	return &watch{b: b, filter: f}, nil
+func (b *backend) FeedAt() string { return "feed-1" }
+
+func (b *backend) Watch(f connector.RecordFilter, after string) (api.Watch, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.places = append(b.places, after)
+	known := after == "" || strings.HasPrefix(after, "feed-")
+	return &watch{b: b, filter: f, place: cmp.Or(after, b.FeedAt()), missed: !known}, nil
 }
 
 // A watch gives what is put into its backend's changed; a record without an id stands for a gap.
 type watch struct {
 	b      *backend
 	filter connector.RecordFilter
+	place  string
+	missed bool // of its place nothing is known
 }
 
-func (w *watch) Next(ctx context.Context) ([]connector.Record, bool, error) {
+func (w *watch) Next(ctx context.Context) (out connector.RecordChanges, err error) {
+	if w.missed {
+		w.missed = false
+		return connector.RecordChanges{Missed: true}, nil
+	}
 	select {
 	case <-ctx.Done():
-		return nil, false, ctx.Err()
+		return out, ctx.Err()
 	case r := <-w.b.changed:
-		if r.ID == "" {
-			return nil, true, nil
+		switch w.place = "after " + r.ID; {
+		case r.ID == "":
+			out.Missed = true
+		case len(w.filter.States) == 0 || slices.Contains(w.filter.States, string(r.State)):
+			out.Records, out.Places = []connector.Record{r}, []string{w.place}
 		}
-		if len(w.filter.States) > 0 && !slices.Contains(w.filter.States, string(r.State)) {
-			return nil, false, nil
-		}
-		return []connector.Record{r}, false, nil
+		return out, nil
 	}
 }
+
+func (w *watch) Place() string { return w.place }
 
 func (w *watch) Close() { w.b.stopped <- struct{}{} }
 

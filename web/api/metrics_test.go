@@ -31,7 +31,7 @@ func TestMetrics(t *testing.T) {
 			t.Parallel()
 			b := newBackend()
 			a, err := api.New(api.Config{
-				Auth: tokens{api.AdminToken(adminToken)}, Version: "test", Log: slog.New(slog.DiscardHandler),
+				Auth: tokens{AdminToken: api.AdminToken(adminToken)}, Version: "test", Log: slog.New(slog.DiscardHandler),
 				Records: b, ByHand: b, Events: b, Publisher: b, Settings: b, Connections: b, Bindings: b, Importer: b, Rejects: b, Digests: &b.digests, Secrets: b, Tokens: b, Users: &b.users, SignOns: b, Stats: b,
 				Health:      func(context.Context) []api.Part { return nil },
 				MetricsOpen: c.open,

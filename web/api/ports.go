@@ -16,14 +16,19 @@ import (
 type Records interface {
 	Records(ctx context.Context, f connector.RecordFilter, p connector.PageOf) (connector.Page[connector.Record], error)
 	Record(ctx context.Context, id string) (connector.Record, error)
-	// Watch follows the records that f chooses, as they change from now on. Its Text, From and To may be left aside.
-	Watch(f connector.RecordFilter) (Watch, error)
+	// FeedAt is the place in the feed of changes at this moment: who asks before he reads, and watches from it on, misses nothing.
+	FeedAt() string
+	// Watch follows the records that f chooses, as they change after a place; from now on where it is empty. Text, From and To of f may be
+	// left aside. Of a place that is not known, or too old, the first changes say that some were missed.
+	Watch(f connector.RecordFilter, after string) (Watch, error)
 }
 
 // A Watch gives changed records. One goroutine uses it.
 type Watch interface {
-	// Next waits for changes; missed says that there were more than it keeps. It ends with an error when ctx does.
-	Next(ctx context.Context) (changed []connector.Record, missed bool, err error)
+	// Next waits for changes. It ends with an error when ctx does.
+	Next(ctx context.Context) (connector.RecordChanges, error)
+	// Place is where the watch stands: up to it, all changes that it follows were given.
+	Place() string
 	Close()
 }
 

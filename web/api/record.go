@@ -62,6 +62,18 @@ type one[T any] struct {
 	Body T
 }
 
+// A followed is an answer whose changes can be followed from the moment on at which it was made.
+type followed[T any] struct {
+	At   string `header:"Last-Event-ID" doc:"sent to /records/stream in the header of this name, no change after this answer is missed"`
+	Body T
+}
+
+// A recordList is the body of a list of sync records.
+type recordList struct {
+	Items []recordView `json:"items"`
+	Next  string       `json:"next" doc:"cursor of the next page; empty at the end"`
+}
+
 type exportQuery struct {
 	RecordParams
 	Format string `query:"format" enum:"jsonl,ndjson,json,csv" doc:"csv, or JSON lines under any of their names; without it what Accept asks for, JSON lines by default"`
@@ -76,45 +88,32 @@ func (q *exportQuery) csv() bool {
 func (a *API) recordRoutes() {
 	handle(a, route{
 		method: http.MethodGet, path: "/records", id: "listRecords", summary: "Sync records, newest first", need: View,
-	}, func(ctx context.Context, in *recordQuery) (*list[recordView], error) {
+	}, func(ctx context.Context, in *recordQuery) (*followed[recordList], error) {
 		f, some, err := visible(ctx, &in.RecordParams)
-		if err != nil || !some {
-			return listOf(connector.Page[connector.Record]{}, viewRecord), err
-		}
-		page, err := a.Records.Records(ctx, f, in.page())
 		if err != nil {
 			return nil, err
 		}
-		return listOf(page, viewRecord), nil
+		out := &followed[recordList]{At: a.Records.FeedAt()} // before the search, so that what changes meanwhile is told twice and not never
+		var page connector.Page[connector.Record]
+		if some {
+			if page, err = a.Records.Records(ctx, f, in.page()); err != nil {
+				return nil, err
+			}
+		}
+		out.Body = recordList(listOf(page, viewRecord).Body)
+		return out, nil
 	})
 	handle(a, route{
 		method: http.MethodGet, path: "/records/{id}", id: "getRecord", summary: "One sync record with its attempts", need: View,
-	}, func(ctx context.Context, in *RecordPath) (*one[recordView], error) {
+	}, func(ctx context.Context, in *RecordPath) (*followed[recordView], error) {
+		at := a.Records.FeedAt()
 		r, err := a.record(ctx, in.ID)
 		if err != nil {
 			return nil, err
 		}
-		return &one[recordView]{Body: viewRecord(r)}, nil
+		return &followed[recordView]{At: at, Body: viewRecord(r)}, nil
 	})
-	handle(a, route{
-		method: http.MethodGet, path: "/records/stream", id: "streamRecords", need: View,
-		summary: "Sync records as they change, as server-sent events",
-	}, func(ctx context.Context, in *RecordParams) (*huma.StreamResponse, error) {
-		f, some, err := visible(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		var watch Watch = silence{}
-		if some {
-			if watch, err = a.Records.Watch(f); err != nil {
-				return nil, err
-			}
-		}
-		return &huma.StreamResponse{Body: func(hc huma.Context) {
-			r, w := humago.Unwrap(hc)
-			a.stream(r, w, watch, f)
-		}}, nil
-	})
+	a.streamRoute()
 	handle(a, route{
 		method: http.MethodGet, path: "/records/export", id: "exportRecords", need: View,
 		summary: "All sync records that match, newest first, as JSON lines or CSV",

@@ -151,23 +151,7 @@ func TestStream(t *testing.T) {
 	s := newSite(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	open := func(query string) *bufio.Scanner {
-		t.Helper()
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.srv.URL+api.Prefix+"/records/stream"+query, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+adminToken)
-		res, err := s.srv.Client().Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { res.Body.Close() })
-		if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
-			t.Fatalf("got %s %s", res.Status, res.Header.Get("Content-Type"))
-		}
-		return bufio.NewScanner(res.Body)
-	}
+	open := func(query string) *bufio.Scanner { return s.openStream(ctx, query, adminToken, "") }
 	lines := open("?state=failed&q=%E5%BE%85%E5%AE%A1")
 	failed := record(3)
 	failed.State = connector.Failed
@@ -178,17 +162,112 @@ func TestStream(t *testing.T) {
 	}
 	var got []string
 	for len(got) < 5 && lines.Scan() {
-		if text := lines.Text(); text != "" && !strings.HasPrefix(text, ":") {
+		if text := lines.Text(); text != "" && !strings.HasPrefix(text, ":") && text != "retry: 2000" && text != "id: feed-1" {
 			got = append(got, text)
 		}
 	}
-	if len(got) != 5 || got[0] != "event: gap" || got[2] != "event: record" || got[3] != "id: r0003" ||
+	if len(got) != 5 || got[0] != "event: gap" || got[2] != "event: record" || got[3] != "id: after r0003" ||
 		!strings.Contains(got[4], `"createdAt":"2026-01-02T03:00:00.001Z"`) {
 		t.Fatalf("want a gap and the one record that matches, got %q", got)
 	}
 	// A client that goes is let go.
 	cancel()
 	<-s.b.stopped
+}
+
+// openStream opens a stream of records; it ends with ctx or the test.
+func (s *site) openStream(ctx context.Context, query, token, lastEventID string) *bufio.Scanner {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.srv.URL+api.Prefix+"/records/stream"+query, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	if lastEventID != "" {
+		req.Header.Set("Last-Event-ID", lastEventID)
+	}
+	res, err := s.srv.Client().Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { res.Body.Close() })
+	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" || res.Header.Get("X-Accel-Buffering") != "no" {
+		s.t.Fatalf("got %s %v", res.Status, res.Header)
+	}
+	return bufio.NewScanner(res.Body)
+}
+
+// Who reads a list and then follows from where it was read on misses nothing; who comes back begins where he stopped.
+func TestStreamGoesOnFromAPlace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.b.records = []connector.Record{record(1)}
+	for _, path := range []string{"/records", "/records/r0001"} {
+		if got := s.do(ask{path: path}); got.status != 200 || got.header.Get("Last-Event-ID") != "feed-1" {
+			t.Errorf("%s: want the place in the feed, got %d %v", path, got.status, got.header)
+		}
+	}
+	head := func(query, last string) string {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		lines, text := s.openStream(ctx, query, adminToken, last), ""
+		for lines.Scan() && lines.Text() != "" {
+			text += lines.Text() + "\n"
+		}
+		cancel()
+		<-s.b.stopped
+		return text
+	}
+	if got := head("", ""); !strings.Contains(got, "\nretry: 2000\nid: feed-1\n") {
+		t.Errorf("it does not say where it begins: %q", got)
+	}
+	for _, c := range []struct{ query, last, want string }{{"?after=feed-0", "", "feed-0"}, {"", "other-7", "other-7"}, {"?after=feed-0", "feed-9", "feed-9"}} {
+		if got := head(c.query, c.last); strings.Contains(got, "id:") {
+			t.Errorf("who names a place is given another before he heard anything: %q", got)
+		}
+		s.b.mu.Lock()
+		got := s.b.places[len(s.b.places)-1]
+		s.b.mu.Unlock()
+		if got != c.want {
+			t.Errorf("%+v: it goes on from %q", c, got)
+		}
+	}
+}
+
+// Who loses his token, his right or a tenant while a stream is open gets nothing more.
+func TestStreamEndsWithTheRight(t *testing.T) {
+	t.Parallel()
+	for name, take := range map[string]func(*backend){
+		"revoked": func(b *backend) { b.fickle = nil },
+		"role": func(b *backend) {
+			b.fickle = &api.Principal{Name: "vera", Scopes: []api.Right{api.WriteEvents}, Tenants: []string{"t1"}}
+		},
+		"tenants":   func(b *backend) { b.fickle = &api.Principal{Name: "vera", Role: api.View, Tenants: []string{"t2"}} },
+		"untouched": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.b.fickle = &api.Principal{Name: "vera", Role: api.View, Tenants: []string{"t1"}}
+			lines := s.openStream(t.Context(), "", fickleToken, "")
+			if !lines.Scan() {
+				t.Fatal("it says nothing")
+			}
+			s.b.mu.Lock()
+			if s.b.ahead = 2 * time.Second; take != nil {
+				take(s.b)
+			}
+			s.b.mu.Unlock()
+			s.b.changed <- record(1)
+			told := false
+			for lines.Scan() && !told {
+				told = strings.HasPrefix(lines.Text(), "data: ")
+			}
+			if told != (take == nil) {
+				t.Errorf("a record is told: %v", told)
+			}
+		})
+	}
 }
 
 // A server that shuts down does not wait for streams, which have no end of their own.

@@ -27,7 +27,7 @@ func newSite(t *testing.T) *site {
 	b := newBackend()
 	var log strings.Builder
 	a, err := api.New(api.Config{
-		Auth: tokens{api.AdminToken(adminToken)}, Version: "test", Log: slog.New(slog.NewTextHandler(&lockedWriter{w: &log}, nil)),
+		Auth: tokens{api.AdminToken(adminToken), b}, Now: b.now, Version: "test", Log: slog.New(slog.NewTextHandler(&lockedWriter{w: &log}, nil)),
 		Records: b, ByHand: b, Events: b, Publisher: b, Settings: b, Connections: b, Bindings: b, Importer: b, Rejects: b, Digests: &b.digests, Secrets: b, Tokens: b, Users: &b.users, SignOns: b, Stats: b,
 		Health: func(context.Context) []api.Part { return b.parts },
 		Try:    b.try, Recent: b.recent,

@@ -2,25 +2,76 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"todosync/connector"
 )
 
-// keepAlive is how often a stream without news says that it lives, so that proxies leave it open.
-const keepAlive = 15 * time.Second
+// keepAlive is how often a stream without news says that it lives, so that proxies leave it open. rightsFor is for how long a stream goes on
+// without asking whether its reader still may see it.
+const (
+	keepAlive = 15 * time.Second
+	rightsFor = time.Second
+)
 
-// gap tells that records changed which the stream did not show: who keeps a list reads it again.
-const gap = "event: gap\ndata: {}\n\n"
+// streamQuery chooses what a stream tells, and from where on.
+type streamQuery struct {
+	RecordParams
+	After       string `query:"after" doc:"a Last-Event-ID, for clients that can't send the header when they begin"`
+	LastEventID string `header:"Last-Event-ID" doc:"the id of the last event that was read, or what GET /records answered in this header: what changed after it is told first; where that is not known any more, an event gap says so"`
+}
 
-// stream sends records as they change until the client goes or the server shuts down. It closes watch.
-func (a *API) stream(r *http.Request, w http.ResponseWriter, watch Watch, f connector.RecordFilter) {
-	defer watch.Close()
-	ctx, cancel := context.WithCancel(r.Context())
+// place is from where on a stream tells; browsers keep the address when they come back with the header.
+func (q *streamQuery) place() string { return cmp.Or(q.LastEventID, q.After) }
+
+func (a *API) streamRoute() {
+	handle(a, route{
+		method: http.MethodGet, path: "/records/stream", id: "streamRecords", need: View,
+		summary: "Sync records as they change, as server-sent events: record with one as data; gap where some were missed and the list is to be read again",
+	}, func(ctx context.Context, in *streamQuery) (*huma.StreamResponse, error) {
+		f, some, err := visible(ctx, &in.RecordParams)
+		if err != nil {
+			return nil, err
+		}
+		var watch Watch = silence{}
+		if some {
+			if watch, err = a.Records.Watch(f, in.place()); err != nil {
+				return nil, err
+			}
+		}
+		return &huma.StreamResponse{Body: func(hc huma.Context) {
+			r, w := humago.Unwrap(hc)
+			s := stream{watch: watch, filter: f, still: a.stillMay(hc.Context(), r), head: r.Method == http.MethodHead}
+			if in.place() == "" {
+				s.begins = watch.Place() // who has named a place keeps it until he was told what changed since, or that it is not known
+			}
+			a.stream(hc.Context(), w, s)
+		}}, nil
+	})
+}
+
+// A stream is one run of /records/stream. It closes its watch.
+type stream struct {
+	watch  Watch
+	filter connector.RecordFilter
+	begins string                     // the place to come back to before anything was told
+	still  func(context.Context) bool // whether its reader still may see it
+	head   bool                       // only the head of the answer is wanted
+}
+
+// stream sends records as they change until the client goes, loses its right to see them or the server shuts down.
+func (a *API) stream(ctx context.Context, w http.ResponseWriter, s stream) {
+	defer s.watch.Close()
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		select {
@@ -31,8 +82,9 @@ func (a *API) stream(r *http.Request, w http.ResponseWriter, watch Watch, f conn
 	}()
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // nginx
-	if r.Method == http.MethodHead {
+	h.Set("Cache-Control", "no-store, no-transform") // a proxy that packs it would hold it back
+	h.Set("X-Accel-Buffering", "no")                 // nginx
+	if s.head {
 		return
 	}
 	rc := http.NewResponseController(w)
@@ -43,57 +95,92 @@ func (a *API) stream(r *http.Request, w http.ResponseWriter, watch Watch, f conn
 		}
 		return rc.Flush() == nil
 	}
-	news := []byte(": records that change from now on\n\n")
-	if r.Header.Get("Last-Event-ID") != "" { // it comes back, and nobody knows what it missed
-		news = append(news, gap...)
-	}
+	// Who loses his connection comes back after 2 seconds, and says up to where he has read; an id without data is kept by him, too.
+	news := []byte(": records that change from now on\nretry: 2000\n" + idOf(s.begins) + "\n")
+	asked := a.Now()
 	for send(news) {
 		var err error
-		if news, err = next(ctx, watch, f); err != nil {
+		if news, err = s.next(ctx); err != nil {
 			if ctx.Err() == nil {
 				a.Log.WarnContext(ctx, "stream of records was cut off", "error", err)
 			}
 			return
 		}
+		if now := a.Now(); now.Sub(asked).Abs() >= rightsFor {
+			if !s.still(ctx) {
+				return
+			}
+			asked = now
+		}
+	}
+}
+
+// standingKey holds how to ask anew who somebody is.
+type standingKey struct{}
+
+// WithStanding is WithPrincipal for an answer that goes on for long: standing is asked now and then who it is that it goes to; nil: nobody any more.
+func WithStanding(ctx context.Context, p *Principal, standing func(context.Context) (*Principal, error)) context.Context {
+	return context.WithValue(WithPrincipal(ctx, p), standingKey{}, standing)
+}
+
+// stillMay asks whether who began to read records may go on: a token may be revoked or expire, a user be disabled, and tenants be taken away.
+func (a *API) stillMay(ctx context.Context, r *http.Request) func(context.Context) bool {
+	began := principal(ctx)
+	ask, ok := ctx.Value(standingKey{}).(func(context.Context) (*Principal, error))
+	if !ok {
+		token := bearer(r.Header.Get("Authorization"))
+		ask = func(ctx context.Context) (*Principal, error) { return a.Auth.Authenticate(ctx, token) }
+	}
+	return func(ctx context.Context) bool {
+		now, err := ask(ctx)
+		return err == nil && now != nil && now.May(View) && slices.Equal(now.Tenants, began.Tenants)
 	}
 }
 
 // next waits for changes and writes them as events; after a while without any it says that the stream lives.
-func next(ctx context.Context, watch Watch, f connector.RecordFilter) ([]byte, error) {
+func (s *stream) next(ctx context.Context) ([]byte, error) {
 	wait, cancel := context.WithTimeout(ctx, keepAlive)
 	defer cancel()
 	for {
-		changed, missed, err := watch.Next(wait)
+		changed, err := s.watch.Next(wait)
 		switch {
 		case err != nil && wait.Err() != nil && ctx.Err() == nil:
-			return []byte(": still here\n\n"), nil
+			return []byte(": still here\n" + idOf(s.watch.Place()) + "\n"), nil
 		case err != nil:
 			return nil, err
 		}
-		if b := events(changed, missed, f); len(b) > 0 {
+		if b := s.events(&changed); len(b) > 0 {
 			return b, nil
 		}
 	}
 }
 
 // events writes records as server-sent events.
-func events(changed []connector.Record, missed bool, f connector.RecordFilter) []byte {
+func (s *stream) events(changed *connector.RecordChanges) []byte {
 	var b bytes.Buffer
-	if missed {
-		b.WriteString(gap)
+	if changed.Missed {
+		b.WriteString("event: gap\ndata: {}\n\n")
 	}
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	for _, r := range changed {
-		if !watched(&r, f) {
+	for i, r := range changed.Records {
+		if !watched(&r, s.filter) {
 			continue
 		}
 		r.Attempts = nil
-		b.WriteString("event: record\nid: " + r.ID + "\ndata: ")
+		b.WriteString("event: record\n" + idOf(changed.Places[i]) + "data: ")
 		_ = enc.Encode(viewRecord(r)) // a buffer takes it, and a record has nothing that is no JSON
 		b.WriteByte('\n')
 	}
 	return b.Bytes()
+}
+
+// idOf is the field of an event that says where in the feed it stands.
+func idOf(place string) string {
+	if place == "" {
+		return ""
+	}
+	return "id: " + place + "\n"
 }
 
 // watched looks at what a Watch leaves aside.
@@ -107,10 +194,13 @@ func watched(r *connector.Record, f connector.RecordFilter) bool {
 type silence struct{}
 
 // Next waits for the end of ctx.
-func (silence) Next(ctx context.Context) ([]connector.Record, bool, error) {
+func (silence) Next(ctx context.Context) (connector.RecordChanges, error) {
 	<-ctx.Done()
-	return nil, false, ctx.Err()
+	return connector.RecordChanges{}, ctx.Err()
 }
+
+// Place is nowhere.
+func (silence) Place() string { return "" }
 
 // Close does nothing.
 func (silence) Close() {}

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"todosync/connector"
 )
 
 // A stream without news says every 15 seconds that it lives; proxies close what is silent for a minute.
@@ -14,7 +12,8 @@ func TestStreamSaysThatItLives(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		news, err := next(t.Context(), silence{}, connector.RecordFilter{})
+		s := stream{watch: silence{}}
+		news, err := s.next(t.Context())
 		if err != nil || !strings.HasPrefix(string(news), ":") || !strings.HasSuffix(string(news), "\n\n") {
 			t.Fatalf("want a comment, got %q %v", news, err)
 		}

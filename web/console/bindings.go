@@ -55,7 +55,7 @@ func (c *Console) bindingRoutes() {
 		if format != "xlsx" {
 			format = "csv"
 		}
-		v.api.pass(v.w, v.r, apiBindings(k), url.Values{"format": {format}})
+		v.pass(apiBindings(k), url.Values{"format": {format}})
 		return nil
 	})
 	c.page("GET /bindings/import", api.Operate, c.importForm)

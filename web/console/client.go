@@ -28,6 +28,7 @@ type request struct {
 	body         any // written as JSON; an io.Reader is sent as it is, with contentType
 	contentType  string
 	header       http.Header
+	head         *http.Header // what the answer's head is put into; nil: nobody looks at it
 }
 
 // segments joins and escapes the parts of a path.
@@ -48,6 +49,13 @@ func (c client) get(ctx context.Context, path string, query url.Values, out any)
 // post sends something and decodes the answer into out, unless it is nil.
 func (c client) post(ctx context.Context, path string, body, out any) error {
 	return c.do(ctx, request{method: http.MethodPost, path: path, body: body}, out)
+}
+
+// follow is get of what changes: place is from where on the feed of changes tells what has happened to it since.
+func (c client) follow(ctx context.Context, path string, query url.Values, out any) (place string, err error) {
+	var head http.Header
+	err = c.do(ctx, request{method: http.MethodGet, path: path, query: query, head: &head}, out)
+	return head.Get("Last-Event-ID"), err
 }
 
 // do carries a request out. An answer that is not 2xx becomes an *api.Problem.
@@ -86,6 +94,9 @@ func (c client) do(ctx context.Context, r request, out any) error {
 		}
 		return p
 	}
+	if r.head != nil {
+		*r.head = answer.header
+	}
 	if out == nil || answer.body.Len() == 0 {
 		return nil
 	}
@@ -116,9 +127,11 @@ func (c client) ready(ctx context.Context) ([]api.Part, error) {
 	return out.Parts, nil
 }
 
-// pass hands an endless or large answer of the API straight to the browser: server-sent events, exports.
-func (c client) pass(w http.ResponseWriter, r *http.Request, path string, query url.Values) {
-	inner := r.Clone(api.WithPrincipal(r.Context(), c.who))
+// pass hands an endless or large answer of the API straight to the browser: server-sent events, exports. Who reads it is asked anew now and then.
+func (v *visit) pass(path string, query url.Values) {
+	c, w, r := v.api, v.w, v.r
+	standing := func(ctx context.Context) (*api.Principal, error) { return v.console.whose(r.WithContext(ctx)) }
+	inner := r.Clone(api.WithStanding(r.Context(), c.who, standing))
 	inner.URL.Path, inner.URL.RawPath, inner.URL.RawQuery = api.Prefix+path, "", query.Encode()
 	inner.Header = http.Header{"Accept": r.Header["Accept"], "Last-Event-Id": r.Header["Last-Event-Id"]}
 	inner.RequestURI = ""

@@ -21,6 +21,7 @@ type recordPage struct {
 	Moments    []moment
 	Hidden     int // attempts whose requests and answers are not on the page
 	Curl       map[int]string
+	At         string // the place in the feed of changes at which the record was read
 }
 
 // A moment is a point of a record's story.
@@ -52,7 +53,8 @@ func (c *Console) record(v *visit) error {
 	v.Active = "records"
 	p := recordPage{}
 	id := v.r.PathValue("id")
-	if err := v.api.get(v.ctx(), "/records/"+url.PathEscape(id), nil, &p.Record); err != nil {
+	var err error
+	if p.At, err = v.api.follow(v.ctx(), "/records/"+url.PathEscape(id), nil, &p.Record); err != nil {
 		return err
 	}
 	r := &p.Record

@@ -57,9 +57,9 @@ func recordPagePart(v *visit, p *recordPage) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var3 string
-		templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs("/records/stream?" + url.Values{"tenant": {p.Record.Tenant}, "todo": {p.Record.Todo}}.Encode())
+		templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs("/records/stream?" + url.Values{"tenant": {p.Record.Tenant}, "todo": {p.Record.Todo}, "after": {p.At}}.Encode())
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `record.templ`, Line: 14, Col: 150}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `record.templ`, Line: 14, Col: 167}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 		if templ_7745c5c3_Err != nil {

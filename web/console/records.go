@@ -25,6 +25,7 @@ type recordList struct {
 	Found       list[connector.Record]
 	Connections []api.ConnectionState // some, to choose from
 	Held        []api.ConnectionState // of the records shown: those where nothing goes
+	At          string                // the place in the feed of changes at which it was read
 }
 
 func (c *Console) recordRoutes() {
@@ -34,7 +35,11 @@ func (c *Console) recordRoutes() {
 	c.page("GET /records/bulk", api.Operate, c.askBulk)
 	c.page("POST /records/bulk", api.Operate, c.bulk)
 	c.page("GET /records/stream", api.View, func(v *visit) error {
-		v.api.pass(v.w, v.r, "/records/stream", v.recordFilter(v.r.URL.Query()).Values)
+		q := v.recordFilter(v.r.URL.Query())
+		if after := v.r.URL.Query().Get("after"); after != "" {
+			q.Set("after", after)
+		}
+		v.pass("/records/stream", q.Values)
 		return nil
 	})
 	c.page("GET /records/export", api.View, func(v *visit) error {
@@ -42,7 +47,7 @@ func (c *Console) recordRoutes() {
 		if format := v.r.URL.Query().Get("format"); format != "" {
 			q.Set("format", format)
 		}
-		v.api.pass(v.w, v.r, "/records/export", q.Values)
+		v.pass("/records/export", q.Values)
 		return nil
 	})
 }
@@ -53,10 +58,10 @@ func (c *Console) records(v *visit) error {
 	query := v.r.URL.Query()
 	l := recordList{Filter: v.recordFilter(query)}
 	ask := l.Filter.with("cursor", query.Get("cursor"), "limit", strconv.Itoa(recordsShown))
-	if err := v.api.get(v.ctx(), "/records", ask.Values, &l.Found); err != nil {
+	var err error
+	if l.At, err = v.api.follow(v.ctx(), "/records", ask.Values, &l.Found); err != nil {
 		return err
 	}
-	var err error
 	if l.Connections, err = v.connections(); err != nil {
 		return err
 	}
@@ -205,7 +210,7 @@ func eventsFor(f recordFilter) string {
 // still shown as it is now.
 func liveAttributes(v *visit, l *recordList) templ.Attributes {
 	return templ.Attributes{
-		"data-live":   l.Filter.at("/records/stream", "state", "", "class", ""),
+		"data-live":   l.Filter.at("/records/stream", "state", "", "class", "", "after", l.At),
 		"data-states": l.Filter.Get("state"), "data-classes": l.Filter.Get("class"),
 		"data-first": strconv.FormatBool(v.r.URL.Query().Get("cursor") == ""), "data-whole": strconv.FormatBool(l.Found.Next == ""),
 	}

@@ -2,21 +2,30 @@
 const table = document.querySelector("table[data-live]");
 const record = document.querySelector("[data-record]");
 
-// A stream is open only while its page is looked at: a browser has six connections to a host.
-// What changed between the page and the stream's begin is looked up once, where anything is still under way.
-function follow(address, onRecord, onGap, underWay) {
-  let source;
+// A stream is open only while its page is looked at: a browser has six connections to a host. It begins where the page was read (after=), and a
+// browser that comes back says up to where it has heard; whoever can't be told what he missed gets a gap, and reads again.
+function follow(address, onRecord, onGap) {
+  let source, timer, wait = 1000, heard = Date.now();
   const open = () => {
     if (source || document.hidden) return;
     source = new EventSource(address);
-    source.addEventListener("record", (e) => onRecord(JSON.parse(e.data)));
+    source.addEventListener("record", (e) => { wait = 1000; onRecord(JSON.parse(e.data)); });
     source.addEventListener("gap", onGap);
-    source.addEventListener("open", () => { if (underWay()) onGap(); });
+    source.addEventListener("error", () => {
+      if (source?.readyState !== EventSource.CLOSED) return; // the browser comes back by itself
+      close(); // it was refused: the server is starting, or nobody is signed in any more
+      timer = setTimeout(again, wait);
+      wait = Math.min(wait * 2, 60000);
+    });
   };
-  const close = () => { source?.close(); source = undefined; };
-  document.addEventListener("visibilitychange", () => { if (document.hidden) { close(); } else { open(); onGap(); } });
+  const close = () => { clearTimeout(timer); source?.close(); source = undefined; };
+  const again = () => { close(); if (!document.hidden) { open(); onGap(); } };
+  document.addEventListener("visibilitychange", () => { if (document.hidden) { close(); } else { again(); } });
+  addEventListener("online", again);
   addEventListener("pagehide", close);
-  addEventListener("pageshow", open);
+  addEventListener("pageshow", (e) => { if (e.persisted) again(); });
+  // A machine that slept has connections that are dead without knowing it, and its clock has jumped.
+  setInterval(() => { const now = Date.now(); if (now - heard > 30000) again(); heard = now; }, 5000);
   open();
 }
 
@@ -31,6 +40,7 @@ if (table) {
     const link = news.querySelector("a");
     link.textContent = `${fresh.size} ${link.dataset.text}`;
     news.hidden = fresh.size === 0;
+    if (fresh.size) document.getElementById("live").textContent = link.textContent;
   };
   const refresh = async () => {
     timer = undefined;
@@ -55,12 +65,26 @@ if (table) {
     if (changed.size) timer = setTimeout(refresh, 1000);
   };
   const oldest = () => body.rows[body.rows.length - 1]?.dataset.id ?? "";
-  follow(table.dataset.live, (r) => {
-    if (body.querySelector(`tr[data-id="${CSS.escape(r.id)}"]`)) {
-      changed.add(r.id);
-      timer ??= setTimeout(refresh, 600);
-      return;
+  const look = (id) => { changed.add(id); timer ??= setTimeout(refresh, 600); };
+  // Something was missed: the page is read again. Its rows are put in place, those that are new are counted, and what left the page is looked at.
+  let reading = false;
+  const reread = async () => {
+    if (reading) return;
+    reading = true;
+    const answer = await fetch(location.href).catch(() => undefined).finally(() => { reading = false; });
+    if (!answer?.ok) return;
+    if (answer.redirected) { location.reload(); return; } // nobody is signed in any more
+    const then = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const rows = new Map([...then.querySelectorAll("table[data-live] tr[data-id]")].map((row) => [row.dataset.id, row]));
+    for (const row of body.rows) {
+      const now = rows.get(row.dataset.id);
+      if (!now || now.textContent !== row.textContent) look(row.dataset.id);
     }
+    if (table.dataset.first === "true") for (const id of rows.keys()) if (!body.querySelector(`tr[data-id="${CSS.escape(id)}"]`)) fresh.add(id);
+    tellNews();
+  };
+  follow(table.dataset.live, (r) => {
+    if (body.querySelector(`tr[data-id="${CSS.escape(r.id)}"]`)) { look(r.id); return; }
     if (table.dataset.first !== "true" || !wanted(table.dataset.states, r.state) || !wanted(table.dataset.classes, r.class)) {
       if (fresh.delete(r.id)) tellNews();
       return;
@@ -68,10 +92,7 @@ if (table) {
     if (table.dataset.whole !== "true" && r.id < oldest()) return;
     fresh.add(r.id);
     tellNews();
-  }, () => { // something was missed: all rows are looked at again
-    for (const row of body.rows) changed.add(row.dataset.id);
-    if (changed.size) timer ??= setTimeout(refresh, 600);
-  }, () => body.querySelector(".badge.busy, .badge.warn"));
+  }, reread);
 
   // How many rows are chosen stands with the choice, and a chosen row means the chosen rows.
   const scope = document.querySelector("select[name=scope]");
@@ -96,7 +117,7 @@ if (record) {
       if (place && values && open.has("where")) place.innerHTML = values;
     });
   };
-  follow(record.dataset.record, (r) => { if (r.id === record.dataset.id) timer ??= setTimeout(again, 400); }, () => { timer ??= setTimeout(again, 400); }, () => document.querySelector("#record .page-head .badge.busy, #record .page-head .badge.warn"));
+  follow(record.dataset.record, (r) => { if (r.id === record.dataset.id) timer ??= setTimeout(again, 400); }, () => { timer ??= setTimeout(again, 400); });
 }
 
 // Until when: "in 12 s", counted down.

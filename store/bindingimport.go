@@ -24,6 +24,7 @@ type BindingImport struct {
 	Rows     []BindingRow
 	Who      string
 	DryRun   bool                  // only say what would change
+	Fates    bool                  // say of each row what becomes of it
 	Progress func(done, total int) // told after each step; optional
 }
 
@@ -43,6 +44,16 @@ type Rebinding struct {
 	To         string `json:"to"`
 }
 
+// A RowFate is what becomes of one row that is right.
+type RowFate struct {
+	Row        int
+	Connection string
+	User       string
+	Account    string
+	Before     string // the account until now; empty: none
+	Fate       string // added, changed, same
+}
+
 // rebindingsMost is how many of them a report names.
 const rebindingsMost = 1000
 
@@ -55,6 +66,7 @@ type BindingReport struct {
 	Released   int         `json:"released"`   // deliveries that were held for want of a binding, and go now
 	Errors     []RowError  `json:"errors"`     // with any, nothing was changed
 	Rebindings []Rebinding `json:"rebindings"` // the first 1,000
+	Fates      []RowFate   `json:"-"`          // of all rows that are right, where that was asked for
 }
 
 func (r *BindingReport) add(o *BindingReport) {
@@ -64,6 +76,7 @@ func (r *BindingReport) add(o *BindingReport) {
 	r.Moved += o.Moved
 	r.Released += o.Released
 	r.Errors = append(r.Errors, o.Errors...)
+	r.Fates = append(r.Fates, o.Fates...)
 	r.Rebindings = append(r.Rebindings, o.Rebindings[:min(len(o.Rebindings), rebindingsMost-len(r.Rebindings))]...)
 }
 
@@ -269,6 +282,7 @@ func (k *importStepping) differs(i int) bool {
 	want.Connection = ""
 	if before == want {
 		k.sum.Same++
+		k.tell(r, before.Account, "same")
 		return false
 	}
 	if holder := k.holders[i]; holder != "" && holder != r.User {
@@ -282,15 +296,24 @@ func (k *importStepping) differs(i int) bool {
 	}
 	if before.User == "" {
 		k.sum.Added++
+		k.tell(r, "", "added")
 		return true
 	}
 	k.sum.Changed++
+	k.tell(r, before.Account, "changed")
 	if before.Account != r.Account && len(k.sum.Rebindings) < rebindingsMost {
 		k.sum.Rebindings = append(k.sum.Rebindings, Rebinding{
 			Row: r.Row, Connection: r.Connection, User: r.User, From: before.Account, To: r.Account,
 		})
 	}
 	return true
+}
+
+// tell notes what becomes of a row, where somebody wants to know it of each.
+func (k *importStepping) tell(r *importRow, before, fate string) {
+	if k.in.Fates {
+		k.sum.Fates = append(k.sum.Fates, RowFate{Row: r.Row, Connection: r.Connection, User: r.User, Account: r.Account, Before: before, Fate: fate})
+	}
 }
 
 // binders are one for each connection of the step.

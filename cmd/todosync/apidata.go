@@ -76,7 +76,7 @@ func (p ports) RemoveBinding(ctx context.Context, k connector.ConnectionKey, use
 
 // ImportBindings implements api.Importer.
 func (p ports) ImportBindings(ctx context.Context, i api.Import, by api.By) (api.ImportReport, error) {
-	in := store.BindingImport{Tenant: i.Tenant, Who: by.Who, DryRun: i.DryRun, Progress: i.Progress, Rows: make([]store.BindingRow, len(i.Rows))}
+	in := store.BindingImport{Tenant: i.Tenant, Who: by.Who, DryRun: i.DryRun, Fates: i.Fates, Progress: i.Progress, Rows: make([]store.BindingRow, len(i.Rows))}
 	for n, r := range i.Rows {
 		in.Rows[n] = store.BindingRow{Row: r.Row, Binding: r.Binding}
 	}
@@ -90,6 +90,9 @@ func (p ports) ImportBindings(ctx context.Context, i api.Import, by api.By) (api
 	}
 	for _, r := range report.Rebindings {
 		out.Changes = append(out.Changes, api.BindingReplace{Row: r.Row, Connection: r.Connection, User: r.User, From: r.From, To: r.To})
+	}
+	for _, f := range report.Fates {
+		out.Rows = append(out.Rows, api.RowFate(f))
 	}
 	return out, err
 }

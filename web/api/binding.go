@@ -84,6 +84,7 @@ type importInput struct {
 	TenantPath
 	Language    string `header:"Accept-Language"`
 	DryRun      bool   `query:"dryRun" doc:"only say what would change"`
+	Rows        bool   `query:"rows" doc:"say of each row what becomes of it"`
 	Connection  string `query:"connection" doc:"for rows that name none"`
 	Accept      string `header:"Accept" doc:"application/x-ndjson: lines that tell how far it is, then the report or the problem"`
 	ContentType string `header:"Content-Type"`

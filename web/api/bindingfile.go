@@ -61,6 +61,47 @@ func ReadBindings(raw []byte, connection string) (rows []ImportRow, wrong []RowE
 // for a file that is none.
 func ReadBindingFile(raw []byte, connection string) (BindingFile, error) {
 	t := bindingTable{connection: connection, numbers: map[string]*RowError{}}
+	return t.read(raw)
+}
+
+// WrongRows writes the rows of a file that are wrong as CSV, each with what is wrong in a last column, to be mended and imported alone.
+func WrongRows(w io.Writer, raw []byte, connection string, wrong []RowError) error {
+	why := map[int]string{}
+	for _, e := range wrong {
+		text := strings.TrimPrefix(e.Column+": "+e.Message, ": ")
+		if why[e.Row] != "" {
+			text = why[e.Row] + "; " + text
+		}
+		why[e.Row] = text
+	}
+	out := csv.NewWriter(w)
+	headings := true
+	t := bindingTable{connection: connection, numbers: map[string]*RowError{}}
+	t.seen = func(line int, cells []cell) {
+		last := "!"
+		if !headings {
+			if last = why[line]; last == "" {
+				return
+			}
+		}
+		record := make([]string, len(cells), len(cells)+1)
+		for i, c := range cells {
+			if record[i] = strings.ToValidUTF8(c.text, "\uFFFD"); !t.guarded {
+				record[i] = guard(record[i])
+			}
+		}
+		headings = false
+		_ = out.Write(append(record, guard(last))) // Flush says whether it failed
+	}
+	if _, err := t.read(raw); err != nil {
+		return err
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// read reads the file of a table.
+func (t *bindingTable) read(raw []byte) (BindingFile, error) {
 	var err error
 	if isWorkbook(raw) {
 		err = readWorkbook(raw, t.take)
@@ -88,6 +129,7 @@ type bindingTable struct {
 	guarded    bool           // an apostrophe may stand before what would be a formula
 	columns    map[string]int // nil before the headings
 	numbers    map[string]*RowError
+	seen       func(line int, cells []cell) // is shown each row as it stands, from the headings on; nil: nobody
 	file       BindingFile
 }
 
@@ -131,6 +173,9 @@ func (t *bindingTable) readCSV(raw []byte) error {
 func (t *bindingTable) take(line int, cells []cell) error {
 	if !slices.ContainsFunc(cells, func(c cell) bool { return strings.TrimSpace(c.text) != "" }) {
 		return nil
+	}
+	if t.seen != nil {
+		t.seen(line, cells)
 	}
 	if t.columns == nil {
 		headings := make([]string, len(cells))

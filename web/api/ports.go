@@ -223,6 +223,7 @@ type Import struct {
 	Tenant string
 	Rows   []ImportRow
 	DryRun bool
+	Fates  bool // say of each row what becomes of it
 	// Progress is told how far it is after each step; nil: nobody asks.
 	Progress func(done, total int)
 }
@@ -246,6 +247,17 @@ type ImportReport struct {
 	// Moved is how many open todos leave another account's inbox for the new one's.
 	Moved    int        `json:"moved"`
 	Warnings []RowError `json:"warnings"` // what may have been lost before the file came here
+	Rows     []RowFate  `json:"rows,omitempty" doc:"what becomes of each row that is right, where rows=true asks for it"`
+}
+
+// A RowFate is what becomes of one row of an import.
+type RowFate struct {
+	Row        int    `json:"row"`
+	Connection string `json:"connection"`
+	User       string `json:"crm_user_id"`
+	Account    string `json:"oa_account"`
+	Before     string `json:"before" doc:"the account until now; empty: none"`
+	Fate       string `json:"fate" enum:"added,changed,same"`
 }
 
 // A RowError says what is wrong with a row.

@@ -169,6 +169,18 @@ func testImport(t *testing.T, e Engine) {
 		return got
 	}
 
+	// Of each row that is right it is told what becomes of it, where that is asked for.
+	kept := store.BindingRow{Row: 2, Binding: connector.Binding{Connection: "oa", User: "c", UserName: "name of c", Account: "oa-c", AccountName: "OA c"}}
+	told, err := p.db.ImportBindings(t.Context(), store.BindingImport{
+		Tenant: "T", Who: "me", DryRun: true, Fates: true, Rows: []store.BindingRow{kept, row(3, "x", "oa-x"), row(4, "b", "oa-b2")},
+	})
+	fates := []store.RowFate{
+		{Row: 2, Connection: "oa", User: "c", Account: "oa-c", Before: "oa-c", Fate: "same"}, {Row: 3, Connection: "oa", User: "x", Account: "oa-x", Fate: "added"},
+		{Row: 4, Connection: "oa", User: "b", Account: "oa-b2", Before: before["b"], Fate: "changed"},
+	}
+	if diff := cmp.Diff(fates, told.Fates); err != nil || diff != "" {
+		t.Errorf("%v; fates (-want +got):\n%s", err, diff)
+	}
 	// Wrong rows are all told, and nothing changes.
 	elsewhere := row(7, "z", "z")
 	elsewhere.Connection = "none"

@@ -1,9 +1,7 @@
 package console
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,6 +26,9 @@ type bindingList struct {
 	UndoAdd     string             // the user who was just bound and was not before
 	Mistake     *api.Problem
 	Form        connector.Binding
+	Next        string                          // where to go on after somebody was bound; empty: here
+	Held        map[connector.ConnectionKey]int // todos that wait for a binding, where no connection is chosen yet
+	HeldMore    bool                            // these are not all
 }
 
 type boundUser struct {
@@ -58,12 +59,14 @@ func (c *Console) bindingRoutes() {
 		v.pass(apiBindings(k), url.Values{"format": {format}})
 		return nil
 	})
-	c.page("GET /bindings/import", api.Operate, c.importForm)
-	c.page("POST /bindings/import", api.Operate, c.importBindings)
+	c.importRoutes()
 }
 
 // chosen is the connection that the address or the form names.
 func (v *visit) chosen() connector.ConnectionKey {
+	if tenant, name, both := strings.Cut(v.r.FormValue("at"), "/"); both {
+		return connector.ConnectionKey{Tenant: tenant, Name: name}
+	}
 	return connector.ConnectionKey{Tenant: v.r.FormValue("tenant"), Name: v.r.FormValue("connection")}
 }
 
@@ -88,7 +91,18 @@ func (c *Console) bindings(v *visit) error {
 	if err != nil {
 		return err
 	}
+	v.Title = l.title(v)
 	return v.show(bindingsPage(v, l))
+}
+
+// title names the connection whose bindings are shown.
+func (l *bindingList) title(v *visit) string {
+	for i := range l.Connections {
+		if keyOf(&l.Connections[i]) == l.Key {
+			return v.T("Bindings of "+nameOf(&l.Connections[i]), nameOf(&l.Connections[i])+" 的人员绑定")
+		}
+	}
+	return v.T("Bindings", "人员绑定")
 }
 
 // bindingList reads what the address asks for.
@@ -105,9 +119,12 @@ func (v *visit) bindingList() (*bindingList, error) {
 		l.Key = connector.ConnectionKey{Tenant: all.Items[0].Tenant, Name: all.Items[0].Name}
 	}
 	if l.Key.Name == "" || l.Key.Tenant == "" {
-		return l, nil
+		return l, v.heldUnbound(l)
 	}
-	l.Form = connector.Binding{Account: l.Account, User: q.Get("user")}
+	l.Form = connector.Binding{Account: l.Account, User: q.Get("user"), UserName: q.Get("name")}
+	if next := v.r.FormValue("next"); next != "" {
+		l.Next = nextPage(next)
+	}
 	if u := q.Get("undo"); u != "" {
 		l.Undo = &connector.Binding{User: u, UserName: q.Get("undoName"), Account: q.Get("undoAccount"), AccountName: q.Get("undoAccountName")}
 	}
@@ -123,6 +140,30 @@ func (v *visit) bindingList() (*bindingList, error) {
 		ask.Set("q", l.Text)
 	}
 	return l, v.api.get(v.ctx(), apiBindings(l.Key), ask, &l.Found)
+}
+
+// heldMost is how many records are looked through for who waits for a binding.
+const heldMost = 500
+
+// heldUnbound counts what waits for a binding, by connection, so that who does not know where somebody is missing finds out.
+func (v *visit) heldUnbound(l *bindingList) error {
+	var found list[connector.Record]
+	ask := url.Values{"state": {string(connector.Held)}, "class": {"unbound"}, "limit": {strconv.Itoa(heldMost)}}
+	if err := v.api.get(v.ctx(), "/records", ask, &found); err != nil {
+		return err
+	}
+	l.Held, l.HeldMore = map[connector.ConnectionKey]int{}, found.Next != ""
+	for i := range found.Items {
+		l.Held[connector.ConnectionKey{Tenant: found.Items[i].Tenant, Name: found.Items[i].Connection}]++
+	}
+	// Where somebody is missing comes first; the others stay in their order.
+	slices.SortStableFunc(l.Connections, func(a, b api.ConnectionState) int { return l.Held[keyOf(&b)] - l.Held[keyOf(&a)] })
+	if words := l.Text; words != "" {
+		l.Connections = slices.DeleteFunc(l.Connections, func(s api.ConnectionState) bool {
+			return !strings.Contains(strings.ToLower(s.Tenant+" "+s.Name+" "+s.Title), strings.ToLower(words))
+		})
+	}
+	return nil
 }
 
 // bind makes or changes a binding. Where the API refuses it, the form comes again with what was written.
@@ -150,6 +191,9 @@ func (c *Console) bind(v *visit) error {
 		return err
 	}
 	show := v.r.PostFormValue("show")
+	if next := v.r.PostFormValue("next"); next != "" {
+		return v.done(nextPage(next), v.T(b.User+" is bound to "+b.Account+". What waited for it goes out now.", b.User+" 已绑定到 "+b.Account+"，等待的待办现在发送。"))
+	}
 	switch {
 	case before == nil && v.r.PostFormValue("undoing") != "":
 		return v.done(bindingsPath(k, "show", show), v.T("The binding of "+b.User+" is back.", b.User+" 的绑定已恢复。"))
@@ -192,105 +236,6 @@ func (c *Console) unbind(v *visit) error {
 		to = bindingsPath(k, append([]string{"q", v.r.PostFormValue("q")}, undo(before)...)...)
 	}
 	return v.done(to, v.T(user+" is not bound any more. His open todos are taken out of that account's inbox.", user+" 的绑定已删除，其未办待办会从该账号的收件箱撤回。"))
-}
-
-// An importing is a file of bindings on its way: chosen, looked at, carried out.
-type importing struct {
-	Key         connector.ConnectionKey
-	Connections []api.ConnectionState
-	File, Token string
-	Report      *api.ImportReport
-	Done        bool
-	Mistake     *api.Problem
-}
-
-func (v *visit) importing() (*importing, error) {
-	v.Active, v.Title = "bindings", v.T("Import bindings", "导入绑定")
-	i := &importing{Key: v.chosen()}
-	var all list[api.ConnectionState]
-	if err := v.api.get(v.ctx(), "/connections", url.Values{"limit": {"1000"}}, &all); err != nil {
-		return nil, err
-	}
-	i.Connections = all.Items
-	return i, nil
-}
-
-func (c *Console) importForm(v *visit) error {
-	i, err := v.importing()
-	if err != nil {
-		return err
-	}
-	return v.show(importPage(v, i))
-}
-
-// importMost is how large a file may be, in bytes: as large as the API takes.
-const importMost = 32 << 20
-
-// importBindings looks at a file without changing anything, or carries out what was looked at.
-func (c *Console) importBindings(v *visit) error {
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, importMost+1<<20)
-	if err := v.r.ParseMultipartForm(8 << 20); err != nil && !errors.Is(err, http.ErrNotMultipart) {
-		return v.refusedFile(v.T("The file is too large, or did not arrive whole.", "文件过大，或没有完整送达。"))
-	}
-	defer func() {
-		if f := v.r.MultipartForm; f != nil {
-			_ = f.RemoveAll() // what stays in the temporary folder is the system's to tidy up
-		}
-	}()
-	if token := v.r.FormValue("token"); token != "" {
-		f, ok := c.uploads.take(v.Who.Name, token, v.Now)
-		if !ok {
-			return v.refusedFile(v.T("The file is not here any more. Choose it again.", "文件已不在服务器上，请重新选择。"))
-		}
-		return c.importFile(v, f.name, f.data, false)
-	}
-	file, head, err := v.r.FormFile("file")
-	if err != nil {
-		return v.refusedFile(v.T("Choose a file.", "请选择文件。"))
-	}
-	data, err := io.ReadAll(file)
-	if err != nil || len(data) > importMost {
-		return v.refusedFile(v.T("The file is too large, or did not arrive whole.", "文件过大，或没有完整送达。"))
-	}
-	return c.importFile(v, head.Filename, data, true)
-}
-
-// refusedFile shows the form again with a mistake.
-func (v *visit) refusedFile(text string) error {
-	i, err := v.importing()
-	if err != nil {
-		return err
-	}
-	v.Status, i.Mistake = http.StatusUnprocessableEntity, &api.Problem{Status: http.StatusUnprocessableEntity, Detail: text}
-	return v.show(importPage(v, i))
-}
-
-func (c *Console) importFile(v *visit, name string, data []byte, dry bool) error {
-	i, err := v.importing()
-	if err != nil {
-		return err
-	}
-	i.File = name
-	query := url.Values{"dryRun": {strconv.FormatBool(dry)}}
-	if i.Key.Name != "" {
-		query.Set("connection", i.Key.Name)
-	}
-	var report api.ImportReport
-	err = v.api.do(v.ctx(), request{
-		method: http.MethodPost, path: segments("tenants", i.Key.Tenant, "bindings", "import"), query: query, body: bytes.NewReader(data), contentType: "text/csv",
-	}, &report)
-	if problem, ok := errors.AsType[*api.Problem](err); ok && problem.Status < 500 {
-		v.Status, i.Mistake = problem.Status, problem
-		return v.show(importPage(v, i))
-	}
-	if err != nil {
-		return err
-	}
-	i.Report, i.Done = &report, !dry
-	if dry && len(report.Errors) == 0 && report.Added+report.Changed > 0 {
-		i.Token = c.uploads.keep(v.Who.Name, name, data, v.Now)
-	}
-	return v.show(importPage(v, i))
 }
 
 // tenantsIn are the tenants of connections, each once.

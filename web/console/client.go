@@ -60,39 +60,14 @@ func (c client) follow(ctx context.Context, path string, query url.Values, out a
 
 // do carries a request out. An answer that is not 2xx becomes an *api.Problem.
 func (c client) do(ctx context.Context, r request, out any) error {
-	var body io.Reader
-	contentType := r.contentType
-	switch b := r.body.(type) {
-	case nil:
-	case io.Reader:
-		body = b
-	default:
-		raw, err := json.Marshal(b)
-		if err != nil {
-			return fmt.Errorf("ask the API: %w", err)
-		}
-		body, contentType = bytes.NewReader(raw), "application/json"
-	}
-	u := url.URL{RawQuery: r.query.Encode()}
-	req, err := http.NewRequestWithContext(api.WithPrincipal(ctx, c.who), r.method, api.Prefix+r.path+"?"+u.RawQuery, body)
+	req, err := c.request(ctx, r)
 	if err != nil {
-		return fmt.Errorf("ask the API: %w", err)
-	}
-	maps.Copy(req.Header, r.header)
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
-	if c.chinese {
-		req.Header.Set("Accept-Language", "zh")
+		return err
 	}
 	answer := answer{header: http.Header{}, status: http.StatusOK}
 	c.handler.ServeHTTP(&answer, req)
-	if answer.status < 200 || answer.status > 299 {
-		p := &api.Problem{}
-		if err := json.Unmarshal(answer.body.Bytes(), p); err != nil || p.Status == 0 {
-			return fmt.Errorf("ask the API for %s: status %d without a problem", r.path, answer.status)
-		}
-		return p
+	if err := answer.failed(r.path); err != nil {
+		return err
 	}
 	if r.head != nil {
 		*r.head = answer.header
@@ -108,6 +83,48 @@ func (c client) do(ctx context.Context, r request, out any) error {
 		return fmt.Errorf("read the API's answer to %s: %w", r.path, err)
 	}
 	return nil
+}
+
+// request makes a request to the API of one that a page asks.
+func (c client) request(ctx context.Context, r request) (*http.Request, error) {
+	var body io.Reader
+	contentType := r.contentType
+	switch b := r.body.(type) {
+	case nil:
+	case io.Reader:
+		body = b
+	default:
+		raw, err := json.Marshal(b)
+		if err != nil {
+			return nil, fmt.Errorf("ask the API: %w", err)
+		}
+		body, contentType = bytes.NewReader(raw), "application/json"
+	}
+	u := url.URL{RawQuery: r.query.Encode()}
+	req, err := http.NewRequestWithContext(api.WithPrincipal(ctx, c.who), r.method, api.Prefix+r.path+"?"+u.RawQuery, body)
+	if err != nil {
+		return nil, fmt.Errorf("ask the API: %w", err)
+	}
+	maps.Copy(req.Header, r.header)
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if c.chinese {
+		req.Header.Set("Accept-Language", "zh")
+	}
+	return req, nil
+}
+
+// lines carries a request out whose answer comes in lines of JSON, and gives each of them as soon as it is there.
+func (c client) lines(ctx context.Context, r request, each func(line []byte)) error {
+	r.header = http.Header{"Accept": {"application/x-ndjson"}}
+	req, err := c.request(ctx, r)
+	if err != nil {
+		return err
+	}
+	answer := lines{answer: answer{header: http.Header{}, status: http.StatusOK}, each: each}
+	c.handler.ServeHTTP(&answer, req)
+	return answer.failed(r.path)
 }
 
 // ready asks what the program needs and whether it is there, part by part.
@@ -153,6 +170,40 @@ func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 
 // WriteHeader implements http.ResponseWriter.
 func (a *answer) WriteHeader(status int) { a.status = status }
+
+// failed is the problem that the API has answered with; nil: it has done what was asked.
+func (a *answer) failed(path string) error {
+	if a.status >= 200 && a.status <= 299 {
+		return nil
+	}
+	p := &api.Problem{}
+	if err := json.Unmarshal(a.body.Bytes(), p); err != nil || p.Status == 0 {
+		return fmt.Errorf("ask the API for %s: status %d without a problem", path, a.status)
+	}
+	return p
+}
+
+// lines is an answer of which each line is handed on; that of a failure is kept.
+type lines struct {
+	answer
+	each func([]byte)
+}
+
+// Write implements http.ResponseWriter.
+func (l *lines) Write(b []byte) (int, error) {
+	n, _ := l.body.Write(b) // a buffer takes everything
+	for l.status >= 200 && l.status <= 299 {
+		end := bytes.IndexByte(l.body.Bytes(), '\n')
+		if end < 0 {
+			break
+		}
+		l.each(l.body.Next(end + 1))
+	}
+	return n, nil
+}
+
+// Flush implements http.Flusher: nothing is held back.
+func (l *lines) Flush() {}
 
 // A list is a page of a list of the API.
 type list[T any] struct {

@@ -24,7 +24,8 @@ type site struct {
 	// says answers what pages ask, by method and path below api.Prefix: a value to be written as JSON, an *api.Problem, or a
 	// func(*http.Request) any. What is not there is not found.
 	says  map[string]any
-	asked []string // method, path and query of what pages asked, in order
+	raw   map[string]string // answers that are no JSON, byte for byte
+	asked []string          // method, path and query of what pages asked, in order
 }
 
 func newSite(t *testing.T, says map[string]any) *site {
@@ -46,6 +47,10 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.asked = append(s.asked, ask+"?"+r.URL.RawQuery)
 	} else {
 		s.asked = append(s.asked, ask)
+	}
+	if text, is := s.raw[ask]; is {
+		_, _ = w.Write([]byte(text))
+		return
 	}
 	said, ok := s.says[ask]
 	if f, is := said.(func(*http.Request) any); is {

@@ -1,6 +1,7 @@
 // What every page needs of scripts. Pages work without it: it adds what only a browser can know or do.
 import htmx from "htmx.org";
 import { begin } from "./part/draft.js";
+import "./part/progress.js";
 import { lost, hush, say as notice } from "./part/notice.js";
 
 window.htmx = htmx;

@@ -11,7 +11,7 @@ const told = (el) => el.name && !el.disabled && !["password", "file", "hidden", 
 // forms are those of the page that send something, with the same action; the one that was sent is found again by its place among them.
 const alike = (action) => [...document.forms].filter((f) => f.method === "post" && f.getAttribute("action") === action);
 
-function keep(form) {
+export function keep(form) {
   const fields = [...form.elements].filter(told).map((el) => ({ name: el.name, value: el.value, on: el.type === "checkbox" || el.type === "radio" ? el.checked : undefined }));
   const draft = { at: Date.now(), who: page().dataset.who, page: address(), action: form.getAttribute("action"), place: alike(form.getAttribute("action")).indexOf(form), fields };
   try { sessionStorage.setItem(key, JSON.stringify(draft)); } catch { /* a tab without storage, or a form too large for it */ }

@@ -46,6 +46,9 @@ type mailMessage struct{ Count, Text string }
 
 type mailExample struct{ About, Detail, URL, Command string }
 
+// HTML is a digest as mails show it: a page of its own that loads nothing.
+func HTML(d *Digest) (string, error) { return newView(d).html() }
+
 // html is the digest as a page for mail clients: tables, styles in place, nothing from elsewhere.
 func (v *view) html() (string, error) {
 	d := v.digest

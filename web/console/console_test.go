@@ -115,3 +115,34 @@ func TestALongPageIsPacked(t *testing.T) {
 		t.Errorf("unpacked it is %d bytes, %v", len(b), err)
 	}
 }
+
+// Whose session ends while he works loses nothing: a part of a page says so and leaves the page, a form leads to the log-in and back to where
+// it stands.
+func TestASessionEnds(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	s.who = nil
+	ask := func(method, path string, headers map[string]string) *shown {
+		r := httptest.NewRequest(method, path, nil)
+		r.Header.Set("Accept-Language", "en")
+		for k, v := range headers {
+			r.Header.Set(k, v)
+		}
+		return s.ask(r)
+	}
+	p := ask(http.MethodGet, "/?span=1h", map[string]string{"Hx-Request": "true"})
+	p.wants(http.StatusUnauthorized, "Your session is over", `target="_blank"`).lacks("<html")
+	if p.header.Get("Hx-Redirect") != "" {
+		t.Error("the page is taken from who works on it")
+	}
+	for from, want := range map[string]string{
+		"http://example.com/bindings?tenant=t1&connection=oa": "/login?next=%2Fbindings%3Ftenant%3Dt1%26connection%3Doa",
+		"http://evil.example/x":                               "/login", "http://example.com//evil.example": "/login", "": "/login", "%zz": "/login",
+	} {
+		p := ask(http.MethodPost, "/bindings", map[string]string{"Referer": from})
+		if got := p.header.Get("Location"); p.status != http.StatusSeeOther || got != want {
+			t.Errorf("from %q: %d %s, want %s", from, p.status, got, want)
+		}
+	}
+	s.get("/login").wants(200, "data-porch")
+}

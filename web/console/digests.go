@@ -1,8 +1,10 @@
 package console
 
 import (
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +31,7 @@ type digestChannel struct {
 func (c *Console) digestRoutes() {
 	c.page("GET /digests", api.View, c.digests)
 	c.page("GET /digests/{id}", api.View, c.digest)
+	c.page("GET /digests/{id}/mail", api.View, c.digestMail)
 	c.page("POST /digests/{id}/resend", api.Operate, c.resendDigest)
 	c.page("POST /digests/test", api.Operate, c.testChannel)
 }
@@ -105,8 +108,41 @@ func (c *Console) digest(v *visit) error {
 	if err := v.api.get(v.ctx(), segments("digests", v.r.PathValue("id")), nil, &d); err != nil {
 		return err
 	}
-	v.Title = d.Title
+	v.Title, v.Frames = d.Title, true
 	return v.show(digestPage(v, &d))
+}
+
+// digestMail is a digest as mails show it, for a frame. Styles that stand in their places become rules with the page's nonce, so that this
+// page, too, allows no others; and it may do nothing but lead its reader elsewhere.
+func (c *Console) digestMail(v *visit) error {
+	var d notify.Kept
+	if err := v.api.get(v.ctx(), segments("digests", v.r.PathValue("id")), nil, &d); err != nil {
+		return err
+	}
+	mail, err := notify.HTML(&d.Digest)
+	if err != nil {
+		return err
+	}
+	inlineStyle := regexp.MustCompile(` style="([^"]*)"`) // text and attributes are escaped, so that nothing else looks like one
+	rules, places := strings.Builder{}, map[string]string{}
+	mail = inlineStyle.ReplaceAllStringFunc(mail, func(s string) string {
+		style := html.UnescapeString(inlineStyle.FindStringSubmatch(s)[1])
+		place, known := places[style]
+		if !known {
+			place = strconv.Itoa(len(places))
+			places[style] = place
+			rules.WriteString(`[data-s="` + place + `"]{` + style + "}\n")
+		}
+		return ` data-s="` + place + `"`
+	})
+	mail = strings.Replace(mail, "<style>", `<base target="_top"><style nonce="`+v.Nonce+`">`+"\n"+rules.String(), 1)
+	h := v.w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+v.Nonce+"'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'; "+
+		"sandbox allow-top-navigation-by-user-activation")
+	_, _ = v.w.Write([]byte(mail)) // to a browser that went away nothing can be said
+	return nil
 }
 
 func (c *Console) resendDigest(v *visit) error {
@@ -212,6 +248,9 @@ func (v *visit) ChannelName(t connector.ChannelType) string {
 	}
 	return string(t)
 }
+
+// plainTitle is a digest's title without the mark by which mails are sorted.
+func plainTitle(d *notify.Kept) string { return strings.TrimPrefix(d.Title, "[todosync] ") }
 
 // sum is how many failures a digest tells.
 func sum(d *notify.Kept) int {

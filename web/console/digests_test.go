@@ -3,6 +3,7 @@ package console
 import (
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +31,28 @@ func digestSays() map[string]any {
 		"POST /digests/D1/resend": d,
 		"POST /digests/test":      api.ChannelTest{Channel: "ops", Sent: true, TookMs: 12},
 	}
+}
+
+// A digest stands in a frame as a mail shows it: with no style but those of its own rules, and nothing that it could do.
+func TestDigestAsMail(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, digestSays())
+	p := s.get("/digests/D1").wants(200, `<iframe`, `src="/digests/D1/mail"`)
+	if !strings.Contains(p.header.Get("Content-Security-Policy"), "frame-src 'self'") {
+		t.Error("the page may not show it")
+	}
+	p = s.get("/digests/D1/mail").wants(200, "no such &lt;user&gt;", `data-s="0"`, `[data-s="0"]{`, `<base target="_top">`)
+	p.lacks(` style="`, "<script")
+	policy := p.header.Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "style-src 'nonce-", "sandbox ", "frame-ancestors 'self'"} {
+		if !strings.Contains(policy, want) {
+			t.Errorf("%q is not in %q", want, policy)
+		}
+	}
+	if strings.Contains(policy, "unsafe") || strings.Contains(policy, "allow-scripts") {
+		t.Error(policy)
+	}
+	s.get("/digests/none/mail").wants(404)
 }
 
 func TestDigests(t *testing.T) {

@@ -51,6 +51,9 @@ func (c *Console) signOns(v *visit) error {
 	l := signOnList{}
 	for _, name := range signOnFilters() {
 		if value := q.Get(name); value != "" {
+			if name == "from" || name == "to" {
+				value = v.instant(value)
+			}
 			ask.Set(name, value)
 			l.Filtered = l.Filtered || name != "cursor"
 		}

@@ -48,6 +48,7 @@ type visit struct {
 	NoFrame bool // shown alone, without navigation: log-in and the like
 	Porch   bool // the log-in itself: what somebody had sent without a session waits there
 	Scripts []string
+	Frames  bool // the page shows another of ours in a frame
 }
 
 // A flash is told once, on the page after a change.
@@ -138,7 +139,7 @@ func (v *visit) write(body templ.Component) error {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "HX-Request")
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-"+v.Nonce+"'; img-src 'self' data:; "+
-		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"+v.frames())
 	var b strings.Builder
 	if err := body.Render(v.ctx(), &b); err != nil {
 		return err // nothing was sent yet, so that the reader gets a page about it
@@ -153,6 +154,14 @@ func (v *visit) write(body templ.Component) error {
 	v.w.WriteHeader(v.Status)
 	_, _ = v.w.Write(page) // to a browser that went away nothing can be said
 	return nil
+}
+
+// frames allows the page to show others of ours, where it does.
+func (v *visit) frames() string {
+	if v.Frames {
+		return "; frame-src 'self'"
+	}
+	return ""
 }
 
 // leastZipped is from how many bytes on a page is packed; a shorter one fits into the first packets anyway.

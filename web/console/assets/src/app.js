@@ -139,11 +139,15 @@ document.addEventListener("htmx:beforeRequest", (e) => {
   if (busy || document.hidden) e.preventDefault();
 });
 
-// "/" goes to the page's search, as in other consoles.
+// "/" goes to the page's search, else to that of all pages, as in other consoles.
 document.addEventListener("keydown", (e) => {
   if (e.key !== "/" || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, [contenteditable], .cm-editor")) return;
-  const search = document.querySelector("[data-search]");
-  if (search) { search.focus(); e.preventDefault(); }
+  const search = document.querySelector("main [data-search]") ?? document.querySelector("[data-find]");
+  if (!search) return;
+  const button = document.querySelector(".menu-button");
+  if (search.matches("[data-find]") && button?.offsetParent) menu(button, true);
+  search.focus();
+  e.preventDefault();
 });
 
 // How a reader likes differences to be shown, he likes it everywhere.

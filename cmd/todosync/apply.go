@@ -85,6 +85,9 @@ func (c *cli) applyCmd() *cobra.Command {
 			pruned, err = a.prune(cmd.Context(), unnamed)
 			results = append(results, pruned...)
 		}
+		if err != nil && len(results) == 0 {
+			return err // nothing was done that there would be a list of
+		}
 		if terr := c.tellSaved(results); err == nil {
 			err = terr
 		}

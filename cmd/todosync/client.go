@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -161,7 +162,14 @@ func (a *client) open(ctx context.Context, r call) (*http.Response, error) {
 	if err != nil {
 		return nil, a.unreachable(ctx, err)
 	}
-	if resp.StatusCode/100 == 2 {
+	switch media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); {
+	case resp.StatusCode/100 == 2 && media == "text/html": // a proxy's log-in page, say: no route answers so
+		_ = resp.Body.Close()
+		return nil, &failure{
+			msg:  fmt.Sprintf(a.cli.t("%s answered with a page for browsers", "%s 返回的是网页"), a.base),
+			hint: a.cli.t("Is that address a todosync server?", "该地址确实是 todosync 服务器吗？"),
+		}
+	case resp.StatusCode/100 == 2:
 		return resp, nil
 	}
 	defer func() { _ = resp.Body.Close() }()
@@ -307,6 +315,9 @@ func (a *client) pages(ctx context.Context, path string, q url.Values, p *paging
 		items = append(items, *page.Items...)
 		if page.Next == "" {
 			return items, nil
+		}
+		if page.Next == cursor {
+			return nil, &failure{msg: fmt.Sprintf(a.cli.t("%s gives the same page again and again", "%s 反复返回同一页"), a.base)}
 		}
 		if !p.all {
 			a.cli.more = fmt.Sprintf(a.cli.t("There is more: --cursor %s, or --all", "还有更多：--cursor %s，或用 --all"), page.Next)

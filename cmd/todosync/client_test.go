@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestPages fetches a list of three pages, one of them empty as a search that ran out of time gives it.
@@ -42,6 +43,67 @@ func TestPages(t *testing.T) {
 	first, err := a.pages(t.Context(), path("records"), q, &paging{limit: 2})
 	if err != nil || len(first) != 2 || !strings.Contains(c.more, "--cursor b") {
 		t.Errorf("got %s, %v, and then %q", first, err, c.more)
+	}
+}
+
+// TestPageAgain asks a server whose list never ends.
+func TestPageAgain(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"items":[1],"next":"b"}`) }))
+	defer s.Close()
+	a, err := (&cli{lang: english}).connect(&server{address: s.URL, data: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.pages(t.Context(), path("records"), url.Values{}, &paging{limit: 50, all: true}); err == nil || !strings.Contains(err.Error(), "again and again") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestPageForBrowsers asks what stands in front of a server, or is none: its pages are no export, no stream and no list.
+func TestPageForBrowsers(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<!DOCTYPE html><p>Log in") }))
+	t.Cleanup(s.Close)
+	for _, args := range [][]string{{"export"}, {"records", "export"}, {"records", "tail"}, {"records", "list"}, {"bindings", "export", "--tenant", "t", "--connection", "c"}} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			t.Parallel()
+			var out, errs strings.Builder
+			c := &cli{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, lookup: func(string) (string, bool) { return "", false }, now: time.Now}
+			code := c.run(t.Context(), append(args, "--server", s.URL, "--data-dir", t.TempDir()))
+			if code != exitFailed || out.String() != "" || !strings.Contains(errs.String(), "page for browsers") {
+				t.Errorf("got %d, %q, %q", code, out.String(), errs.String())
+			}
+		})
+	}
+}
+
+// TestNothingApplied asks a server that is not there to apply: there is no list of what became of it.
+func TestNothingApplied(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.NotFoundHandler())
+	s.Close()
+	name := filepath.Join(t.TempDir(), "t.yaml")
+	write(t, name, "apiVersion: todosync/v1\nkind: Tenant\ntenant: t1\n")
+	var out, errs strings.Builder
+	c := &cli{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, lookup: func(string) (string, bool) { return "", false }, now: time.Now}
+	if code := c.run(t.Context(), []string{"apply", "-f", name, "--server", s.URL, "--data-dir", t.TempDir()}); code != exitFailed || out.String() != "" {
+		t.Errorf("got %d, %q, %q", code, out.String(), errs.String())
+	}
+}
+
+// TestNoSuchHelp asks for help about, and a completion for, what there is not.
+func TestNoSuchHelp(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]int{
+		"help nope": exitUsage, "help records nope": exitUsage, "completion zz": exitUsage, "help": exitDone, "help records list": exitDone, "completion": exitDone, "completion fish": exitDone,
+	} {
+		var out, errs strings.Builder
+		c := &cli{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, lookup: func(string) (string, bool) { return "", false }, now: time.Now}
+		code := c.run(t.Context(), strings.Fields(line))
+		if code != want || (code == exitDone) != (out.String() != "") {
+			t.Errorf("%s: got %d, %.80q, %q", line, code, out.String(), errs.String())
+		}
 	}
 }
 

@@ -64,8 +64,10 @@ Run it for real:             todosync serve --apply CONNECTIONS`,
 		switch sub.Name() {
 		case "help":
 			sub.Short = c.t("Help about any command", "查看命令的帮助")
+			sub.Run, sub.RunE = nil, c.help
 		case "completion":
 			sub.Short = c.t("Print a completion script for a shell", "输出 shell 补全脚本")
+			c.group(sub)
 		}
 	}
 	if c.lang == chinese {
@@ -78,6 +80,16 @@ Run it for real:             todosync serve --apply CONNECTIONS`,
 		).Replace(root.UsageTemplate()))
 	}
 	return root
+}
+
+// help prints the help of the command that its arguments name.
+func (c *cli) help(cmd *cobra.Command, args []string) error {
+	of, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return &usageError{fmt.Sprintf(c.t("there is no command %q", "没有命令 %q"), strings.Join(args, " ")), c.helpHint(cmd.Root())}
+	}
+	of.InitDefaultHelpFlag()
+	return of.Help()
 }
 
 // prepare runs before every command: it fills flags from the environment and checks those that all commands share.

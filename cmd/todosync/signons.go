@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/url"
 
 	"github.com/spf13/cobra"
@@ -55,6 +56,12 @@ func (c *cli) signOnsCmd() *cobra.Command {
 		items, err := a.pages(cmd.Context(), path("sign-ons"), q, p)
 		if err != nil {
 			return err
+		}
+		if len(args) > 0 && len(items) == 0 {
+			return &failure{
+				msg:  fmt.Sprintf(c.t("there is no sign-on %s", "没有编号为 %s 的登录"), args[0]),
+				hint: c.t("Numbers are as the page showed them; entries go with their age.", "编号以页面显示的为准；记录到期会被清除。"),
+			}
 		}
 		return c.list(signOnColumns[:], items)
 	}

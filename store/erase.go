@@ -341,7 +341,7 @@ func (e *erasing) end() error {
 	if err := e.grants("api_tokens", `DELETE FROM api_tokens WHERE n = ?`); err != nil {
 		return err
 	}
-	err := e.grants("users", `DELETE FROM access_links WHERE user_id = (SELECT id FROM users WHERE n = ?)`, `DELETE FROM sessions WHERE user_n = ?`, `DELETE FROM users WHERE n = ?`)
+	err := e.grants("users", `DELETE FROM access_links WHERE user_id = (SELECT id FROM users WHERE n = ?)`, `DELETE FROM invitations WHERE user_id = (SELECT id FROM users WHERE n = ?)`, `DELETE FROM sessions WHERE user_n = ?`, `DELETE FROM users WHERE n = ?`)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 var (
 	erased = []string{
 		"access_links", "api_tokens", "arrivals", "attempts", "audit", "bindings", "causes", "changes", "connections", "deliveries",
-		"delivery_receivers", "digest_sends", "digests", "events", "failing", "failures", "job_items", "jobs", "lanes", "queues", "rejected",
+		"delivery_receivers", "digest_sends", "digests", "events", "failing", "failures", "invitations", "job_items", "jobs", "lanes", "queues", "rejected",
 		"resent", "revisions", "seats", "secrets", "sending", "sessions", "sign_on_marks", "sign_ons", "standings", "tallies", "tenant_revisions",
 		"tenants", "tickets", "todos", "tokens", "unbound_told", "users", "widget_users",
 	}

@@ -248,6 +248,7 @@ func (w *sweeping) sessions(ctx context.Context) error {
 		before       int64
 	}{
 		{`SELECT hash FROM sessions WHERE expires_ms < ? LIMIT ?`, `DELETE FROM sessions WHERE hash = ? AND expires_ms < ?`, w.before(identity.SessionLife)},
+		{`SELECT hash FROM invitations WHERE expires_ms < ? LIMIT ?`, `DELETE FROM invitations WHERE hash = ? AND expires_ms < ?`, w.now},
 		{`SELECT hash FROM access_links WHERE expires_ms < ? LIMIT ?`, `DELETE FROM access_links WHERE hash = ? AND expires_ms < ?`, w.now},
 		{`SELECT CAST(hour_ms AS TEXT) AS guess FROM log_ins_refused WHERE hour_ms < ? LIMIT ?`, `DELETE FROM log_ins_refused WHERE CAST(hour_ms AS TEXT) = ? AND hour_ms < ?`, w.before(keepRefused)},
 		{`SELECT guess FROM log_in_failures WHERE last_ms < ? LIMIT ?`, `DELETE FROM log_in_failures WHERE guess = ? AND last_ms < ?`, w.before(identity.AccountMemory)},

@@ -197,6 +197,23 @@ func (d *DB) Secrets(ctx context.Context, tenant string) ([]SecretInfo, error) {
 	return out, err
 }
 
+// A SecretUse says who names a secret: a connection, or the tenant's own settings, where Connection is empty.
+type SecretUse struct {
+	Tenant, Name, Connection string
+}
+
+// SecretUses finds who names secrets in what is saved now, also those that are not set.
+func (d *DB) SecretUses(ctx context.Context, tenants []string) ([]SecretUse, error) {
+	all, err := d.Export(ctx, tenants)
+	var out []SecretUse
+	for _, i := range all {
+		for _, name := range secretNames(i.Settings) {
+			out = append(out, SecretUse{Tenant: i.Tenant, Name: name, Connection: i.Name})
+		}
+	}
+	return out, err
+}
+
 // RemoveSecret takes a secret away.
 func (d *DB) RemoveSecret(ctx context.Context, tenant, name, who string) error {
 	op := "remove secret " + name

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -80,10 +81,26 @@ func (d *DB) Users(ctx context.Context, f identity.UserFilter, p connector.PageO
 		names = append(names, identity.NameKey(n))
 	}
 	w.in(`u.name_key`, names)
+	switch f.State {
+	case identity.StateActive:
+		w.add(`u.disabled = FALSE`)
+	case identity.StateDisabled:
+		w.add(`u.disabled = TRUE`)
+	case identity.StateWaiting:
+		w.add(`u.disabled = TRUE AND u.logged_in_ms IS NULL AND u.subject <> '' AND u.who = 'oidc'`)
+	}
+	if f.Query != "" {
+		like := likeText(strings.ToLower(f.Query))
+		w.add(`(u.name_key LIKE ? ESCAPE '\' OR LOWER(u.email) LIKE ? ESCAPE '\')`, like, like)
+	}
+	most := int64(math.MaxInt32) // who is within some tenants stands in lists that no query reads
+	if len(f.Tenants) == 0 {
+		most = int64(limit) + 1
+	}
 	var rows []storedUser
 	err = d.reading(ctx, op, func(q *reader) error {
 		rows = rows[:0]
-		return q.Select(&rows, `SELECT `+userColumns+` FROM users u `+w.text()+` ORDER BY u.name_key`, w.with()...)
+		return q.Select(&rows, `SELECT `+userColumns+` FROM users u `+w.text()+` ORDER BY u.name_key LIMIT ?`, w.with(most)...)
 	})
 	if err != nil {
 		return out, err
@@ -372,6 +389,9 @@ func (d *DB) ChangeUser(ctx context.Context, id string, c identity.Change, by id
 // endUser takes what a user has open: his sessions, and links that would open one.
 func (t *tx) endUser(n int64, id string) error {
 	if err := t.run(`DELETE FROM sessions WHERE user_n = ?`, n); err != nil {
+		return err
+	}
+	if err := t.run(`DELETE FROM invitations WHERE user_id = ?`, id); err != nil {
 		return err
 	}
 	return t.run(`DELETE FROM access_links WHERE user_id = ?`, id)

@@ -115,6 +115,16 @@ func (p ports) Secrets(ctx context.Context, tenants []string) ([]api.SecretName,
 	return out, nil
 }
 
+// SecretUses implements api.Secrets.
+func (p ports) SecretUses(ctx context.Context, tenants []string) ([]api.SecretUse, error) {
+	found, err := p.db.SecretUses(ctx, tenants)
+	out := make([]api.SecretUse, len(found))
+	for i, u := range found {
+		out[i] = api.SecretUse{Secret: api.SecretName{Tenant: u.Tenant, Name: u.Name}, By: u.Connection}
+	}
+	return out, err
+}
+
 // SetSecret implements api.Secrets.
 func (p ports) SetSecret(ctx context.Context, s api.SecretName, value string, by api.By) error {
 	return p.db.SetSecret(ctx, s.Tenant, s.Name, value, by.Who)

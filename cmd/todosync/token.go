@@ -104,6 +104,8 @@ var auditColumns = [...]column{
 	{key: "tenant", en: "tenant", zh: "租户"},
 	{key: "target", en: "target", zh: "对象"},
 	{key: "detail", en: "detail", zh: "详情"},
+	{key: "address", en: "from", zh: "来源地址"},
+	{key: "way", en: "way", zh: "方式", hidden: true},
 }
 
 func (c *cli) auditCmd() *cobra.Command {
@@ -113,6 +115,7 @@ func (c *cli) auditCmd() *cobra.Command {
 	tenant := f.String("tenant", "", c.t("tenant", "租户"))
 	who := f.String("who", "", c.t("who did it", "操作者"))
 	what := f.String("what", "", c.t("what was done, as it begins: secret, job, token ...", "操作的开头：secret、job、token 等"))
+	address := f.String("address", "", c.t("from where it was done", "来源地址"))
 	p := c.pagingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		a, err := c.connect(s)
@@ -120,7 +123,7 @@ func (c *cli) auditCmd() *cobra.Command {
 			return err
 		}
 		q := url.Values{}
-		for name, v := range map[string]string{"tenant": *tenant, "who": *who, "what": *what} {
+		for name, v := range map[string]string{"tenant": *tenant, "who": *who, "what": *what, "address": *address} {
 			if v != "" {
 				q.Set(name, v)
 			}

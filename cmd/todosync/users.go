@@ -23,6 +23,7 @@ var userListColumns = [...]column{
 	{key: "language", en: "language", zh: "语言", hidden: true},
 	{key: "issuer", en: "issuer", zh: "登录提供方", hidden: true},
 	{key: "subject", en: "subject", zh: "登录标识", hidden: true},
+	{key: "byRule", en: "by rule", zh: "按规则", hidden: true},
 	{key: "id", en: "id", zh: "编号", hidden: true},
 }
 
@@ -50,7 +51,7 @@ func (c *cli) usersCmd() *cobra.Command {
 		}
 		return c.list(userListColumns[:], items)
 	}
-	return c.group(cmd, list, c.userCreateCmd(s), c.userSetCmd(s), c.userPasswordCmd(s),
+	return c.group(cmd, list, c.userCreateCmd(s), c.userSetCmd(s), c.userPasswordCmd(s), c.userInviteCmd(s),
 		c.userEachCmd(s, userStep{
 			use: "disable", short: c.t("Lock users out: they can't log in, and their sessions end", "停用用户：无法登录，现有会话立即结束"),
 			method: http.MethodPut, body: map[string]any{"disabled": true},
@@ -178,6 +179,34 @@ func (c *cli) userSetCmd(s *server) *cobra.Command {
 		return c.saveUser(cmd.Context(), a, call{method: http.MethodPut, path: path("users", args[0]), body: body}, c.t("user %s is changed: %s\n", "用户 %s 已修改：%s\n"))
 	}
 	return cmd
+}
+
+func (c *cli) userInviteCmd(s *server) *cobra.Command {
+	return &cobra.Command{
+		Use: "invite NAME", Short: c.t("Make a link by which a user sets his password, once within three days", "生成一次性链接，用户在三天内用它设置密码"), Args: c.args(1, 1, "NAME"),
+		Example: "  todosync users create li.wei --role operator --no-password && todosync users invite li.wei",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := c.connect(s)
+			if err != nil {
+				return err
+			}
+			var raw json.RawMessage
+			if err := a.do(cmd.Context(), call{method: http.MethodPost, path: path("users", args[0], "invite")}, &raw); err != nil {
+				return err
+			}
+			return c.one([]column{{key: "name", en: "name", zh: "名称"}, {key: "link", en: "link", zh: "链接"}, {key: "expiresAt", en: "expires", zh: "到期"}}, raw, func() error {
+				var made struct{ Name, Link string }
+				if err := json.Unmarshal(raw, &made); err != nil {
+					return fmt.Errorf("read the invitation: %w", err)
+				}
+				if strings.HasPrefix(made.Link, "/") {
+					made.Link = strings.TrimSuffix(a.base, "/") + made.Link
+				}
+				_, err := fmt.Fprintf(c.stdout, c.t("%s sets his password by this link, once within three days:\n  %s\n", "%s 可在三天内用这个链接设置密码（仅一次）：\n  %s\n"), shown(made.Name), made.Link)
+				return err
+			})
+		},
+	}
 }
 
 func (c *cli) userPasswordCmd(s *server) *cobra.Command {

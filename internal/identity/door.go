@@ -18,7 +18,19 @@ type UserFilter struct {
 	Names   []string
 	Roles   []string
 	Tenants []string // all that the user may see is among these
+	State   UserState
+	Query   string // part of the name or the e-mail address
 }
+
+// A UserState is how a user stands.
+type UserState string
+
+// The states of users.
+const (
+	StateActive   UserState = "active"   // not disabled
+	StateDisabled UserState = "disabled" // by whatever reason
+	StateWaiting  UserState = "waiting"  // came from the OIDC provider, and no admin has allowed him yet
+)
 
 // A Desk keeps users, sessions, links and failures for all workers together. Changes and the audit of them are one commit.
 type Desk interface {
@@ -53,6 +65,13 @@ type Desk interface {
 	Sessions(ctx context.Context, user string) ([]Session, error)
 	// EndSession ends one session of a user by its id; empty: all of his.
 	EndSession(ctx context.Context, user, id string, by By) error
+
+	// Invite keeps a one-time link by which a user sets his password, in the place of an earlier one.
+	Invite(ctx context.Context, id string, hash []byte, expires time.Time, by By) (User, error)
+	// Invited finds whom a link is for; ok is false where it is good no more.
+	Invited(ctx context.Context, hash []byte) (u User, ok bool, err error)
+	// AcceptInvitation sets the password and uses the link up. All the user's sessions end. It is Forbidden where the link is good no more.
+	AcceptInvitation(ctx context.Context, hash []byte, password string) (User, error)
 
 	// KeepLink keeps a new link in the place of the maker's earlier one.
 	KeepLink(ctx context.Context, l Link) error

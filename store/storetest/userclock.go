@@ -158,3 +158,88 @@ func testByRule(t *testing.T, e Engine) {
 		t.Errorf("from elsewhere: %+v, %v", page, err)
 	}
 }
+
+// testInvitations has users set their passwords by links: once, in time, and nobody else's.
+func testInvitations(t *testing.T, e Engine) {
+	p := newPorch(t, e)
+	ctx := t.Context()
+	p.create("root", identity.Admin)
+	name, role := "zoe", identity.Viewer
+	if _, err := p.CreateUser(ctx, identity.Change{Name: &name, Role: &role, Tenants: &[]string{"T"}}, identity.By{Who: "root"}); err != nil {
+		t.Fatal(err)
+	}
+	invite := func() identity.Invitation {
+		t.Helper()
+		i, err := p.Invite(ctx, "Zoe", identity.By{Who: "root", Tenants: []string{"T"}})
+		if err != nil || i.User.Name != "zoe" || len(i.Token) < 43 {
+			t.Fatalf("invited %+v, %v", i, err)
+		}
+		return i
+	}
+	good := func(i identity.Invitation) bool {
+		t.Helper()
+		_, ok, err := p.Invited(ctx, i.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	_, err := p.Invite(ctx, "root", identity.By{Tenants: []string{"T"}})
+	wantKind(t, err, connector.NotFound)
+	first, second := invite(), invite()
+	if good(first) || !good(second) {
+		t.Error("the earlier link is good still, or the later one is not")
+	}
+	accept := func(i identity.Invitation, password string) (identity.Entry, error) {
+		return p.AcceptInvitation(ctx, i.Token, identity.Attempt{Password: password, Address: "10.0.0.5"})
+	}
+	_, err = accept(second, "short")
+	wantKind(t, err, connector.Invalid)
+	_, err = accept(first, goodPassword)
+	wantKind(t, err, connector.Forbidden)
+	in, err := accept(second, goodPassword)
+	if err != nil || !p.live(in) {
+		t.Fatalf("not let in: %v", err)
+	}
+	_, err = accept(second, "another horse 8")
+	wantKind(t, err, connector.Forbidden)
+	again := p.enter("zoe")
+	if in, err = accept(invite(), "another horse 8"); err != nil || p.live(again) || !p.live(in) {
+		t.Errorf("a new password leaves the sessions of the old one: %v", err)
+	}
+	late := invite()
+	p.pass(73 * time.Hour)
+	if good(late) {
+		t.Error("a link is good after three days")
+	}
+	_, err = accept(late, goodPassword)
+	wantKind(t, err, connector.Forbidden)
+	out := invite()
+	p.change("zoe", identity.Change{Disabled: new(true)})
+	if good(out) {
+		t.Error("who is disabled sets a password")
+	}
+	_, err = p.Invite(ctx, "zoe", identity.By{})
+	wantKind(t, err, connector.Conflict)
+	p.change("zoe", identity.Change{Disabled: new(false)})
+	if good(out) {
+		t.Error("a link outlives that its user was disabled")
+	}
+	for _, f := range []identity.UserFilter{{Query: "OE"}, {State: identity.StateActive, Names: []string{"zoe"}}, {Query: "z", Tenants: []string{"T"}}} {
+		if page, err := p.Users(ctx, f, connector.PageOf{}); err != nil || len(page.Items) != 1 || page.Items[0].Name != "zoe" {
+			t.Errorf("%+v finds %+v, %v", f, page.Items, err)
+		}
+	}
+	for _, f := range []identity.UserFilter{{Query: "%"}, {Query: "z_e"}, {State: identity.StateDisabled}, {State: identity.StateWaiting}} {
+		if page, err := p.Users(ctx, f, connector.PageOf{}); err != nil || len(page.Items) != 0 {
+			t.Errorf("%+v finds %+v, %v", f, page.Items, err)
+		}
+	}
+	page, err := p.Users(ctx, identity.UserFilter{}, connector.PageOf{Limit: 1})
+	if err != nil || len(page.Items) != 1 || page.Items[0].Name != "root" || page.Next == "" {
+		t.Errorf("one by one: %+v, %v", page, err)
+	}
+	if page, err = p.Users(ctx, identity.UserFilter{}, connector.PageOf{Limit: 1, Cursor: page.Next}); err != nil || len(page.Items) != 1 || page.Items[0].Name != "zoe" || page.Next != "" {
+		t.Errorf("the next: %+v, %v", page, err)
+	}
+}

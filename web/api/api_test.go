@@ -171,7 +171,7 @@ func TestOpenAPI(t *testing.T) {
 		"/api/v1/records/{id}/retry": "get post", "/api/v1/records/{id}/cancel": "post", "/api/v1/records/retry": "post",
 		"/api/v1/records/cancel": "post", "/api/v1/jobs": "get", "/api/v1/jobs/{id}": "get", "/api/v1/jobs/{id}/stop": "post",
 		connection + "/backfill": "post", connection + "/todos/{todo}/push": "post",
-		"/api/v1/tokens": "get post", "/api/v1/tokens/{id}": "delete", "/api/v1/audit": "get", "/api/v1/audit/log-ins": "get",
+		"/api/v1/tokens": "get post", "/api/v1/tokens/{id}": "delete", "/api/v1/audit": "get", "/api/v1/audit/log-ins": "get", "/api/v1/users/{id}/invite": "post",
 		"/api/v1/users": "get post", "/api/v1/users/{id}": "delete get put", "/api/v1/users/{id}/unlock": "post", "/api/v1/users/{id}/sessions": "delete get",
 		"/api/v1/me": "get put", "/api/v1/me/password": "put", "/api/v1/me/sessions": "delete get",
 		"/api/v1/sign-ons": "get", "/api/v1/tickets/redeem": "post",

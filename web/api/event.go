@@ -42,7 +42,7 @@ func viewEvent(e connector.EventStory) eventView {
 
 type publishInput struct {
 	header  http.Header
-	RawBody []byte `contentType:"application/json" doc:"an event as in 01-events, with tenant, kind and action"`
+	RawBody []byte `contentType:"application/json" doc:"an event as the CRM emits it, with tenant, kind and action"`
 }
 
 // Resolve keeps the headers: those of CloudEvents are many.

@@ -391,6 +391,16 @@ func (b *backend) Secrets(_ context.Context, tenants []string) ([]api.SecretName
 	return out, nil
 }
 
+// SecretUses implements api.Secrets.
+func (b *backend) SecretUses(_ context.Context, tenants []string) ([]api.SecretUse, error) {
+	out := []api.SecretUse{}
+	for _, t := range tenants {
+		out = append(out, api.SecretUse{Secret: api.SecretName{Tenant: t, Name: "n-" + t}, By: "oa"}, api.SecretUse{Secret: api.SecretName{Tenant: t, Name: "lost"}})
+	}
+	return out, nil
+}
+
+// SetSecret implements api.Secrets.
 func (b *backend) SetSecret(_ context.Context, n api.SecretName, value string, _ api.By) error {
 	if len(value) < 6 {
 		return &connector.Error{Kind: connector.Invalid, Msg: "a secret has 6 characters or more"}

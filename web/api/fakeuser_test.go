@@ -38,6 +38,15 @@ func (s *users) Users(_ context.Context, f identity.UserFilter, p connector.Page
 	return pageOf(seen, p)
 }
 
+// Invite implements api.Users.
+func (s *users) Invite(_ context.Context, id string, by identity.By) (identity.Invitation, error) {
+	u, err := s.find(id, by.Tenants)
+	if err != nil {
+		return identity.Invitation{}, err
+	}
+	return identity.Invitation{User: *u, Token: "a-token"}, s.refuse
+}
+
 // LogInsRefused implements api.Users.
 func (s *users) LogInsRefused(context.Context, time.Time, int) ([]identity.Refused, error) {
 	return []identity.Refused{{Address: "10.0.0.7", Tries: 12, Waits: 30}}, nil

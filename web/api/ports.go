@@ -303,6 +303,8 @@ type Rejects interface {
 // Secrets keeps the secrets of tenants; values go in and never come out.
 type Secrets interface {
 	Secrets(ctx context.Context, tenants []string) ([]SecretName, error)
+	// SecretUses finds who names secrets, also those that are not set.
+	SecretUses(ctx context.Context, tenants []string) ([]SecretUse, error)
 	SetSecret(ctx context.Context, s SecretName, value string, by By) error
 	RemoveSecret(ctx context.Context, s SecretName, by By) error
 	// RotateKey changes the key that secrets and tokens are encrypted with, for all tenants.
@@ -321,6 +323,12 @@ type KeyChange struct {
 type SecretName struct {
 	Tenant string `json:"tenant"`
 	Name   string `json:"name"`
+}
+
+// A SecretUse says who names a secret: a connection; or the tenant's own settings, where By is empty.
+type SecretUse struct {
+	Secret SecretName
+	By     string
 }
 
 // Tokens keeps the tokens of the API, and what people did.

@@ -1,14 +1,62 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"slices"
 
 	"todosync/connector"
 )
 
 type secretQuery struct {
 	Tenant string `query:"tenant"`
+	Named  bool   `query:"named" doc:"also those that files name and that are not set"`
+}
+
+// secretView is what may be told of a secret.
+type secretView struct {
+	Tenant string `json:"tenant"`
+	Name   string `json:"name"`
+	Set    bool   `json:"set" doc:"false: a file names it, and it is not there"`
+	// Of many tenants at once it is not looked up: each of their files would be read.
+	UsedBy []string `json:"usedBy" nullable:"true" doc:"the connections that name it, and \"tenant file\" for the tenant's own; null: ask for fewer tenants"`
+}
+
+// mostUsed bounds for how many tenants at once it is looked up who uses their secrets.
+const mostUsed = 20
+
+// tenantsOwn stands for the tenant's own file among those that use a secret. No connection has a name with a blank.
+const tenantsOwn = "tenant file"
+
+// usedSecrets says of secrets who uses them, and which others are named.
+func (a *API) usedSecrets(ctx context.Context, tenants []string, names []SecretName) ([]secretView, error) {
+	out := make([]secretView, len(names))
+	at := map[SecretName]int{}
+	of := slices.Clone(tenants)
+	for i, n := range names {
+		out[i], at[n] = secretView{Tenant: n.Tenant, Name: n.Name, Set: true}, i
+		if len(tenants) == 0 && !slices.Contains(of, n.Tenant) && len(of) <= mostUsed {
+			of = append(of, n.Tenant)
+		}
+	}
+	if len(of) == 0 || len(of) > mostUsed {
+		return out, nil
+	}
+	uses, err := a.Secrets.SecretUses(ctx, of)
+	for i := range out {
+		out[i].UsedBy = []string{}
+	}
+	for _, u := range uses {
+		i, ok := at[u.Secret]
+		if !ok {
+			i, at[u.Secret] = len(out), len(out)
+			out = append(out, secretView{Tenant: u.Secret.Tenant, Name: u.Secret.Name, UsedBy: []string{}})
+		}
+		out[i].UsedBy = append(out[i].UsedBy, cmp.Or(u.By, tenantsOwn))
+	}
+	slices.SortFunc(out, func(a, b secretView) int { return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Name, b.Name)) })
+	return out, err
 }
 
 type putSecret struct {
@@ -28,17 +76,21 @@ type deleteSecret struct {
 
 func (a *API) secretRoutes() {
 	handle(a, route{
-		method: http.MethodGet, path: "/secrets", id: "listSecrets", summary: "Names of secrets; their values never come out", need: Admin,
-	}, func(ctx context.Context, in *secretQuery) (*list[SecretName], error) {
+		method: http.MethodGet, path: "/secrets", id: "listSecrets", summary: "Names of secrets, and who uses them; their values never come out", need: Admin,
+	}, func(ctx context.Context, in *secretQuery) (*list[secretView], error) {
 		tenants, some := narrow(ctx, words(in.Tenant))
 		if !some {
-			return listOf(connector.Page[SecretName]{}, same[SecretName]), nil
+			return listOf(connector.Page[secretView]{}, same[secretView]), nil
 		}
 		names, err := a.Secrets.Secrets(ctx, tenants)
 		if err != nil {
 			return nil, err
 		}
-		return listOf(connector.Page[SecretName]{Items: names}, same), nil
+		all, err := a.usedSecrets(ctx, tenants, names)
+		if !in.Named {
+			all = slices.DeleteFunc(all, func(s secretView) bool { return !s.Set })
+		}
+		return listOf(connector.Page[secretView]{Items: all}, same), err
 	})
 	handle(a, route{
 		method: http.MethodPut, path: "/secrets", id: "putSecret", summary: "Set a secret of a tenant", need: Admin,

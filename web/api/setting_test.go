@@ -270,8 +270,11 @@ func TestSecrets(t *testing.T) {
 	if got := s.do(ask{method: "PUT", path: "/secrets", body: `{"tenant":"t1","name":"seeyon-user","value":"hunter22"}`}); got.status != 204 {
 		t.Fatalf("got %d %s", got.status, got.body)
 	}
-	if got := s.do(ask{path: "/secrets?tenant=t1"}); strings.TrimSpace(got.body) != `{"items":[{"tenant":"t1","name":"seeyon-user"}],"next":""}` {
+	if got := s.do(ask{path: "/secrets?tenant=t1"}); strings.TrimSpace(got.body) != `{"items":[{"tenant":"t1","name":"seeyon-user","set":true,"usedBy":[]}],"next":""}` {
 		t.Errorf("want the name alone, got %s", got.body)
+	}
+	if got := s.do(ask{path: "/secrets?tenant=t1&named=true"}); !strings.Contains(got.body, `{"tenant":"t1","name":"lost","set":false,"usedBy":["tenant file"]},{"tenant":"t1","name":"n-t1","set":false,"usedBy":["oa"]}`) {
+		t.Errorf("what files name: %s", got.body)
 	}
 	p := s.do(ask{method: "PUT", path: "/secrets", body: `{"tenant":"t1","name":"x","value":"hunt"}`})
 	if s.problem(p, 422); strings.Contains(p.body, "hunt") {

@@ -364,6 +364,10 @@ var twins = map[string]string{
 	"an admin gives such people one group with a rule for all tenants":                  "请管理员为这类人员设置一个对应全部租户的组",
 	"the log-in provider has left out your groups, because they are too many":           "您所在的组太多，统一登录提供方没有返回",
 	"have the provider send only the groups of this application, or its roles":          "请在提供方设置为只返回与本应用有关的组或角色",
+	"want active, disabled or waiting":                                                  "应为 active、disabled 或 waiting",
+	"the user is disabled":                                                              "该用户已停用",
+	"enable him first":                                                                  "请先启用",
+	"ask an admin for a new one":                                                        "请联系管理员重新获取",
 	"* people wait for an admin already, and no more are taken":                         "已有 {1} 人在等待管理员批准，暂不接受更多",
 	"ask an admin: he allows or removes some of those who wait, or makes a user of you": "请联系管理员：由他批准或删除部分等待者，或直接为您创建用户",
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"todosync/connector"
@@ -21,6 +22,8 @@ type Users interface {
 	ChangeUser(ctx context.Context, id string, c identity.Change, by identity.By) (identity.User, error)
 	RemoveUser(ctx context.Context, id string, by identity.By) error
 	UnlockUser(ctx context.Context, id string, by identity.By) error
+	// Invite makes a one-time link by which a user sets his password.
+	Invite(ctx context.Context, id string, by identity.By) (identity.Invitation, error)
 	// LogInsRefused gives the failed log-ins since a time, summed by hour and address, newest first.
 	LogInsRefused(ctx context.Context, since time.Time, most int) ([]identity.Refused, error)
 	Sessions(ctx context.Context, user string) ([]identity.Session, error)
@@ -57,6 +60,8 @@ type userQuery struct {
 	Name   string `query:"name" doc:"several with commas"`
 	Role   string `query:"role" doc:"several with commas"`
 	Tenant string `query:"tenant" doc:"several with commas: those who see nothing but these"`
+	State  string `query:"state" doc:"active, disabled or waiting: came from the OIDC provider, and no admin has allowed him yet"`
+	Query  string `query:"q" doc:"part of the name or the e-mail address"`
 }
 
 type userView struct {
@@ -77,6 +82,12 @@ type userView struct {
 	UpdatedAt   Time     `json:"updatedAt"`
 	LoggedInAt  Time     `json:"loggedInAt"`
 	LockedUntil Time     `json:"lockedUntil" doc:"his log-ins wait until then, because somebody guessed"`
+}
+
+type invitationView struct {
+	Name      string `json:"name" doc:"of the user"`
+	Link      string `json:"link" doc:"for him alone; below this server where --public-url does not say where that is"`
+	ExpiresAt Time   `json:"expiresAt"`
 }
 
 func viewUser(u identity.User) userView {
@@ -149,7 +160,10 @@ func (a *API) userRoutes() {
 	handle(a, route{
 		method: http.MethodGet, path: users, id: "listUsers", summary: "People who may use the console and the API, by their names", need: Admin,
 	}, func(ctx context.Context, in *userQuery) (*list[userView], error) {
-		f := identity.UserFilter{Names: words(in.Name)}
+		f := identity.UserFilter{Names: words(in.Name), State: identity.UserState(in.State), Query: in.Query}
+		if !slices.Contains([]identity.UserState{"", identity.StateActive, identity.StateDisabled, identity.StateWaiting}, f.State) {
+			return nil, invalid("state", "want active, disabled or waiting")
+		}
 		var err error
 		if f.Roles, err = oneOf("role", in.Role, slices.Sorted(maps.Keys(Roles()))); err != nil {
 			return nil, err
@@ -203,6 +217,14 @@ func (a *API) userRoutes() {
 		summary: "Let a user log in at once, after somebody guessed",
 	}, func(ctx context.Context, in *RecordPath) (*struct{}, error) {
 		return nil, a.Users.UnlockUser(ctx, in.ID, manager(ctx))
+	})
+	handle(a, route{
+		method: http.MethodPost, path: user + "/invite", id: "inviteUser", need: Admin, status: http.StatusCreated,
+		summary: "Make a link by which a user sets his password, once; it is shown this once",
+	}, func(ctx context.Context, in *RecordPath) (*one[invitationView], error) {
+		i, err := a.Users.Invite(ctx, in.ID, manager(ctx))
+		link := strings.TrimSuffix(a.Compile.PublicURL, "/") + "/invite/" + i.Token
+		return &one[invitationView]{Body: invitationView{Name: i.User.Name, Link: link, ExpiresAt: Time(i.Expires)}}, err
 	})
 	handle(a, route{
 		method: http.MethodGet, path: sessions, id: "listUserSessions", summary: "Where a user is logged in", need: Admin,

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -58,6 +59,7 @@ func (c *Console) accountRoutes() {
 		v.setLanguage(connector.Language(f.V("language")))
 		return v.done("/account", v.T("Saved.", "已保存。"))
 	})
+	c.page("POST /account/sessions/others", api.Anybody, func(v *visit) error { return v.endOthers() })
 	c.page("POST /account/password", api.Anybody, func(v *visit) error {
 		f, err := v.form()
 		if err != nil {
@@ -95,6 +97,24 @@ func (c *Console) accountRoutes() {
 		}
 		return v.done("/account", v.T("That session has ended.", "该会话已结束。"))
 	})
+}
+
+// endOthers logs the reader out everywhere but here.
+func (v *visit) endOthers() error {
+	var all list[login]
+	if err := v.api.get(v.ctx(), "/me/sessions", nil, &all); err != nil {
+		return err
+	}
+	for _, s := range all.Items {
+		if s.Current {
+			continue
+		}
+		err := v.api.do(v.ctx(), request{method: http.MethodDelete, path: "/me/sessions", query: url.Values{"session": {s.ID}}}, nil)
+		if p, ok := errors.AsType[*api.Problem](err); err != nil && (!ok || p.Status != http.StatusNotFound) { // gone meanwhile is as good
+			return err
+		}
+	}
+	return v.done("/account", v.T("You are logged out everywhere else.", "已退出其他所有会话。"))
 }
 
 // account shows the reader's own account; the forms are those that were refused, if any.

@@ -1,7 +1,9 @@
 package console
 
 import (
+	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,13 +18,60 @@ type deed struct {
 	Tenant string    `json:"tenant"`
 	Target string    `json:"target"`
 	Detail string    `json:"detail"`
+
+	Address string `json:"address"`
+	Way     string `json:"way"`
 }
+
+// way is by which way something was done, for people.
+func (v *visit) way(d *deed) string {
+	switch d.Way {
+	case "console":
+		return v.T("console", "控制台")
+	case "api":
+		return v.T("API", "API")
+	case "cli":
+		return v.T("command line", "命令行")
+	}
+	return ""
+}
+
+// about is the page of what was changed; empty where there is none, or none any more.
+func (d *deed) about() string {
+	at := "/connections/" + url.PathEscape(d.Tenant) + "/" + url.PathEscape(d.Target)
+	switch d.What {
+	case "connection saved":
+		var revision int64
+		if _, err := fmt.Sscanf(d.Detail, "revision %d", &revision); err == nil {
+			return at + "/revisions/" + strconv.FormatInt(revision, 10)
+		}
+		return at
+	case "connection paused", "connection resumed", "connection tried", "todo pushed":
+		return at
+	case "tenant saved":
+		var revision int64
+		if _, err := fmt.Sscanf(d.Detail, "revision %d", &revision); err == nil {
+			return "/tenants/" + url.PathEscape(d.Tenant) + "/revisions/" + strconv.FormatInt(revision, 10)
+		}
+		return "/settings/tenants/" + url.PathEscape(d.Tenant)
+	case "record retried", "record canceled":
+		return "/records/" + url.PathEscape(d.Target)
+	case "user created", "user changed", "user unlocked", "user invited", "sessions ended", "session ended":
+		return "/settings/users/" + url.PathEscape(d.Target)
+	case "job started", "job done", "job stopped", "job failed":
+		return "/jobs/" + url.PathEscape(d.Target)
+	}
+	return ""
+}
+
+// parts are the differences in an entry's detail, one each.
+func (d *deed) parts() []string { return strings.Split(d.Detail, "; ") }
 
 func (c *Console) auditRoutes() {
 	c.setting("GET /settings/audit", api.Admin, "Audit", "操作审计", func(v *visit) error {
 		asked := v.r.URL.Query()
 		f, q := formOf(), url.Values{"limit": {"50"}}
-		for _, name := range []string{"who", "what", "tenant", "from", "to", "cursor"} {
+		for _, name := range []string{"who", "what", "tenant", "address", "from", "to", "cursor"} {
 			value := strings.TrimSpace(asked.Get(name))
 			if f.Values.Set(name, value); value == "" {
 				continue
@@ -61,7 +110,7 @@ func (v *visit) moment(s string) (time.Time, bool) {
 // deeds are what is looked for most, by their beginnings.
 func (v *visit) deeds() [][2]string {
 	out := [][2]string{{"", v.T("everything", "全部操作")}}
-	for _, what := range []string{"logged in", "user", "first admin", "session", "token", "secret", "key changed", "webhook", "tenant saved", "connection", "binding", "record", "job", "todo", "rejected event", "digest", "channel", "backup"} {
+	for _, what := range []string{"logged in", "user", "first admin", "session", "token", "secret", "key changed", "webhook", "tenant", "sign-on key", "connection", "binding", "record", "job", "todo", "rejected event", "digest", "channel", "backup"} {
 		out = append(out, [2]string{what, v.deedName(what)})
 	}
 	return out
@@ -79,7 +128,7 @@ func (v *visit) deedName(what string) string {
 }
 
 var deedsInChinese = map[string]string{
-	"logged in": "登录", "user": "用户", "user created": "创建用户", "user changed": "修改用户", "user removed": "删除用户", "user unlocked": "解除锁定",
+	"logged in": "登录", "user": "用户", "user created": "创建用户", "user changed": "修改用户", "user removed": "删除用户", "user unlocked": "解除锁定", "user invited": "生成密码链接", "tenant": "租户", "tenant erased": "清除租户", "sign-on key": "登录签名密钥", "sign-on key made": "更换登录签名密钥",
 	"first admin": "首位管理员", "first admin made": "创建首位管理员", "session": "会话", "session ended": "结束会话", "sessions ended": "结束全部会话",
 	"token": "令牌", "token created": "创建令牌", "token revoked": "撤销令牌", "secret": "密钥", "secret set": "设置密钥", "secret removed": "删除密钥",
 	"key changed": "更换加密密钥", "webhook": "Webhook", "webhook key made": "生成 Webhook 密钥", "webhook key shown": "查看 Webhook 密钥",

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"todosync/web/api"
 )
 
 // The readable page of the API is made from its own description, so that it says what /openapi.json says and nothing else.
@@ -39,6 +41,7 @@ type operation struct {
 	} `json:"responses"`
 
 	Method, Path string // where it stands
+	English      string // what it said before it was translated
 }
 
 type parameter struct {
@@ -121,11 +124,56 @@ func (c *Console) docs(v *visit) error {
 	if v.r.TLS != nil {
 		scheme = "https://"
 	}
+	spec.translate(v.Chinese)
 	m := readManual(&spec, strings.TrimSpace(v.r.URL.Query().Get("q")))
 	if m.Address = strings.TrimSuffix(c.PublicURL, "/"); m.Address == "" {
 		m.Address = scheme + v.r.Host
 	}
 	return v.show(docsPage(v, m))
+}
+
+// translate puts what the description says into the reader's language. What stood there is kept: it is found by both.
+func (spec *specification) translate(zh bool) {
+	if !zh {
+		return
+	}
+	said := func(text *string) { *text = api.Described(*text, zh) }
+	for _, methods := range spec.Paths {
+		for method, o := range methods {
+			o.English = o.Summary + " " + o.Text
+			said(&o.Summary)
+			said(&o.Text)
+			for i := range o.Parameters {
+				o.English += " " + o.Parameters[i].Text
+				said(&o.Parameters[i].Text)
+			}
+			if o.Body != nil {
+				for _, m := range o.Body.Content {
+					m.Schema.translate()
+				}
+			}
+			for _, r := range o.Responses {
+				for _, m := range r.Content {
+					m.Schema.translate()
+				}
+			}
+			methods[method] = o
+		}
+	}
+	for _, s := range spec.Components.Schemas {
+		s.translate()
+	}
+}
+
+func (s *schema) translate() {
+	if s == nil {
+		return
+	}
+	s.Text = api.Described(s.Text, true)
+	s.Items.translate()
+	for _, p := range s.Properties {
+		p.translate()
+	}
 }
 
 // readManual sorts the operations that have all words of a query in them into groups.
@@ -169,7 +217,7 @@ func readManual(spec *specification, query string) *manual {
 // matches reports whether all words of a query stand somewhere in the operation.
 func (o *operation) matches(query string) bool {
 	var text strings.Builder
-	text.WriteString(strings.ToLower(strings.Join([]string{o.Method, o.Path, o.ID, o.Summary, o.Text}, " ")))
+	text.WriteString(strings.ToLower(strings.Join([]string{o.Method, o.Path, o.ID, o.Summary, o.Text, o.English}, " ")))
 	for _, p := range o.Parameters {
 		text.WriteString(" " + strings.ToLower(p.Name+" "+p.Text))
 	}
@@ -311,24 +359,20 @@ func takes(content map[string]media) (types []string, first *schema) {
 // answers are the statuses that an operation answers with, in order.
 func (o *operation) answers() []string { return slices.Sorted(maps.Keys(o.Responses)) }
 
-// curl is how a shell asks.
-func (o *operation) curl(address string) string {
-	var b strings.Builder
-	b.WriteString("curl")
-	if o.Method != http.MethodGet {
-		b.WriteString(" -X " + o.Method)
+// groupNames are the groups of routes in Chinese, by the first word of their paths.
+var groupNames = map[string]string{
+	"apply": "应用设置", "audit": "审计", "backup": "备份", "connections": "连接", "digests": "失败汇总", "doctor": "诊断", "draft": "草稿", "edit": "编辑", "events": "事件",
+	"export": "导出设置", "fields": "占位符", "health": "健康检查", "jobs": "任务", "me": "我的账号", "metrics": "指标", "presets": "预设", "records": "同步记录", "rejected": "被拒绝的事件",
+	"render": "渲染", "secrets": "密钥", "sign-on-keys": "登录签名密钥", "sign-ons": "单点登录", "stats": "统计", "tenants": "租户", "tickets": "票据", "tokens": "令牌", "try": "试用",
+	"users": "用户", "validate": "检查设置",
+}
+
+// group is a group's name for people.
+func (v *visit) group(name string) string {
+	if zh, ok := groupNames[name]; ok && v.Chinese {
+		return zh + " " + name
 	}
-	if !strings.HasPrefix(o.Path, "/healthz") && !strings.HasPrefix(o.Path, "/readyz") {
-		b.WriteString(` -H "Authorization: Bearer $TODOSYNC_TOKEN"`)
-	}
-	if o.Body != nil {
-		types, _ := takes(o.Body.Content)
-		if len(types) > 0 {
-			b.WriteString(` -H "Content-Type: ` + types[0] + `" --data-binary @FILE`)
-		}
-	}
-	b.WriteString(" '" + address + o.Path + "'")
-	return b.String()
+	return name
 }
 
 func methodColour(method string) string {

@@ -46,6 +46,7 @@ func (c *Console) sessionRoutes() {
 		return v.alone(v.T("First admin", "创建首位管理员"), firstAdmin(v, logInForm{Link: link}))
 	})
 	c.open("POST /first-admin/{link}", c.makeFirstAdmin)
+	c.invitationRoutes()
 	c.open("GET /enter/{link}", func(v *visit) error {
 		if v.r.Method != http.MethodGet || v.r.Header.Get("Sec-Purpose") != "" || v.r.Header.Get("Purpose") != "" {
 			return v.deadLink(nil) // a browser that looks ahead must not use the link up

@@ -159,3 +159,23 @@ func TestOwnSite(t *testing.T) {
 		s.ask(r).wants(want)
 	}
 }
+
+// TestInvitation has somebody choose his password by a link.
+func TestInvitation(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	s.who = nil
+	s.get("/invite/invited").wants(http.StatusOK, "zoe", `autocomplete="new-password"`)
+	s.get("/invite/gone").wants(http.StatusForbidden, "not good any more", "Ask an admin")
+	s.post("/invite/gone", url.Values{"password": {"correct horse 7"}, "again": {"correct horse 7"}}).wants(http.StatusForbidden, "not good any more")
+	s.post("/invite/invited", url.Values{"password": {"correct horse 7"}, "again": {"another"}}).wants(422, "not the same").lacks("correct horse")
+	s.post("/invite/invited", url.Values{"password": {"short"}, "again": {"short"}}).wants(422, "10 characters")
+	p := s.post("/invite/invited", url.Values{"password": {"correct horse 7"}, "again": {"correct horse 7"}})
+	p.wants(http.StatusSeeOther)
+	if c := p.setCookie(sessionCookie); c == nil || c.Value != "new-token" {
+		t.Errorf("cookie %+v", c)
+	}
+	s.console.Client = func(*http.Request) string { return "10.0.0.7" }
+	s.get("/invite/invited").wants(http.StatusOK, "not encrypted").lacks("zoe")
+	s.post("/invite/invited", url.Values{"password": {"correct horse 7"}, "again": {"correct horse 7"}}).wants(http.StatusForbidden, "not encrypted")
+}

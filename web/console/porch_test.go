@@ -57,6 +57,23 @@ func (p *porch) FollowLink(_ context.Context, link string, a identity.Attempt) (
 	return entry("demo"), nil
 }
 
+// Invited implements Door.
+func (p *porch) Invited(_ context.Context, link string) (identity.User, bool, error) {
+	return identity.User{Name: "zoe"}, link == "invited", nil
+}
+
+// AcceptInvitation implements Door.
+func (p *porch) AcceptInvitation(_ context.Context, link string, a identity.Attempt) (identity.Entry, error) {
+	p.asked = append(p.asked, a)
+	if link != "invited" {
+		return identity.Entry{}, &connector.Error{Kind: connector.Forbidden, Msg: "no"}
+	}
+	if err := identity.CheckPassword("zoe", a.Password); err != nil {
+		return identity.Entry{}, err
+	}
+	return entry("zoe"), nil
+}
+
 // Session implements Door.
 func (p *porch) Session(_ context.Context, cookie string) (identity.Session, bool, error) {
 	if cookie != "s" || p.site.who == nil {

@@ -3,14 +3,47 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"todosync/web/api"
 )
 
 // A secret is the name of one; values never come out.
 type secret struct {
-	Tenant string `json:"tenant"`
-	Name   string `json:"name"`
+	Tenant string   `json:"tenant"`
+	Name   string   `json:"name"`
+	Set    bool     `json:"set"`
+	UsedBy []string `json:"usedBy"` // nil: it was not looked up
+}
+
+// mostSecrets is how many the page shows; the filter leads to the others.
+const mostSecrets = 200
+
+// ofTenant is how the API names the tenant's own file among those that use a secret.
+const ofTenant = "tenant file"
+
+// used says who uses a secret.
+func (v *visit) used(s secret) string {
+	var out []string
+	for _, u := range s.UsedBy {
+		if u == ofTenant {
+			u = v.T("the tenant's file", "租户设置")
+		}
+		out = append(out, u)
+	}
+	return strings.Join(out, v.T(", ", "、"))
+}
+
+// breaks says what ends with a secret.
+func (v *visit) breaks(s secret) string {
+	back := v.T(" Its value cannot be brought back; until it is set again, what needs it waits or fails.", "删除后无法找回它的值；重新设置之前，需要它的请求会等待或失败。")
+	switch {
+	case len(s.UsedBy) > 0:
+		return v.T("It is used by: ", "正在使用它的有：") + v.used(s) + v.T(". Their requests will fail until it is set again.", "。它们的请求将会失败，直到重新设置。") + back
+	case s.UsedBy != nil:
+		return v.T("No connection names it now.", "目前没有连接使用它。") + back
+	}
+	return v.T("Requests of this tenant that need it will fail until it is set again.", "该租户需要它的请求将会失败，直到重新设置。") + back
 }
 
 func (c *Console) secretRoutes() {
@@ -31,7 +64,7 @@ func (c *Console) secretRoutes() {
 			}
 			return err
 		}
-		return v.done(secrets+"?tenant="+url.QueryEscape(f.V("tenant")), v.T("The secret is set. Requests from now on use it.", "密钥已设置，之后的请求将使用它。"))
+		return v.done(secrets+"?tenant="+url.QueryEscape(f.V("tenant")), v.T("The secret is set. Requests from now on use it; connections whose token was refused ask again at once.", "密钥已设置，之后的请求将使用它；令牌曾被拒绝的连接会立即重试。"))
 	})
 	c.setting("POST "+secrets+"/remove", api.Admin, "Secrets", "密钥", func(v *visit) error {
 		f, err := v.form()
@@ -47,7 +80,7 @@ func (c *Console) secretRoutes() {
 }
 
 func (v *visit) secretsPage(f *form) error {
-	q := url.Values{}
+	q := url.Values{"named": {"true"}}
 	if t := v.r.URL.Query().Get("tenant"); t != "" {
 		q.Set("tenant", t)
 	}

@@ -24,6 +24,9 @@ type Door interface {
 	// Renew begins a new session for who is in already.
 	Renew(ctx context.Context, user string, a identity.Attempt) (identity.Entry, error)
 	LogOut(ctx context.Context, s identity.Session) error
+	// Invited finds whom a link is for by which a user sets his password; AcceptInvitation sets it and lets him in.
+	Invited(ctx context.Context, link string) (u identity.User, ok bool, err error)
+	AcceptInvitation(ctx context.Context, link string, a identity.Attempt) (identity.Entry, error)
 }
 
 // The cookie of a session. Over TLS it has the prefix with which browsers see to it that no neighbouring host and no plain connection sets it.

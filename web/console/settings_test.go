@@ -35,17 +35,27 @@ func TestUsersPages(t *testing.T) {
 		"PUT /users/u2":             bodies(&sent, vera),
 		"DELETE /users/u2":          &api.Problem{Status: http.StatusConflict, Detail: "this is the last admin", Hint: "make another"},
 		"POST /users/u2/unlock":     struct{}{},
+		"POST /users/u2/invite":     invitation{Name: "vera", Link: "/invite/a-link"},
+		"POST /users/u9/invite":     invitation{Name: "li", Link: "https://todo.example.com/invite/a-link"},
+		"GET /audit/log-ins":        list[refused]{Items: []refused{{Address: "10.9.9.9", Tries: 40, Waits: 2000}, {Address: "10.9.9.8", Tries: 1}, {Address: "10.9.9.9", Tries: 2}}},
 		"DELETE /users/u2/sessions": struct{}{},
 	}
 	s := newSite(t, says)
 	s.get("/settings").wants(http.StatusSeeOther)
 	s.get("/settings/users").wants(http.StatusOK, "&lt;vera&gt;", "locked", "disabled", "no password yet", "cursor=more", "v@x.cn").lacks("<vera>")
+	s.get("/settings/users").wants(http.StatusOK, "2043", "from 2", "10.9.9.9", `<td class="num">42</td><td class="num">2000</td>`)
+	s.post("/settings/users", url.Values{"name": {"li"}, "role": {"viewer"}, "how": {"link"}, "password": {"left over"}}).wants(http.StatusOK, "https://todo.example.com/invite/a-link", "shown this once")
+	if b := sent[0]; b["password"] != nil {
+		t.Errorf("sent %v", b)
+	}
+	sent = nil
+	s.post("/settings/users/u2/invite", nil).wants(http.StatusOK, "http://example.com/invite/a-link")
 	s.get("/settings/users?role=admin&tenant=t1&cursor=c", true).wants(http.StatusOK, "已锁定", "回到最新")
-	if got := s.asked[len(s.asked)-1]; got != "GET /users?cursor=c&limit=50&role=admin&tenant=t1" {
+	if got := s.asked[len(s.asked)-2]; got != "GET /users?cursor=c&limit=50&role=admin&tenant=t1" {
 		t.Errorf("asked %s", got)
 	}
 	s.get("/settings/users/new").wants(http.StatusOK, "Make the user")
-	s.post("/settings/users", url.Values{"name": {"li"}, "role": {"viewer"}, "tenants": {"t1, t2，t3"}, "password": {"correct horse 7"}}).wants(http.StatusSeeOther)
+	s.post("/settings/users", url.Values{"name": {"li"}, "role": {"viewer"}, "tenants": {"t1, t2，t3"}, "how": {"password"}, "password": {"correct horse 7"}}).wants(http.StatusSeeOther)
 	if b := sent[0]; b["name"] != "li" || len(b["tenants"].([]any)) != 3 || b["password"] != "correct horse 7" { //nolint:forcetypeassert // a test
 		t.Errorf("sent %v", b)
 	}
@@ -69,7 +79,7 @@ func TestUsersPages(t *testing.T) {
 	s.post("/settings/users", url.Values{"name": {"li wei"}, "password": {"geheim"}}).wants(422, "want 10 characters", `value="li wei"`, `aria-invalid="true"`).lacks("geheim")
 	s.post("/settings/users/u2", url.Values{"name": {"changed"}}).wants(422, `value="changed"`)
 	s.post("/settings/users/u2/password", url.Values{"password": {"geheim"}}).wants(422, "want 10 characters").lacks("geheim")
-	says["GET /users"] = list[userInfo]{}
+	says["GET /users"], says["GET /audit/log-ins"] = list[userInfo]{}, list[refused]{}
 	s.get("/settings/users").wants(http.StatusOK, "No user is so")
 	s.who.Role = api.Integrate
 	s.get("/settings/users").wants(http.StatusForbidden, "Your role does not allow this.")
@@ -101,10 +111,10 @@ func TestSecretsPage(t *testing.T) {
 	t.Parallel()
 	var sent []map[string]any
 	says := map[string]any{
-		"GET /secrets": list[secret]{Items: []secret{{"t1", "oa-password"}}}, "PUT /secrets": bodies(&sent, struct{}{}), "DELETE /secrets": struct{}{},
+		"GET /secrets": list[secret]{Items: []secret{{Tenant: "t1", Name: "oa-password", Set: true, UsedBy: []string{"hq", ofTenant}}, {Tenant: "t1", Name: "lost", UsedBy: []string{"hq"}}, {Tenant: "t2", Name: "many", Set: true}}}, "PUT /secrets": bodies(&sent, struct{}{}), "DELETE /secrets": struct{}{},
 	}
 	s := newSite(t, says)
-	s.get("/settings/secrets?tenant=t1&name=hook").wants(http.StatusOK, "oa-password", `value="hook"`, "will fail until it is set again")
+	s.get("/settings/secrets?tenant=t1&name=hook").wants(http.StatusOK, "oa-password", `value="hook"`, "will fail until it is set again", `href="/connections/t1/hq"`, "It is used by: hq, the tenant&#39;s file.", "not set", "look it up")
 	s.post("/settings/secrets", url.Values{"tenant": {"t1"}, "name": {"n"}, "value": {"hunter22"}}).wants(http.StatusSeeOther)
 	if sent[0]["value"] != "hunter22" {
 		t.Errorf("sent %v", sent)

@@ -1,8 +1,10 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"todosync/web/api"
@@ -49,11 +51,52 @@ func timeOr(t *time.Time) time.Time {
 
 var userFields = []string{"name", "email", "mobile", "role", "tenants", "language", "password", "subject"}
 
+// A refused is the sum of the log-ins that failed from one address within an hour.
+type refused struct {
+	Hour    time.Time `json:"hour"`
+	Address string    `json:"address"`
+	Tries   int64     `json:"tries"`
+	Waits   int64     `json:"waits"`
+	LastAt  time.Time `json:"lastAt"`
+}
+
+// guesses are the failed log-ins of the last day, by address, most first.
+type guesses struct {
+	Sum  int64
+	Rows []refused
+}
+
+// guesses asks for them. That some mistype now and then is no news.
+func (v *visit) guesses() (guesses, error) {
+	var all list[refused]
+	q := url.Values{"from": {v.Now.Add(-24 * time.Hour).UTC().Format(time.RFC3339)}, "limit": {"1000"}}
+	var out guesses
+	if err := v.api.get(v.ctx(), "/audit/log-ins", q, &all); err != nil {
+		return out, err
+	}
+	at := map[string]int{}
+	for _, r := range all.Items {
+		i, known := at[r.Address]
+		if !known {
+			i, at[r.Address] = len(out.Rows), len(out.Rows)
+			out.Rows = append(out.Rows, refused{Address: r.Address, LastAt: r.LastAt})
+		}
+		out.Rows[i].Tries += r.Tries
+		out.Rows[i].Waits += r.Waits
+		out.Sum += r.Tries + r.Waits
+	}
+	slices.SortStableFunc(out.Rows, func(a, b refused) int { return cmp.Compare(b.Tries+b.Waits, a.Tries+a.Waits) })
+	return out, nil
+}
+
 // form is what a user's page begins with.
 func (p *userInfo) form() *form {
 	f := formOf("name", p.Name, "email", p.Email, "mobile", p.Mobile, "role", p.Role, "tenants", commas(p.Tenants), "language", p.Language)
 	if p.Disabled {
 		f.Values.Set("disabled", "true")
+	}
+	if p.ByRule {
+		f.Values.Set("byRule", "true")
 	}
 	return f
 }
@@ -87,7 +130,7 @@ func (c *Console) userRoutes() {
 	const users, one = "/settings/users", "/settings/users/{id}"
 	c.setting("GET "+users, api.Admin, "Users", "用户", func(v *visit) error {
 		q := url.Values{"limit": {"50"}}
-		for _, name := range []string{"role", "cursor", "tenant"} {
+		for _, name := range []string{"role", "cursor", "tenant", "state", "q"} {
 			if value := v.r.URL.Query().Get(name); value != "" {
 				q.Set(name, value)
 			}
@@ -96,10 +139,14 @@ func (c *Console) userRoutes() {
 		if err := v.api.get(v.ctx(), "/users", q, &all); err != nil {
 			return err
 		}
-		return v.show(usersPage(v, all))
+		g, err := v.guesses()
+		if err != nil {
+			return err
+		}
+		return v.show(usersPage(v, all, g))
 	})
 	c.setting("GET /settings/users/new", api.Admin, "New user", "新建用户", func(v *visit) error {
-		return v.show(newUserPage(v, formOf("role", "viewer")))
+		return v.show(newUserPage(v, formOf("role", "viewer", "how", "link")))
 	})
 	c.setting("POST "+users, api.Admin, "New user", "新建用户", func(v *visit) error {
 		f, err := v.form()
@@ -107,7 +154,7 @@ func (c *Console) userRoutes() {
 			return err
 		}
 		body := f.said()
-		if f.V("password") != "" {
+		if f.V("how") == "password" {
 			body["password"] = f.V("password")
 		}
 		var made userInfo
@@ -117,7 +164,15 @@ func (c *Console) userRoutes() {
 			}
 			return err
 		}
-		return v.done(users+"/"+url.PathEscape(made.ID), v.T("The user is made. Give him his password by a safe way.", "用户已创建。请用安全的方式把密码告诉他。"))
+		switch f.V("how") {
+		case "link":
+			return v.invite(made.ID)
+		case "password":
+			v.tell(v.T("The user is made. Give him his password by a safe way.", "用户已创建。请用安全的方式把密码告诉他。"), false)
+		default:
+			v.tell(v.T("The user is made. He has no password.", "用户已创建，没有密码。"), false)
+		}
+		return v.redirect(users + "/" + url.PathEscape(made.ID))
 	})
 	c.setting("GET "+one, api.Admin, "User", "用户", func(v *visit) error { return v.userPage(nil, nil) })
 	c.setting("POST "+one, api.Admin, "User", "用户", func(v *visit) error {
@@ -127,6 +182,11 @@ func (c *Console) userRoutes() {
 		}
 		body := f.said()
 		body["disabled"] = f.V("disabled") != ""
+		if f.V("had-rule") != "" { // the box is there; a changed role by itself takes him out of the rules
+			if on := f.V("byRule") != ""; on != (f.V("had-rule") == "true") {
+				body["byRule"] = on
+			}
+		}
 		if err := v.changeUser(body); err != nil {
 			if f.refuse(v, err, userFields...) {
 				return v.userPage(f, nil)
@@ -148,6 +208,7 @@ func (c *Console) userRoutes() {
 		}
 		return v.done("/settings/users/"+url.PathEscape(v.r.PathValue("id")), v.T("The password is set, and his sessions have ended.", "密码已设置，他的会话已结束。"))
 	})
+	c.setting("POST "+one+"/invite", api.Admin, "User", "用户", func(v *visit) error { return v.invite(v.r.PathValue("id")) })
 	for path, step := range map[string]struct {
 		method, below string
 		en, zh        string

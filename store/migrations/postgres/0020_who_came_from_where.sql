@@ -14,3 +14,13 @@ CREATE TABLE log_ins_refused (
     PRIMARY KEY (address, hour_ms)
 );
 CREATE INDEX log_ins_refused_hour ON log_ins_refused (hour_ms);
+
+-- One-time links by which somebody sets his password, by their hashes.
+CREATE TABLE invitations (
+    hash       BYTEA PRIMARY KEY,
+    user_id    TEXT NOT NULL,
+    who        TEXT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    expires_ms BIGINT NOT NULL
+);
+CREATE INDEX invitations_user ON invitations (user_id);

@@ -87,6 +87,10 @@ document.addEventListener("keydown", (e) => { if (e.key === "Escape") fold(); })
 document.addEventListener("click", (e) => fold(e.target));
 
 // What is folded is printed, too.
+// What an address points at is opened, if it is folded.
+const unfold = () => { const at = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1))); const d = at && (at.matches("details") ? at : at.querySelector(":scope > details") ?? at.closest("details")); if (d && !d.open) { d.open = true; at.scrollIntoView(); } };
+addEventListener("hashchange", unfold);
+unfold();
 addEventListener("beforeprint", () => { for (const d of document.querySelectorAll("main details:not([open], [data-drop])")) { d.open = true; d.dataset.folded = ""; } });
 addEventListener("afterprint", () => { for (const d of document.querySelectorAll("details[data-folded]")) { d.open = false; delete d.dataset.folded; } });
 

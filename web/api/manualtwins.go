@@ -3,6 +3,16 @@ package api
 // manualTwins are the Chinese twins of what the description of the API says: what its routes do, and what its parameters and members mean. A
 // test wants one for each.
 var manualTwins = map[string]string{
+	"say of each row what becomes of it":                                      "逐行说明结果",
+	"a Last-Event-ID, for clients that can't send the header when they begin": "Last-Event-ID，供开始时无法发送该请求头的客户端使用",
+	"the id of the last event that was read, or what GET /records answered in this header: what changed after it is told first; where that is not known any more, an event gap says so": "最后读到的事件 id，或 GET /records 在此头中的应答：先给出其后的变化；已无法得知时以 gap 事件说明",
+	"as GET tells it; not looked at":                                                            "同 GET 所给出的；不予检查",
+	"the newest of what is stored; 0: nothing is":                                               "已保存的最新修订；0 表示没有",
+	"What a file would change of a tenant's settings; nothing is stored":                        "文件会对租户设置做哪些修改；不会保存",
+	"*: only where there is nothing yet":                                                        "*：仅在尚不存在时",
+	"The JSON Schema of a kind of settings file, for editors":                                   "某类设置文件的 JSON Schema，供编辑器使用",
+	"sent to /records/stream in the header of this name, no change after this answer is missed": "把它放在同名请求头中发给 /records/stream，就不会漏掉此应答之后的变化",
+	"Sync records as they change, as server-sent events: record with one as data; gap where some were missed and the list is to be read again": "以服务器推送事件（SSE）实时给出变化的同步记录：record 带一条记录；有遗漏、需要重新读取列表时为 gap",
 	"also those that files name and that are not set":                  "也列出文件引用但尚未设置的",
 	"Hold all that is owed to a connection":                            "暂停连接：保留应发送的内容",
 	"Let a paused connection go on":                                    "恢复已暂停的连接",

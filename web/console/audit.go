@@ -64,9 +64,6 @@ func (d *deed) about() string {
 	return ""
 }
 
-// parts are the differences in an entry's detail, one each.
-func (d *deed) parts() []string { return strings.Split(d.Detail, "; ") }
-
 func (c *Console) auditRoutes() {
 	c.setting("GET /settings/audit", api.Admin, "Audit", "操作审计", func(v *visit) error {
 		asked := v.r.URL.Query()

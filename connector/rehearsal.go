@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"todosync/internal/difference"
 	"todosync/mapping"
 	"todosync/retry"
 )
@@ -33,7 +34,7 @@ func (p *Program) Rehearse(w *Work, now time.Time) Rehearsal {
 	} else {
 		out.Now = &r
 	}
-	out.Difference = difference(linesOf(out.Before), linesOf(out.Now))
+	out.Difference = differing(linesOf(out.Before), linesOf(out.Now))
 	return out
 }
 
@@ -112,49 +113,21 @@ func linesOf(r *SentRequest) []string {
 	return append(append(lines, ""), strings.Split(body, "\n")...)
 }
 
-// differenceMost is up to how many lines texts are compared line by line; longer ones are told whole, one after the other.
-const differenceMost = 500
-
-// difference compares texts line by line: a longest common subsequence, with what is only in one of them in between.
-func difference(before, now []string) []string {
-	head := 0
-	for head < len(before) && head < len(now) && before[head] == now[head] {
-		head++
-	}
+// differing compares texts line by line, with what is only in one of them in between.
+func differing(before, now []string) []string {
 	out := []string{}
-	for _, l := range before[:head] {
-		out = append(out, "  "+l)
-	}
-	a, b := before[head:], now[head:]
-	var common [][]int // the length of the longest common subsequence of a[i:] and b[j:]
-	if len(a) <= differenceMost && len(b) <= differenceMost {
-		common = make([][]int, len(a)+1)
-		for i := range common {
-			common[i] = make([]int, len(b)+1)
-		}
-		for i := range slices.Backward(a) {
-			for j := len(b) - 1; j >= 0; j-- {
-				if a[i] == b[j] {
-					common[i][j] = common[i+1][j+1] + 1
-				} else {
-					common[i][j] = max(common[i+1][j], common[i][j+1])
-				}
-			}
-		}
-	}
 	i, j := 0, 0
-	for i < len(a) || j < len(b) {
-		switch {
-		case common != nil && i < len(a) && j < len(b) && a[i] == b[j]:
-			out = append(out, "  "+a[i])
-			i, j = i+1, j+1
-		case i < len(a) && (j == len(b) || common == nil || common[i+1][j] >= common[i][j+1]):
-			out = append(out, "- "+a[i])
-			i++
-		default:
-			out = append(out, "+ "+b[j])
-			j++
+	for _, p := range append(difference.Pairs(before, now), difference.Pair{Was: len(before), Is: len(now)}) {
+		for ; i < p.Was; i++ {
+			out = append(out, "- "+before[i])
 		}
+		for ; j < p.Is; j++ {
+			out = append(out, "+ "+now[j])
+		}
+		if i < len(before) {
+			out = append(out, "  "+before[i])
+		}
+		i, j = i+1, j+1
 	}
 	return out
 }

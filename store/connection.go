@@ -67,31 +67,36 @@ func (d *DB) connectionInfos(ctx context.Context, op string, w where) ([]Connect
 		SavedMs    int64  `db:"saved_ms"`
 		SavedBy    string `db:"who"`
 		CreatedMs  int64  `db:"created_ms"`
-		Title      string `db:"title"`
-		Preset     string `db:"preset"`
-		Protocol   string `db:"protocol"`
 		CountWaits int64  `db:"waiting"`
 		CountFails int64  `db:"failed"`
 	}
 	w.add(`c.deleted_ms IS NULL`)
 	query := `SELECT c.n, c.tenant, c.name, c.enabled, c.paused, c.leaving, c.down_since_ms, c.token_refused_ms, c.condition_message,
-		c.revision, c.saved_how, r.saved_ms, r.who, c.created_ms, COALESCE(r.settings ->> 'title', '') AS title,
-		COALESCE(r.settings ->> 'preset', '') AS preset, COALESCE(r.settings ->> 'protocol', '') AS protocol,
+		c.revision, c.saved_how, r.saved_ms, r.who, c.created_ms,
 		COALESCE((SELECT CAST(SUM(s.count) AS BIGINT) FROM standings s WHERE s.conn = c.n AND (s.state = 'pending' OR s.state = 'retrying' OR s.state = 'held')), 0) AS waiting,
 		COALESCE((SELECT s.count FROM standings s WHERE s.conn = c.n AND s.state = 'failed'), 0) AS failed
 		FROM connections c JOIN revisions r ON r.conn = c.n AND r.revision = c.revision ` + w.text() + ` ORDER BY c.tenant, c.name`
 	var rows []stored
-	err := d.reading(ctx, op, func(q *reader) error {
+	var looks map[int64]face
+	err := d.reading(ctx, op, func(q *reader) (err error) {
 		rows = rows[:0]
-		return q.Select(&rows, query, w.args...)
+		if err := q.Select(&rows, query, w.args...); err != nil {
+			return err
+		}
+		revisions := make(map[int64]int64, len(rows))
+		for i := range rows {
+			revisions[rows[i].N] = rows[i].Revision
+		}
+		looks, err = d.faces.of(q, revisions)
+		return err
 	})
 	out := make([]ConnectionInfo, len(rows))
 	current := d.registry.current.Load()
 	for i := range rows {
 		r := &rows[i]
 		out[i] = ConnectionInfo{
-			Number: r.N, Key: connector.ConnectionKey{Tenant: r.Tenant, Name: r.Name}, Title: r.Title, Preset: r.Preset,
-			Protocol: connector.Protocol(r.Protocol), Revision: r.Revision, SavedHow: SavedHow(r.SavedHow), SavedAt: instant(r.SavedMs), SavedBy: r.SavedBy,
+			Number: r.N, Key: connector.ConnectionKey{Tenant: r.Tenant, Name: r.Name}, Title: looks[r.N].Title, Preset: looks[r.N].Preset,
+			Protocol: connector.Protocol(looks[r.N].Protocol), Revision: r.Revision, SavedHow: SavedHow(r.SavedHow), SavedAt: instant(r.SavedMs), SavedBy: r.SavedBy,
 			CreatedAt: instant(r.CreatedMs), Waiting: r.CountWaits, Failed: r.CountFails,
 			Condition: connector.Condition{
 				Disabled: !r.Enabled, Paused: r.Paused, Leaving: r.Leaving, DownSince: instantOf(r.DownMs), TokenRefused: instantOf(r.RefusedMs),

@@ -83,3 +83,10 @@ func (d *DB) Miscounted(ctx context.Context) (wrong []string, err error) {
 	}
 	return wrong, err
 }
+
+// Glances is how many statements have read records for watchers.
+func (d *DB) Glances() int {
+	d.glances.mu.Lock()
+	defer d.glances.mu.Unlock()
+	return d.glances.reads
+}

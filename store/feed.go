@@ -119,10 +119,19 @@ func (f *feed) join(after string) *watcher {
 	return w
 }
 
-func (f *feed) leave(w *watcher) {
+// leave ends a subscription and says whether nobody watches any more.
+func (f *feed) leave(w *watcher) (last bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.watchers, w)
+	return len(f.watchers) == 0
+}
+
+// state is the place of the newest change, and how many watch.
+func (f *feed) state() (last uint64, watching int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last, len(f.watchers)
 }
 
 // take gives what has changed since the last call, each delivery once, where it changed last; and the place up to which that is all.

@@ -166,16 +166,8 @@ func words[T ~string](values []T) []string {
 // recordsByNumber reads records, newest first.
 func (d *DB) recordsByNumber(q *reader, numbers []int64) ([]connector.Record, error) {
 	out := make([]connector.Record, 0, len(numbers))
-	if len(numbers) == 0 {
-		return out, nil
-	}
-	var rows []storedRecord
-	err := q.Select(&rows, `SELECT `+recordColumns+` FROM deliveries d JOIN connections c ON c.n = d.conn
-		WHERE d.n IN (SELECT value FROM json_each(?)) ORDER BY d.id DESC`, numberSet(numbers))
+	rows, err := storedRecords(q, numbers)
 	if err != nil {
-		return nil, err
-	}
-	if err := followSuperseded(q, rows); err != nil {
 		return nil, err
 	}
 	for i := range rows {
@@ -186,6 +178,20 @@ func (d *DB) recordsByNumber(q *reader, numbers []int64) ([]connector.Record, er
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// storedRecords reads the rows of records, newest first.
+func storedRecords(q *reader, numbers []int64) ([]storedRecord, error) {
+	if len(numbers) == 0 {
+		return nil, nil
+	}
+	var rows []storedRecord
+	err := q.Select(&rows, `SELECT `+recordColumns+` FROM deliveries d JOIN connections c ON c.n = d.conn
+		WHERE d.n IN (SELECT value FROM json_each(?)) ORDER BY d.id DESC`, numberSet(numbers))
+	if err != nil {
+		return nil, err
+	}
+	return rows, followSuperseded(q, rows)
 }
 
 // supersededHops bounds how far a link is followed; only a todo that was edited more often than that while its OA was away has more.

@@ -278,12 +278,26 @@ func (r *recordQuery) byEvent(q *reader, f *connector.RecordFilter, conns []int6
 	return nil
 }
 
-// byTodoOrReceiver goes connection by connection: ids of todos and users may be the same in many.
+// byTodoOrReceiver goes connection by connection: ids of todos and users may be the same in many. Where that would be very many, it goes down
+// all records, among which those that fit cannot be far apart then.
 func (r *recordQuery) byTodoOrReceiver(q *reader, f *connector.RecordFilter, conns []int64, all bool) error {
-	if all {
-		if err := q.Select(&conns, `SELECT n FROM connections ORDER BY n`); err != nil {
+	if all || len(conns) > manyConnections {
+		having, err := connectionsHaving(q, f)
+		if err != nil {
 			return err
 		}
+		if len(having) > manyConnections {
+			r.residual.in(`+d.todo`, f.Todos)
+			r.residual.receivers(f.Receivers)
+			r.sparse = true
+			r.add(recordSource{})
+			return nil
+		}
+		if !all {
+			having = slices.DeleteFunc(having, func(c int64) bool { return !slices.Contains(conns, c) })
+		}
+		conns = having
+		r.none = len(conns) == 0
 	}
 	for _, c := range conns {
 		if len(f.Todos) > 0 {
@@ -302,6 +316,42 @@ func (r *recordQuery) byTodoOrReceiver(q *reader, f *connector.RecordFilter, con
 		r.residual.receivers(f.Receivers)
 	}
 	return nil
+}
+
+// connectionsHaving gives the connections that have records of the todos, else of the receivers, that a filter names: one more than
+// manyConnections where there are more. From one connection to the next it takes one step in the index.
+func connectionsHaving(q *reader, f *connector.RecordFilter) ([]int64, error) {
+	type source struct{ query, value string }
+	var sources []source
+	for _, todo := range f.Todos {
+		sources = append(sources, source{`SELECT n FROM deliveries INDEXED BY deliveries_todo WHERE todo = ? AND n >= ? ORDER BY n LIMIT 1`, todo})
+	}
+	if len(f.Todos) == 0 {
+		for _, receiver := range f.Receivers {
+			sources = append(sources,
+				source{`SELECT n FROM deliveries INDEXED BY deliveries_receiver WHERE receiver = ? AND receiver <> '' AND n >= ? ORDER BY n LIMIT 1`, receiver},
+				source{`SELECT delivery_n FROM delivery_receivers WHERE receiver = ? AND delivery_n >= ? ORDER BY delivery_n LIMIT 1`, receiver})
+		}
+	}
+	var out []int64
+	for _, s := range sources {
+		for low := int64(0); len(out) <= manyConnections; {
+			var at []int64
+			if err := q.Select(&at, s.query, clean(s.value), low); err != nil {
+				return nil, err
+			}
+			if len(at) == 0 {
+				break
+			}
+			conn := at[0] >> placeBits
+			if !slices.Contains(out, conn) {
+				out = append(out, conn)
+			}
+			_, low = span(conn)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
 }
 
 // alone takes the records of a connection that are for one receiver alone.

@@ -88,6 +88,9 @@ type DB struct {
 	fresh    freshness
 	registry *registry
 	feed     *feed
+	glances  glances
+	faces    faces
+	series   kept[Series]
 	hot      *hot
 	ring     ring
 	markMu   sync.Mutex // guards mark

@@ -1,15 +1,21 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"todosync/connector"
 )
 
-// watchStep is how many changed records are read at once.
-const watchStep = 500
+const (
+	// watchStep is how many changed records are read at once.
+	watchStep = 500
+	// watchPace is how long a watch gathers before it looks again, and watchEach how much longer for each that watches: what changes several
+	// times meanwhile is told once.
+	watchPace = 250 * time.Millisecond
+	watchEach = 2 * time.Millisecond
+)
 
 // A Watch follows the changes of records as they are committed. One goroutine uses it; Close ends it.
 type Watch struct {
@@ -20,6 +26,7 @@ type Watch struct {
 	upTo    uint64 // the place behind all that is pending
 	at      uint64 // the place up to which all was given
 	missed  bool
+	took    time.Time // when it last took changes
 }
 
 // Watch begins to follow the records that a filter chooses; its From, To and Text are left aside. After is the place at which somebody stopped
@@ -27,6 +34,12 @@ type Watch struct {
 func (d *DB) Watch(f connector.RecordFilter, after string) (*Watch, error) {
 	if err := checkFilter("watch records", &f); err != nil {
 		return nil, err
+	}
+	for _, values := range []*[]string{&f.Tenants, &f.Connections, &f.Scenes, &f.States, &f.Classes, &f.Todos, &f.Receivers, &f.Events} {
+		*values = slices.Clone(*values)
+		for i, v := range *values {
+			(*values)[i] = clean(v)
+		}
 	}
 	w := &Watch{db: d, filter: f, watcher: d.feed.join(after)}
 	w.at = w.watcher.after
@@ -43,11 +56,8 @@ func (w *Watch) Next(ctx context.Context) (connector.RecordChanges, error) {
 		for len(w.pending) > 0 || w.missed {
 			step := w.pending[:min(len(w.pending), watchStep)]
 			out := connector.RecordChanges{Missed: w.missed}
-			err := w.db.reading(ctx, op, func(q *reader) (err error) {
-				out.Records, out.Places, err = w.read(q, step)
-				return err
-			})
-			if err != nil {
+			var err error
+			if out.Records, out.Places, err = w.read(ctx, op, step); err != nil {
 				return connector.RecordChanges{}, err
 			}
 			w.pending, w.missed = w.pending[len(step):], false
@@ -58,10 +68,14 @@ func (w *Watch) Next(ctx context.Context) (connector.RecordChanges, error) {
 				return out, nil
 			}
 		}
+		if err := w.rest(ctx); err != nil {
+			return connector.RecordChanges{}, failed(op, err)
+		}
 		select {
 		case <-ctx.Done():
 			return connector.RecordChanges{}, failed(op, ctx.Err())
 		case <-w.watcher.signal:
+			w.took = time.Now()
 			if w.pending, w.upTo, w.missed = w.db.feed.take(w.watcher); len(w.pending) == 0 {
 				w.at = w.upTo
 			}
@@ -69,64 +83,44 @@ func (w *Watch) Next(ctx context.Context) (connector.RecordChanges, error) {
 	}
 }
 
+// rest waits until it is time to look again.
+func (w *Watch) rest(ctx context.Context) error {
+	_, watching := w.db.feed.state()
+	wait := watchPace + time.Duration(watching)*watchEach - time.Since(w.took)
+	if wait <= 0 {
+		return nil
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
 // Close ends the watch.
-func (w *Watch) Close() { w.db.feed.leave(w.watcher) }
+func (w *Watch) Close() {
+	if w.db.feed.leave(w.watcher) {
+		w.db.glances.forget()
+	}
+}
 
 // read gives those of some changed records that the filter chooses, in the order of their changes.
-func (w *Watch) read(q *reader, step []change) ([]connector.Record, []string, error) {
+func (w *Watch) read(ctx context.Context, op string, step []change) (records []connector.Record, places []string, err error) {
 	numbers := make([]int64, len(step))
-	at := make(map[int64]uint64, len(step))
 	for i, c := range step {
-		numbers[i], at[c.n] = c.n, c.at
+		numbers[i] = c.n
 	}
-	found, err := w.db.chosenAmong(q, &w.filter, numbers)
+	seen, err := w.db.glance(ctx, op, numbers, w.upTo)
 	if err != nil {
 		return nil, nil, err
 	}
-	place := make(map[string]uint64, len(found))
-	numbers = numbers[:0]
-	for _, f := range found {
-		numbers, place[f.ID] = append(numbers, f.N), at[f.N]
-	}
-	records, err := w.db.recordsByNumber(q, numbers)
-	if err != nil {
-		return nil, nil, err
-	}
-	slices.SortFunc(records, func(x, y connector.Record) int { return cmp.Compare(place[x.ID], place[y.ID]) })
-	places := make([]string, len(records))
-	for i := range records {
-		places[i] = w.db.feed.place(place[records[i].ID])
+	for i := range seen {
+		if seen[i].chosen(&w.filter) {
+			records, places = append(records, *seen[i].record), append(places, w.db.feed.place(step[i].at))
+		}
 	}
 	return records, places, nil
-}
-
-// A numbered is a delivery's number and id.
-type numbered struct {
-	N  int64  `db:"n"`
-	ID string `db:"id"`
-}
-
-// chosenAmong gives those of some deliveries that a filter chooses.
-func (d *DB) chosenAmong(q *reader, f *connector.RecordFilter, numbers []int64) ([]numbered, error) {
-	if len(numbers) == 0 {
-		return nil, nil
-	}
-	conns, all, err := d.filteredConnections(q, f)
-	if err != nil || !all && len(conns) == 0 {
-		return nil, err
-	}
-	r := recordQuery{}
-	w := &r.residual
-	w.numbers(`d.n`, numbers)
-	if !all {
-		w.numbers(`+d.conn`, conns)
-	}
-	w.in(`+d.todo`, f.Todos)
-	w.in(`+d.event_id`, f.Events)
-	w.receivers(f.Receivers)
-	part := connector.RecordFilter{Scenes: f.Scenes, States: f.States, Classes: f.Classes}
-	r.restrict(&part, d.held())
-	var found []numbered
-	err = q.Select(&found, `SELECT d.n, d.id FROM deliveries d `+w.text(), w.args...)
-	return found, err
 }

@@ -162,21 +162,38 @@ func (p ports) Revision(ctx context.Context, k connector.ConnectionKey, revision
 
 // Connections implements api.Connections.
 func (p ports) Connections(ctx context.Context, f api.ConnectionFilter, page connector.PageOf) (connector.Page[api.ConnectionState], error) {
-	found, err := p.db.Connections(ctx, f.Tenants)
+	out := connector.Page[api.ConnectionState]{Items: []api.ConnectionState{}}
+	after, err := afterKey(connectionsMark, page.Cursor)
 	if err != nil {
-		return connector.Page[api.ConnectionState]{}, err
+		return out, err
 	}
-	if len(f.Names) > 0 {
-		found = slices.DeleteFunc(found, func(c store.ConnectionInfo) bool { return !slices.Contains(f.Names, c.Key.Name) })
-	}
-	states := make([]api.ConnectionState, 0, len(found))
-	for i := range found {
-		if s := connectionState(&found[i]); f.Chooses(&s) {
-			states = append(states, s)
+	choice := store.ConnectionChoice{Tenants: f.Tenants, Titled: f.Text != "", Limit: page.Limit, After: func(k connector.ConnectionKey) bool {
+		return page.Cursor == "" || connectionCursor(k.Tenant, k.Name) > after
+	}}
+	if len(f.Names)+len(f.Health) > 0 || f.Text != "" {
+		choice.Chooses = func(c *store.ConnectionInfo) bool {
+			s := connectionState(c)
+			return (len(f.Names) == 0 || slices.Contains(f.Names, c.Key.Name)) && f.Chooses(&s)
 		}
 	}
-	return slice("c.", page, states, func(c api.ConnectionState) (string, api.ConnectionState) { return c.Tenant + "\x00" + c.Name, c })
+	found, more, err := p.db.ConnectionPage(ctx, choice)
+	if err != nil {
+		return out, err
+	}
+	for i := range found {
+		out.Items = append(out.Items, connectionState(&found[i]))
+	}
+	if n := len(out.Items); more && n > 0 {
+		out.Next = base64.RawURLEncoding.EncodeToString([]byte(connectionsMark + connectionCursor(out.Items[n-1].Tenant, out.Items[n-1].Name)))
+	}
+	return out, nil
 }
+
+// connectionsMark marks the cursors of lists of connections.
+const connectionsMark = "c."
+
+// connectionCursor is the key by which a list of connections goes on.
+func connectionCursor(tenant, name string) string { return tenant + "\x00" + name }
 
 func connectionState(c *store.ConnectionInfo) api.ConnectionState {
 	out := api.ConnectionState{
@@ -212,17 +229,26 @@ func (p ports) DeleteConnection(ctx context.Context, k connector.ConnectionKey, 
 	return p.db.Delete(ctx, store.Deletion{Key: k, Who: by.Who, CancelWaiting: o.CancelWaiting, IfMatch: by.IfMatch})
 }
 
+// afterKey reads the key after which a list with a mark of its own goes on.
+func afterKey(mark, cursor string) (string, error) {
+	b, err := base64.RawURLEncoding.DecodeString(cursor)
+	after, marked := strings.CutPrefix(string(b), mark)
+	if cursor != "" && (err != nil || !marked) {
+		return "", &connector.Error{
+			Kind: connector.Invalid, Msg: "the cursor is not one of this list's", Hint: "begin without a cursor",
+			Details: []connector.Detail{{Path: "cursor", Message: "not a cursor of this list"}},
+		}
+	}
+	return after, nil
+}
+
 // slice cuts a page out of a list that is sorted by the key that item gives beside the answer's item. The cursor is the list's own mark and
 // the key of the last item before, so that it stays right whatever comes or goes.
 func slice[S, T any](mark string, page connector.PageOf, all []S, item func(S) (string, T)) (connector.Page[T], error) {
 	out := connector.Page[T]{Items: []T{}}
-	b, err := base64.RawURLEncoding.DecodeString(page.Cursor)
-	after, marked := strings.CutPrefix(string(b), mark)
-	if page.Cursor != "" && (err != nil || !marked) {
-		return out, &connector.Error{
-			Kind: connector.Invalid, Msg: "the cursor is not one of this list's", Hint: "begin without a cursor",
-			Details: []connector.Detail{{Path: "cursor", Message: "not a cursor of this list"}},
-		}
+	after, err := afterKey(mark, page.Cursor)
+	if err != nil {
+		return out, err
 	}
 	last := ""
 	for _, s := range all {

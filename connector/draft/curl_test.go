@@ -2,6 +2,7 @@ package draft
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,5 +123,29 @@ func TestHostile(t *testing.T) {
 				t.Errorf("want an error that says what is wrong, got %v and %v", err, d != nil)
 			}
 		})
+	}
+}
+
+// TestSecretsAreToldByName: what is to be set is a name, whatever stands around it in the header.
+func TestSecretsAreToldByName(t *testing.T) {
+	t.Parallel()
+	src := `curl -X POST https://oa.example.com/todo -H 'Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.e30.abcdefghijklmnop' -H 'X-Api-Key: 0123456789abcdef0123' -d '{"taskId":"1","title":"a"}'`
+	d, err := From([]Source{{Name: "curl.txt", Text: []byte(src)}}, Options{Tenant: "714439", Name: "oa"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for _, decision := range d.Decisions {
+		_, rest, ok := strings.Cut(decision, "todosync secret set ")
+		if !ok {
+			continue
+		}
+		told++
+		if name, _, _ := strings.Cut(rest, " --tenant 714439"); !slices.Contains(d.Secrets, name) {
+			t.Errorf("%q sets %q, and the secrets are %v", decision, name, d.Secrets)
+		}
+	}
+	if told != len(d.Secrets) || told == 0 {
+		t.Errorf("%d of %v are told in %q", told, d.Secrets, d.Decisions)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -334,6 +335,9 @@ func (b *builder) guess(r *request, l *leaf) Guess {
 	return g
 }
 
+// namedSecret finds the names of secrets in a right side.
+var namedSecret = regexp.MustCompile(`\$\{secret:([^}|]+)`)
+
 // decisions lists what somebody must decide before the draft is used.
 func (b *builder) decisions() []string {
 	var out []string
@@ -343,9 +347,14 @@ func (b *builder) decisions() []string {
 	}
 	seen := map[string]bool{}
 	tell := func(l *leaf) {
-		if l.verdict == hidden && !seen[l.right()] {
-			seen[l.right()] = true
-			add("%s: todosync secret set %s --tenant %s", "%s：todosync secret set %s --tenant %s", l.at(), strings.TrimSuffix(strings.TrimPrefix(l.right(), "${secret:"), "}"), cmp.Or(b.o.Tenant, unknownTenant))
+		if l.verdict != hidden {
+			return
+		}
+		for _, found := range namedSecret.FindAllStringSubmatch(l.right(), -1) { // there may be text around it, as in a Bearer's
+			if name := found[1]; !seen[name] {
+				seen[name] = true
+				add("%s: todosync secret set %s --tenant %s", "%s：todosync secret set %s --tenant %s", l.at(), name, cmp.Or(b.o.Tenant, unknownTenant))
+			}
 		}
 	}
 	if b.logIn != nil {

@@ -17,7 +17,9 @@ func table() []row {
 		{"web/api", []string{"connector", "connector/draft", "connector/file", "connector/preset", "internal/identity", "mapping", "notify", "retry"}, []string{
 			"github.com/danielgtaylor/huma/v2", "github.com/rogpeppe/go-internal", "golang.org/x/text",
 		}},
-		{"web/console", []string{"connector", "internal/identity", "notify", "retry", "web/api"}, []string{"github.com/a-h/templ", "golang.org/x/text"}},
+		{"web/console", []string{"connector", "internal/difference", "internal/identity", "notify", "retry", "web/api"}, []string{
+			"github.com/a-h/templ", "github.com/yuin/goldmark", "golang.org/x/text",
+		}},
 		{"web/signon", []string{"connector", "mapping", "retry"}, []string{
 			"github.com/coreos/go-oidc/v3", "github.com/golang-jwt/jwt/v5", "golang.org/x/oauth2", "golang.org/x/text",
 		}},
@@ -35,12 +37,13 @@ func table() []row {
 		{"notify", []string{"connector", "mapping", "retry"}, []string{"github.com/wneessen/go-mail"}},
 		{"connector/hash", nil, []string{"github.com/emmansun/gmsm"}},
 		{"connector/script", []string{"connector/hash", "mapping"}, []string{"go.starlark.net"}},
-		{"connector", []string{"connector/hash", "connector/script", "mapping", "retry"}, []string{"github.com/google/uuid", "golang.org/x/time"}},
+		{"connector", []string{"connector/hash", "connector/script", "internal/difference", "mapping", "retry"}, []string{"github.com/google/uuid", "golang.org/x/time"}},
 		{"mapping", nil, []string{
 			"github.com/beevik/etree", "github.com/clipperhouse/uax29/v2", "github.com/tidwall/gjson", "golang.org/x/text",
 		}},
 		{"retry", nil, []string{"github.com/hashicorp/go-retryablehttp", "golang.org/x/net"}},
 		{"internal/identity", []string{"connector"}, []string{"github.com/coreos/go-oidc/v3", "golang.org/x/crypto", "golang.org/x/oauth2"}},
+		{"internal/difference", nil, []string{"github.com/aymanbagabas/go-udiff"}},
 		{"internal/natsserver", []string{"connector"}, []string{
 			"github.com/minio/highwayhash", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys",
 		}},

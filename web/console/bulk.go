@@ -78,6 +78,7 @@ func (c *Console) askBulk(v *visit) error {
 	if v.Title = v.T("Retry records", "重发记录"); b.Do == "cancel" {
 		v.Title = v.T("Cancel records", "取消记录")
 	}
+	v.Scripts = append(v.Scripts, "records.js")
 	if b.All {
 		body := b.body()
 		body["dryRun"] = true

@@ -55,7 +55,13 @@ type drafted struct {
 	Vendor     string   `json:"vendor"`
 	Preset     string   `json:"preset"`
 	Guesses    []guess  `json:"guesses"`
+	Secrets    []string `json:"secrets"`
 	Decisions  []string `json:"decisions"`
+}
+
+// open are the decisions but for the secrets to be set, which have fields of their own here.
+func (d *drafted) open() []string {
+	return slices.DeleteFunc(slices.Clone(d.Decisions), func(s string) bool { return strings.Contains(s, "todosync secret set ") })
 }
 
 // A beginning is the page on which a connection begins.
@@ -71,6 +77,7 @@ type beginning struct {
 func (c *Console) newConnectionRoutes() {
 	c.page("GET /connections/new", api.Integrate, func(v *visit) error { return c.begin(v, &beginning{Form: v.r.URL.Query()}) })
 	c.page("POST /connections/new", api.Integrate, c.begun)
+	c.page("GET /connections/new/edit", api.Integrate, c.editNew)
 }
 
 // begin shows how a connection may begin; with ?preset= the form of that preset.
@@ -95,28 +102,55 @@ func (c *Console) begin(v *visit, b *beginning) error {
 	return v.show(beginPage(v, b))
 }
 
-// begun makes the file of a new connection and opens the editor with it; nothing is stored yet but secrets.
+// begun begins a connection. What was entered for a preset stands in the editor's address, which may be loaded again and gone back from;
+// nothing is stored yet but secrets. A sample is too long for an address: its file is shown in the answer itself.
 func (c *Console) begun(v *visit) error {
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxEdit)
 	if err := v.r.ParseForm(); err != nil {
 		return &api.Problem{Status: http.StatusBadRequest, Detail: v.T("The form could not be read.", "无法读取表单。")}
 	}
 	b := beginning{Form: v.r.PostForm}
-	content, notes, err := "", []string(nil), error(nil)
-	switch b.Form.Get("do") {
-	case "preset":
-		content, err = v.fromPreset(b.Form)
-	case "sample":
-		b.Draft, err = v.fromSample(b.Form)
-		if err == nil && b.Form.Get("open") == "" {
-			return c.begin(v, &b)
-		}
-		if err == nil {
-			content, notes = b.Draft.Connection, b.Draft.Decisions
-		}
+	err := v.setSecrets(b.Form)
+	refused, ok := errors.AsType[*api.Problem](err)
+	switch {
+	case err != nil && !ok:
+		return err
+	case err != nil:
+	case b.Form.Get("do") != "sample":
+		return v.redirect("/connections/new/edit?" + entered(b.Form).Encode())
 	default:
-		content = v.emptyFile(b.Form)
+		b.Draft, err = v.fromSample(b.Form)
+		if refused, ok = errors.AsType[*api.Problem](err); err != nil && !ok {
+			return err
+		}
+		if err == nil && b.Form.Get("open") != "" {
+			return c.showNew(v, b.Draft.Connection, b.Draft.open())
+		}
 	}
+	if refused != nil {
+		b.Problem, v.Status = refused, refused.Status
+	}
+	return c.begin(v, &b)
+}
+
+// entered is what a form of a new connection asks for, without its secrets.
+func entered(f url.Values) url.Values {
+	out := url.Values{}
+	for name, values := range f {
+		if value := strings.TrimSpace(values[0]); value != "" && name != "do" && !strings.HasPrefix(name, "secret-") {
+			out.Set(name, value)
+		}
+	}
+	return out
+}
+
+// editNew is the editor with the file of a new connection, made of what its address says.
+func (c *Console) editNew(v *visit) error {
+	b := beginning{Form: v.r.URL.Query()}
+	if b.Form.Get("preset") == "" {
+		return c.showNew(v, v.emptyFile(b.Form), nil)
+	}
+	content, err := v.fromPreset(b.Form)
 	if p, ok := errors.AsType[*api.Problem](err); ok {
 		b.Problem, v.Status = p, p.Status
 		return c.begin(v, &b)
@@ -124,11 +158,16 @@ func (c *Console) begun(v *visit) error {
 	if err != nil {
 		return err
 	}
-	e := editor{Title: v.T("a new connection", "新连接"), Choice: rendering{Scene: connector.SceneCreate}, Notes: notes}
+	return c.showNew(v, content, nil)
+}
+
+// showNew opens the editor with the file of a new connection.
+func (c *Console) showNew(v *visit, content string, notes []string) error {
+	e := editor{Title: v.T("New connection", "新建连接"), Choice: rendering{Scene: connector.SceneCreate}, Notes: notes}
 	return c.showEditor(v, &e, content)
 }
 
-// fromPreset is the file of a preset, with what was entered; the secrets that were entered are set.
+// fromPreset is the file of a preset, with what was entered.
 func (v *visit) fromPreset(f url.Values) (string, error) {
 	variables := map[string]string{}
 	for name, values := range f {
@@ -143,19 +182,25 @@ func (v *visit) fromPreset(f url.Values) (string, error) {
 	if err := v.api.post(v.ctx(), "/presets"+segments(f.Get("preset"), "connection"), body, &out); err != nil {
 		return "", err
 	}
-	if v.Who.May(api.Admin) {
-		for name, values := range f {
-			secret, ok := strings.CutPrefix(name, "secret-")
-			if !ok || values[0] == "" {
-				continue
-			}
-			body := map[string]string{"tenant": strings.TrimSpace(f.Get("tenant")), "name": secret, "value": values[0]}
-			if err := v.api.do(v.ctx(), request{method: http.MethodPut, path: "/secrets", body: body}, nil); err != nil {
-				return "", err
-			}
+	return out.Connection, nil
+}
+
+// setSecrets sets the secrets that were entered beside a new connection.
+func (v *visit) setSecrets(f url.Values) error {
+	if !v.Who.May(api.Admin) {
+		return nil
+	}
+	for name, values := range f {
+		secret, ok := strings.CutPrefix(name, "secret-")
+		if !ok || values[0] == "" {
+			continue
+		}
+		body := map[string]string{"tenant": strings.TrimSpace(f.Get("tenant")), "name": secret, "value": values[0]}
+		if err := v.api.do(v.ctx(), request{method: http.MethodPut, path: "/secrets", body: body}, nil); err != nil {
+			return err
 		}
 	}
-	return out.Connection, nil
+	return nil
 }
 
 // fromSample has a connection drafted, with the reader's own choices in place of guesses.
@@ -216,8 +261,8 @@ scenes:
 `
 }
 
-// needs says in a few words what a preset asks for.
-func (v *visit) needs(p *presetEntry) string {
+// needs names what a preset asks for.
+func (v *visit) needs(p *presetEntry) []string {
 	var names []string
 	for _, x := range p.Variables {
 		if x.Required {
@@ -227,5 +272,5 @@ func (v *visit) needs(p *presetEntry) string {
 	for _, s := range p.Secrets {
 		names = append(names, s.Name)
 	}
-	return strings.Join(slices.Compact(names), ", ")
+	return slices.Compact(names)
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	diff "todosync/internal/difference"
 )
 
 // A difference compares two texts for people: side by side where there is room, one after the other on a phone or by choice, the words
@@ -54,11 +56,11 @@ func differenceOf(was, is string) *difference {
 	a, b := linesOf(was), linesOf(is)
 	var marked []string
 	i, j := 0, 0
-	for _, p := range append(align(a, b), pairing{len(a), len(b)}) {
-		for ; i < p.was; i++ {
+	for _, p := range append(diff.Pairs(a, b), diff.Pair{Was: len(a), Is: len(b)}) {
+		for ; i < p.Was; i++ {
 			marked = append(marked, "- "+a[i])
 		}
-		for ; j < p.is; j++ {
+		for ; j < p.Is; j++ {
 			marked = append(marked, "+ "+b[j])
 		}
 		if i < len(a) {
@@ -165,30 +167,30 @@ func (d *difference) change(removed, added []diffRow) {
 		}
 	}
 	i, j := 0, 0
-	for _, p := range append(become(removed, added), pairing{len(removed), len(added)}) {
-		if p.was > i || p.is > j {
+	for _, p := range append(become(removed, added), diff.Pair{Was: len(removed), Is: len(added)}) {
+		if p.Was > i || p.Is > j {
 			if len(run.Removed) > 0 { // what was paired is its own run, so that the sides stay level
 				flush()
 			}
-			run.Removed, run.Added = removed[i:p.was], added[j:p.is]
+			run.Removed, run.Added = removed[i:p.Was], added[j:p.Is]
 			flush()
 		}
-		if p.was < len(removed) {
-			x, y := removed[p.was], added[p.is]
+		if p.Was < len(removed) {
+			x, y := removed[p.Was], added[p.Is]
 			x.Parts, y.Parts = changedWords(x.Parts[0].Text, y.Parts[0].Text)
 			run.Removed, run.Added = append(run.Removed, x), append(run.Added, y)
 		}
-		i, j = p.was+1, p.is+1
+		i, j = p.Was+1, p.Is+1
 	}
 	flush()
 }
 
 // become pairs lines that were removed with those that they have become: in order, by what they have in common.
-func become(removed, added []diffRow) []pairing {
-	var out []pairing
+func become(removed, added []diffRow) []diff.Pair {
+	var out []diff.Pair
 	if len(removed) == len(added) {
 		for i := range removed {
-			out = append(out, pairing{i, i})
+			out = append(out, diff.Pair{Was: i, Is: i})
 		}
 		return out
 	}
@@ -212,9 +214,9 @@ func become(removed, added []diffRow) []pairing {
 		}
 		next = at + 1
 		if swap {
-			out = append(out, pairing{at, i})
+			out = append(out, diff.Pair{Was: at, Is: i})
 		} else {
-			out = append(out, pairing{i, at})
+			out = append(out, diff.Pair{Was: i, Is: at})
 		}
 	}
 	return out
@@ -245,11 +247,11 @@ func changedWords(was, is string) (x, y []diffPart) {
 	if len(a) > wordsMost || len(b) > wordsMost {
 		return whole(was), whole(is)
 	}
-	common := align(a, b)
+	common := diff.Pairs(a, b)
 	kept := 0
 	for _, p := range common {
-		if strings.TrimSpace(a[p.was]) != "" {
-			kept += len(a[p.was])
+		if strings.TrimSpace(a[p.Was]) != "" {
+			kept += len(a[p.Was])
 		}
 	}
 	if kept*4 < min(len(strings.TrimSpace(was)), len(strings.TrimSpace(is))) {
@@ -257,7 +259,7 @@ func changedWords(was, is string) (x, y []diffPart) {
 	}
 	inA, inB := make([]bool, len(a)), make([]bool, len(b))
 	for _, p := range common {
-		inA[p.was], inB[p.is] = true, true
+		inA[p.Was], inB[p.Is] = true, true
 	}
 	return partsOf(a, inA), partsOf(b, inB)
 }

@@ -72,40 +72,6 @@ func TestDifferenceShowsBothTextsWhole(t *testing.T) {
 	}
 }
 
-func TestAlignFindsTheLongest(t *testing.T) {
-	t.Parallel()
-	dice := rand.New(rand.NewPCG(3, 3)) //nolint:gosec // the same in every run
-	for range 2000 {
-		a, b := make([]string, dice.IntN(20)), make([]string, dice.IntN(20))
-		for i := range a {
-			a[i] = string(rune('a' + dice.IntN(4)))
-		}
-		for i := range b {
-			b[i] = string(rune('a' + dice.IntN(4)))
-		}
-		got := alignShort(a, b)
-		for i, p := range got {
-			if a[p.was] != b[p.is] || i > 0 && (p.was <= got[i-1].was || p.is <= got[i-1].is) {
-				t.Fatalf("%v and %v: %v", a, b, got)
-			}
-		}
-		want := make([][]int, len(a)+1)
-		for i := range want {
-			want[i] = make([]int, len(b)+1)
-		}
-		for i, x := range slices.Backward(a) {
-			for j, y := range slices.Backward(b) {
-				if want[i][j] = max(want[i+1][j], want[i][j+1]); x == y {
-					want[i][j] = want[i+1][j+1] + 1
-				}
-			}
-		}
-		if len(got) != want[0][0] {
-			t.Fatalf("%v and %v have %d in common, found %d", a, b, want[0][0], len(got))
-		}
-	}
-}
-
 func TestDifferenceMarksWordsFoldsAndPairs(t *testing.T) {
 	t.Parallel()
 	var long strings.Builder

@@ -35,7 +35,7 @@ func (o *overview) judgement(v *visit) judgement {
 		if p.Name == "connections" {
 			continue // they are told one by one
 		}
-		f := finding{Colour: "warn", Mark: v.T("warning", "警告"), Name: v.PartName(p.Name), Text: p.Detail}
+		f := finding{Colour: "warn", Mark: v.T("warning", "警告"), Name: v.PartName(p.Name), Text: v.Said(p.Detail)}
 		if p.State == api.PartDown {
 			f.Colour, f.Mark = "bad", v.T("down", "不可用")
 		}
@@ -75,7 +75,7 @@ func (v *visit) silent(l *overviewLine) finding {
 		if f.Text != "" {
 			f.Text += v.T(": ", "：")
 		}
-		f.Text += cut(l.Message, 160)
+		f.Text += cut(v.Said(l.Message), 160)
 	}
 	return f
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"todosync/connector"
@@ -161,9 +162,9 @@ func (o *overview) choose(v *visit) {
 	}
 	switch {
 	case err != nil:
-		o.Mistake = v.T("These times cannot be read. What is shown is the last "+o.Span.En+".", "无法识别所选时间，显示的是最近 "+o.Span.Zh+"。")
+		o.Mistake = v.T("These times cannot be read. What is shown is "+o.spanText(v)+".", "无法识别所选时间，显示的是最近 "+o.Span.Zh+"。")
 	case !from.Before(to) || from.After(v.Now) || from.Year() < 1970:
-		o.Mistake = v.T("Choose a beginning that lies before the end and in the past. What is shown is the last "+o.Span.En+".", "起始时间应早于截止时间，且不晚于现在。显示的是最近 "+o.Span.Zh+"。")
+		o.Mistake = v.T("Choose a beginning that lies before the end and in the past. What is shown is "+o.spanText(v)+".", "起始时间应早于截止时间，且不晚于现在。显示的是最近 "+o.Span.Zh+"。")
 	default:
 		o.Span, o.From, o.To = span{Long: to.Sub(from)}, from, to
 	}
@@ -177,7 +178,7 @@ func (o *overview) spanText(v *visit) string {
 	if o.Span.Key == "" {
 		return v.T("this time", "所选时间内")
 	}
-	return v.T("the last "+o.Span.En, "最近 "+o.Span.Zh)
+	return v.T("the last "+strings.TrimPrefix(o.Span.En, "1 "), "最近 "+o.Span.Zh)
 }
 
 // tell sorts connections: what needs somebody comes first, then what failed or waits most.

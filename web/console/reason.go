@@ -216,6 +216,27 @@ func (v *visit) Took(d time.Duration) string {
 	return v.Span(d)
 }
 
+// LastSaid is what a list says instead of a record's last answer, where nothing was sent and so nothing was answered.
+func (v *visit) LastSaid(r *connector.Record) string {
+	switch r.State {
+	case connector.Superseded:
+		if r.SupersededBy == "" {
+			return v.T("taken back before anything was sent", "发送之前已撤回")
+		}
+		return v.T("a later one says it all, or took it back", "后来的一条已包含其内容，或已将其撤回")
+	case connector.Held, connector.Pending:
+		if r.Message == "" && r.Tries == 0 {
+			return v.Meaning(r)
+		}
+	case connector.Skipped, connector.Canceled:
+		if r.Message == "" {
+			return v.Meaning(r)
+		}
+	case connector.Sending, connector.Retrying, connector.Succeeded, connector.Failed:
+	}
+	return ""
+}
+
 // Said is a text that the program has kept, in the reader's language where it has one there.
 func (v *visit) Said(text string) string {
 	if v.Chinese {

@@ -56,7 +56,7 @@ func TestRecordsPage(t *testing.T) {
 	t.Parallel()
 	s := recordSite(t)
 	p := s.get("/records?state=failed&tenant=t1&from=2026-11-22T10:00&q=报销&unknown=1")
-	p.wants(http.StatusOK, "报销 &lt;b&gt;单&lt;/b&gt;", "人员不存在 &lt;script&gt;", "/records/"+recordID, "refused by the OA", `name="scope"`, "All that match")
+	p.wants(http.StatusOK, "报销 &lt;b&gt;单&lt;/b&gt;", "人员不存在 &lt;script&gt;", "/records/"+recordID, "refused by the OA", `name="scope"`, "All that match", `<details class="fold">`, `<span class="fold-count">(4)</span>`, "scope=all&amp;state=failed")
 	if want := "GET /records?from=2026-11-22T10%3A00%3A00Z&limit=50&q=%E6%8A%A5%E9%94%80&state=failed&tenant=t1"; !slices.Contains(s.asked, want) {
 		t.Errorf("want %s among %v", want, s.asked)
 	}

@@ -94,15 +94,60 @@ if (table) {
     tellNews();
   }, reread);
 
-  // How many rows are chosen stands with the choice, and a chosen row means the chosen rows.
-  const scope = document.querySelector("select[name=scope]");
-  const chosen = scope?.querySelector("option[value=chosen]");
-  const count = () => {
-    const n = body.querySelectorAll("input[type=checkbox]:checked").length;
-    chosen.textContent = `${chosen.dataset.text} (${n})`;
-  };
-  if (chosen) { document.addEventListener("change", (e) => { if (e.target.type === "checkbox") count(); }); document.addEventListener("click", () => setTimeout(count)); count(); }
+  chooseRows(body);
 }
+
+// Rows stay chosen while one leafs through a list: those of other pages stand as hidden fields in the form. Shift with a click takes a range;
+// j and k go through the rows, x chooses one.
+function chooseRows(body) {
+  const form = document.getElementById("bulk");
+  const label = form?.querySelector(".bulk-count");
+  if (!label) return;
+  const key = `chosen ${form.dataset.chosen}`;
+  const boxes = () => [...body.querySelectorAll("input[type=checkbox]")];
+  const elsewhere = () => [...form.querySelectorAll("input[name=id][type=hidden]")];
+  const kept = new Set((sessionStorage.getItem(key) ?? "").split(",").filter(Boolean));
+  for (const box of boxes()) if (kept.delete(box.value)) box.checked = true;
+  for (const id of kept) {
+    const field = Object.assign(document.createElement("input"), { type: "hidden", name: "id", value: id });
+    form.append(field);
+  }
+  const count = () => {
+    const here = boxes().filter((b) => b.checked), there = elsewhere();
+    const ids = [...here, ...there].map((b) => b.value);
+    label.textContent = `${ids.length} ${label.dataset.text}${there.length ? ` (${there.length} ${label.dataset.elsewhere})` : ""}`;
+    if (ids.length) sessionStorage.setItem(key, ids.join(",")); else sessionStorage.removeItem(key);
+  };
+  let last;
+  body.addEventListener("click", (e) => {
+    if (e.target.type !== "checkbox") return;
+    const all = boxes(), at = all.indexOf(e.target), from = all.indexOf(last);
+    if (e.shiftKey && from >= 0) for (const b of all.slice(Math.min(at, from), Math.max(at, from) + 1)) b.checked = e.target.checked;
+    last = e.target;
+  });
+  form.querySelector("[data-unchoose]").addEventListener("click", () => {
+    for (const b of boxes()) b.checked = false;
+    for (const f of elsewhere()) f.remove();
+    const all = form.querySelector("[data-do=all]");
+    if (all) all.checked = false;
+    count();
+  });
+  document.addEventListener("change", (e) => { if (e.target.type === "checkbox") count(); });
+  document.addEventListener("click", () => setTimeout(count));
+  document.addEventListener("keydown", (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input:not([type=checkbox]), textarea, select, dialog")) return;
+    const rows = [...body.rows], at = rows.findIndex((r) => r.contains(document.activeElement));
+    if (e.key === "j" || e.key === "k") {
+      rows[Math.min(rows.length - 1, Math.max(0, at + (e.key === "j" ? 1 : -1)))]?.querySelector("a")?.focus();
+    } else if (e.key === "x" && at >= 0) {
+      rows[at].querySelector("input[type=checkbox]")?.click();
+    }
+  });
+  count();
+}
+
+// What was chosen is done: it is chosen no longer.
+document.querySelector("form[data-done-with]")?.addEventListener("submit", (e) => sessionStorage.removeItem(`chosen ${e.target.dataset.doneWith}`));
 
 if (record) {
   let timer;

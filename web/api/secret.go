@@ -1,13 +1,17 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 
 	"todosync/connector"
 )
 
 type secretQuery struct {
+	WholePaging
 	Tenant string `query:"tenant"`
 }
 
@@ -38,7 +42,10 @@ func (a *API) secretRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		return listOf(connector.Page[SecretName]{Items: names}, same), nil
+		slices.SortFunc(names, func(x, y SecretName) int {
+			return cmp.Or(strings.Compare(x.Tenant, y.Tenant), strings.Compare(x.Name, y.Name))
+		})
+		return cutList(in.WholePaging, slices.Compact(names), func(s SecretName) string { return s.Tenant + "\x00" + s.Name })
 	})
 	handle(a, route{
 		method: http.MethodPut, path: "/secrets", id: "putSecret", summary: "Set a secret of a tenant", need: Admin,

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -85,13 +84,11 @@ func (c *cli) secretListCmd(s *server, tenant *string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var answer struct {
-			Items []json.RawMessage `json:"items"`
-		}
-		if err := a.do(cmd.Context(), call{method: http.MethodGet, path: path("secrets"), query: only("tenant", *tenant)}, &answer); err != nil {
+		names, err := a.pages(cmd.Context(), path("secrets"), only("tenant", *tenant), &paging{limit: 1000, all: true})
+		if err != nil {
 			return err
 		}
-		return c.list([]column{{key: "tenant", en: "tenant", zh: "租户"}, {key: "name", en: "name", zh: "名称"}}, answer.Items)
+		return c.list([]column{{key: "tenant", en: "tenant", zh: "租户"}, {key: "name", en: "name", zh: "名称"}}, names)
 	}
 	return cmd
 }

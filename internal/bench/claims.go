@@ -7,6 +7,7 @@ func measures() []measure {
 	list = append(list, postgresMeasures()...)
 	list = append(list, delayMeasures()...)
 	list = append(list, pageMeasures()...)
+	list = append(list, bulkMeasures()...)
 	list = append(list, searchMeasures()...) // before crowdMeasures, which go on with its folder
 	list = append(list, crowdMeasures()...)
 	list = append(list, signOnMeasures()...)
@@ -88,6 +89,11 @@ func claims() []claim {
 		{What: "console with 1,000,000 records, slowest page's median", Key: "pages", Value: "worstMedian", Unit: "ms", Target: 100, AtMost: true},
 		{What: "console, heaviest first paint, as sent", Key: "pages", Value: "heaviest", Unit: "KB", Target: 300, AtMost: true},
 		{What: "console, the same unpacked", Key: "pages", Value: "heaviestPlain", Unit: "KB"},
+		{What: "console with 10,000 connections, slowest page's median", Key: "pages, many connections", Value: "worstMedian", Unit: "ms", Target: 100, AtMost: true},
+		{What: "export of 1,000,000 records", Key: "bulk", Value: "exportPerSecond", Unit: "/s"},
+		{What: "lists and numbers beside it, median", Key: "bulk", Value: "besideExport", Unit: "ms", Target: 100, AtMost: true},
+		{What: "failed records sent again by filter", Key: "bulk", Value: "retriedPerSecond", Unit: "/s"},
+		{What: "lists and numbers beside that, median", Key: "bulk", Value: "besideRetry", Unit: "ms", Target: 100, AtMost: true},
 		{What: "cold make build", Key: "cold build", Value: "minutes", Unit: "min", Target: 3, AtMost: true},
 	}
 }

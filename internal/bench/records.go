@@ -22,8 +22,9 @@ type recordsPlan struct {
 }
 
 const (
-	recordChunk = 10_000
-	recordsTold = 1_000_000 // after how many more it says how many are written
+	recordChunk      = 10_000
+	denseConnections = 20        // how many are counted at in every minute, or as many more in turn
+	recordsTold      = 1_000_000 // after how many more it says how many are written
 	// How many bytes of the disk a record and a waiting event take, with room to sort the indexes.
 	roomPerRecord = 1_600
 	roomPerEvent  = 6_000
@@ -49,7 +50,7 @@ func (b *bench) prepareRecords(ctx context.Context, dir, oa string, records int)
 		return err
 	}
 	n := b.sizes.Connections
-	if err := b.prepare(ctx, dir, storeSpec{connections: n, bound: n, connectionSpec: connectionSpec{oa: oa}}); err != nil {
+	if err := b.prepare(ctx, dir, storeSpec{connections: n, bound: min(n, b.sizes.CrowdBusy), connectionSpec: connectionSpec{oa: oa}}); err != nil {
 		return err
 	}
 	b.say("    writing %d records", records)
@@ -105,6 +106,9 @@ func runRecords(ctx context.Context, plan recordsPlan, say func(any) error) (err
 		return err
 	}
 	if err := insertTallies(ctx, db, plan); err != nil {
+		return err
+	}
+	if err := insertLists(ctx, db); err != nil {
 		return err
 	}
 	if _, err := db.ExecContext(ctx, `INSERT OR REPLACE INTO standings (conn, state, count) SELECT conn, state, COUNT(*) FROM deliveries GROUP BY conn, state`); err != nil {
@@ -180,23 +184,24 @@ func insertRecords(ctx context.Context, db *sql.DB, plan recordsPlan, first int,
 }
 
 // insertTallies inserts what the program counts by the minute, the ten minutes or the hour, as dense as it keeps it: something of each sort at
-// each connection in every one of them. What the program has counted itself meanwhile stays.
+// each of some twenty connections in every one of them; of more connections, at each in its turn. What the program has counted itself meanwhile
+// stays.
 func insertTallies(ctx context.Context, db *sql.DB, plan recordsPlan) error {
 	const steps = `WITH RECURSIVE ages (age) AS (SELECT 1 UNION ALL SELECT age + CASE WHEN age < 180 THEN 1 WHEN age < 72 * 60 THEN 10 ELSE 60 END FROM ages
 			WHERE age < :days * 1440),
 		steps AS (SELECT (:now / 60000 - age) / CASE WHEN age < 180 THEN 1 WHEN age < 72 * 60 THEN 10 ELSE 60 END
 			* CASE WHEN age < 180 THEN 1 WHEN age < 72 * 60 THEN 10 ELSE 60 END * 60000 AS at, COUNT(*) FROM ages GROUP BY 1),
 		conns AS (SELECT i + 1 AS conn FROM counted WHERE i < :conns), `
-	args := []any{sql.Named("now", time.Now().UnixMilli()), sql.Named("conns", plan.Connections), sql.Named("days", plan.Days)}
+	args := []any{sql.Named("now", time.Now().UnixMilli()), sql.Named("conns", plan.Connections), sql.Named("days", plan.Days), sql.Named("thin", max(1, plan.Connections/denseConnections))}
 	for _, statement := range []string{
 		`ends (what, share) AS (VALUES ('succeeded', 50), ('failed', 2), ('superseded', 1))
 			INSERT OR IGNORE INTO tallies (conn, at_ms, what, count, in_10ms, in_50ms, in_250ms, in_1s, in_10s, in_1m)
-			SELECT conn, at, what, share * 2, 0, share, share / 2, share / 2, 0, 0 FROM steps, conns, ends`,
+			SELECT conn, at, what, share * 2, 0, share, share / 2, share / 2, 0, 0 FROM steps, conns, ends WHERE (at / 60000 / 10 + conn) % :thin = 0`,
 		`why (what, class, code) AS (VALUES ('failed', 'business', '1004'), ('failed', 'business', '1005'), ('failed', 'http_4xx', '401'), ('try', 'network', ''))
-			INSERT OR IGNORE INTO causes (conn, at_ms, what, class, code, count) SELECT conn, at, what, class, code, 1 FROM steps, conns, why`,
+			INSERT OR IGNORE INTO causes (conn, at_ms, what, class, code, count) SELECT conn, at, what, class, code, 1 FROM steps, conns, why WHERE (at / 60000 / 10 + conn) % :thin = 0`,
 		`came (what, share) AS (VALUES ('accepted', 100), ('duplicate', 1), ('rejected', 1))
-			INSERT OR IGNORE INTO arrivals (tenant, at_ms, what, count) SELECT printf('bench%05d', conn - 1), at, what, share FROM steps, conns, came`,
-		`seen (conn) AS (SELECT conn FROM conns UNION ALL SELECT 0) INSERT OR IGNORE INTO queues (conn, at_ms, count) SELECT conn, at, conn % 3 FROM steps, seen`,
+			INSERT OR IGNORE INTO arrivals (tenant, at_ms, what, count) SELECT printf('bench%05d', conn - 1), at, what, share FROM steps, conns, came WHERE (at / 60000 / 10 + conn) % :thin = 0`,
+		`seen (conn) AS (SELECT conn FROM conns UNION ALL SELECT 0) INSERT OR IGNORE INTO queues (conn, at_ms, count) SELECT conn, at, conn % 3 FROM steps, seen WHERE conn = 0 OR (at / 60000 / 10 + conn) % :thin = 0`,
 	} {
 		if _, err := db.ExecContext(ctx, steps+statement, args...); err != nil {
 			return fmt.Errorf("insert what is counted: %w", err)

@@ -3,6 +3,8 @@ package api
 // manualTwins are the Chinese twins of what the description of the API says: what its routes do, and what its parameters and members mean. A
 // test wants one for each.
 var manualTwins = map[string]string{
+	"the account until now; empty: none":                                      "原来的账号；为空表示没有",
+	"what becomes of each row that is right, where rows=true asks for it":     "正确的各行会有什么结果（rows=true 时给出）",
 	"say of each row what becomes of it":                                      "逐行说明结果",
 	"a Last-Event-ID, for clients that can't send the header when they begin": "Last-Event-ID，供开始时无法发送该请求头的客户端使用",
 	"the id of the last event that was read, or what GET /records answered in this header: what changed after it is told first; where that is not known any more, an event gap says so": "最后读到的事件 id，或 GET /records 在此头中的应答：先给出其后的变化；已无法得知时以 gap 事件说明",

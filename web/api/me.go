@@ -100,12 +100,15 @@ func (a *API) meRoutes() {
 		}
 		return nil, err
 	})
-	handle(a, route{method: http.MethodGet, path: sessions, id: "listMySessions", summary: "Where the user is logged in", need: Anybody}, func(ctx context.Context, _ *struct{}) (*list[sessionView], error) {
+	handle(a, route{method: http.MethodGet, path: sessions, id: "listMySessions", summary: "Where the user is logged in", need: Anybody}, func(ctx context.Context, in *WholePaging) (*list[sessionView], error) {
 		if _, err := a.person(ctx); err != nil {
 			return nil, err
 		}
 		all, err := a.Users.Sessions(ctx, principal(ctx).User)
-		return viewSessions(ctx, all), err
+		if err != nil {
+			return nil, err
+		}
+		return viewSessions(ctx, *in, all)
 	})
 	handle(a, route{
 		method: http.MethodDelete, path: sessions, id: "endMySessions", summary: "Log out, here or elsewhere", need: Anybody, status: http.StatusNoContent,

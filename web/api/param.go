@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -21,6 +22,51 @@ type Paging struct {
 }
 
 func (p *Paging) page() connector.PageOf { return connector.PageOf{Cursor: p.Cursor, Limit: p.Limit} }
+
+// WholePaging are the parameters of a list that is short by its nature, and comes whole where nothing is said.
+type WholePaging struct {
+	Cursor string `query:"cursor" doc:"next of the page before; empty: the first page"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"1000"`
+}
+
+// wholeMark begins the cursor of a list that is kept in memory.
+const wholeMark = "w."
+
+// cut makes a page of all items. The cursor is the key of the last item before; where that has gone meanwhile, the items are in the order
+// of their keys.
+func cut[T any](p WholePaging, all []T, key func(T) string) (connector.Page[T], error) {
+	from := 0
+	if p.Cursor != "" {
+		b, err := base64.RawURLEncoding.DecodeString(p.Cursor)
+		after, marked := strings.CutPrefix(string(b), wholeMark)
+		if err != nil || !marked {
+			return connector.Page[T]{}, &connector.Error{
+				Kind: connector.Invalid, Msg: "the cursor is not one of this list's", Hint: "begin without a cursor",
+				Details: []connector.Detail{{Path: "cursor", Message: "not a cursor of this list"}},
+			}
+		}
+		if from = slices.IndexFunc(all, func(v T) bool { return key(v) == after }) + 1; from == 0 {
+			if from = slices.IndexFunc(all, func(v T) bool { return key(v) > after }); from < 0 {
+				from = len(all)
+			}
+		}
+	}
+	to := min(from+p.Limit, len(all))
+	out := connector.Page[T]{Items: all[from:to]}
+	if to < len(all) {
+		out.Next = base64.RawURLEncoding.EncodeToString([]byte(wholeMark + key(all[to-1])))
+	}
+	return out, nil
+}
+
+// cutList is a page of all items as an answer.
+func cutList[T any](p WholePaging, all []T, key func(T) string) (*list[T], error) {
+	page, err := cut(p, all, key)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(page, same), nil
+}
 
 // A list is the answer of every list.
 type list[T any] struct {

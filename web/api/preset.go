@@ -57,7 +57,7 @@ type startedFile struct {
 func (a *API) presetRoutes() {
 	handle(a, route{
 		method: http.MethodGet, path: "/presets", id: "listPresets", summary: "Presets, each with what an integrator gives for it", need: View,
-	}, func(context.Context, *struct{}) (*list[presetView], error) {
+	}, func(_ context.Context, in *WholePaging) (*list[presetView], error) {
 		page := connector.Page[presetView]{}
 		for _, name := range preset.Names() {
 			v, err := viewPreset(name)
@@ -66,7 +66,7 @@ func (a *API) presetRoutes() {
 			}
 			page.Items = append(page.Items, v)
 		}
-		return listOf(page, same), nil
+		return cutList(*in, page.Items, func(v presetView) string { return v.Name })
 	})
 	handle(a, route{
 		method: http.MethodGet, path: "/presets/{preset}", id: "getPreset", summary: "One preset whole", need: View,

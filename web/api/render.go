@@ -64,6 +64,7 @@ type unboundPerson struct {
 }
 
 type fieldQuery struct {
+	WholePaging
 	Tenant     string `query:"tenant" doc:"also the codes that this tenant defines"`
 	Connection string `query:"connection" doc:"also the codes that this connection of the tenant defines"`
 }
@@ -174,7 +175,9 @@ func (a *API) toRender(ctx context.Context, in chosen) (*connector.Connection, b
 	if in.file != "" {
 		docs, problems := file.Parse("connection", []byte(in.file), a.fileOptions(ctx, in.language))
 		if problems.Err() != nil {
-			return nil, false, fileProblem(problems)
+			p := fileProblem(problems)
+			p.Detail = "the settings have mistakes" // there is nothing that would have been changed
+			return nil, false, p
 		}
 		i := slices.IndexFunc(docs, func(d file.Document) bool { return d.Connection != nil })
 		if i < 0 {
@@ -286,7 +289,7 @@ func (a *API) fields(ctx context.Context, in *fieldQuery) (*list[fieldView], err
 		return nil, invalid("tenant", "a connection is named within its tenant: give tenant, too")
 	}
 	if in.Tenant == "" {
-		return listOf(page, same), nil
+		return cutList(in.WholePaging, page.Items, func(f fieldView) string { return f.Code })
 	}
 	if !principal(ctx).Sees(in.Tenant) {
 		return nil, notFound("tenant " + in.Tenant)
@@ -323,7 +326,7 @@ func (a *API) fields(ctx context.Context, in *fieldQuery) (*list[fieldView], err
 		}
 		return 0
 	})
-	return listOf(page, same), nil
+	return cutList(in.WholePaging, page.Items, func(f fieldView) string { return f.Code })
 }
 
 // fieldSource says in a few words where an own code's value comes from.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"todosync/connector"
 	"todosync/web/api"
 )
@@ -37,6 +39,10 @@ func TestMistakesNameTheirPlace(t *testing.T) {
 				t.Errorf("want %s: %s (%s), got %+v", c.path, c.message, c.hint, p)
 			}
 		})
+	}
+	look := ask{method: "POST", path: "/render", body: `{"connection":"kind: Connection","scene":"create"}`}
+	if p := s.problem(s.do(look), http.StatusUnprocessableEntity); p.Detail != "the settings have mistakes" || len(p.Errors) == 0 || p.Errors[0].Path != "apiVersion" {
+		t.Errorf("want the mistakes, and nothing said of changes, got %+v", p)
 	}
 	form := ask{method: "POST", path: "/tenants/t1/bindings/import", body: "--X", header: map[string]string{"Content-Type": "multipart/form-data; boundary=X"}}
 	if p := s.problem(s.do(form), http.StatusUnsupportedMediaType); !strings.Contains(p.Hint, "--data-binary") {
@@ -158,4 +164,36 @@ func TestStreamTellsWhoComesBack(t *testing.T) {
 		}
 	}
 	t.Error("the stream ended")
+}
+
+// Each list has pages, also one that is short by its nature: every item once, and nothing after the last.
+func TestEveryListHasPages(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, n := range []api.SecretName{{Tenant: "t1", Name: "b"}, {Tenant: "t1", Name: "a"}, {Tenant: "t2", Name: "a"}} {
+		s.b.secrets[n] = "hunter22"
+	}
+	for _, path := range []string{"/secrets?tenant=t2,t1", "/fields?tenant=", "/presets?limit="} {
+		whole := decode[connector.Page[any]](s, s.do(ask{path: path})).Items
+		path = strings.TrimSuffix(path, "limit=")
+		var all []any
+		for cursor := ""; ; {
+			page := decode[connector.Page[any]](s, s.do(ask{path: path + "&limit=2&cursor=" + cursor}))
+			if all = append(all, page.Items...); page.Next == "" || len(all) > len(whole) {
+				break
+			}
+			cursor = page.Next
+		}
+		if diff := cmp.Diff(whole, all); diff != "" || len(all) < 3 {
+			t.Errorf("%s: %s", path, diff)
+		}
+		s.problem(s.do(ask{path: path + "&limit=1001"}), http.StatusUnprocessableEntity)
+		s.problem(s.do(ask{path: path + "&cursor=zz"}), http.StatusUnprocessableEntity)
+	}
+	// What the last item of a page was may be gone: the next one goes on after it.
+	first := decode[connector.Page[api.SecretName]](s, s.do(ask{path: "/secrets?limit=1"}))
+	delete(s.b.secrets, first.Items[0])
+	if second := decode[connector.Page[api.SecretName]](s, s.do(ask{path: "/secrets?limit=1&cursor=" + first.Next})); second.Items[0] != (api.SecretName{Tenant: "t1", Name: "b"}) {
+		t.Errorf("got %+v", second)
+	}
 }

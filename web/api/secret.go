@@ -5,11 +5,13 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"todosync/connector"
 )
 
 type secretQuery struct {
+	WholePaging
 	Tenant string `query:"tenant"`
 	Named  bool   `query:"named" doc:"also those that files name and that are not set"`
 }
@@ -55,7 +57,6 @@ func (a *API) usedSecrets(ctx context.Context, tenants []string, names []SecretN
 		}
 		out[i].UsedBy = append(out[i].UsedBy, cmp.Or(u.By, tenantsOwn))
 	}
-	slices.SortFunc(out, func(a, b secretView) int { return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Name, b.Name)) })
 	return out, err
 }
 
@@ -86,11 +87,17 @@ func (a *API) secretRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		all, err := a.usedSecrets(ctx, tenants, names)
+		all, err := a.usedSecrets(ctx, tenants, slices.Compact(names))
 		if !in.Named {
 			all = slices.DeleteFunc(all, func(s secretView) bool { return !s.Set })
 		}
-		return listOf(connector.Page[secretView]{Items: all}, same), err
+		if err != nil {
+			return nil, err
+		}
+		slices.SortFunc(all, func(x, y secretView) int {
+			return cmp.Or(strings.Compare(x.Tenant, y.Tenant), strings.Compare(x.Name, y.Name))
+		})
+		return cutList(in.WholePaging, all, func(s secretView) string { return s.Tenant + "\x00" + s.Name })
 	})
 	handle(a, route{
 		method: http.MethodPut, path: "/secrets", id: "putSecret", summary: "Set a secret of a tenant", need: Admin,

@@ -12,6 +12,7 @@ var twins = map[string]string{
 	"send it again":                                     "请重新发送",
 	"the body is larger than * bytes":                   "请求体超过 {1} 字节",
 	"send the body with Content-Type: application/json": "请用 Content-Type: application/json 发送请求体",
+	"the settings have mistakes":                        "设置有错误",
 	"send less at once":                                 "请分次发送",
 	"a body with Content-Encoding is not taken":         "不接受带 Content-Encoding 的请求体",
 	"send it as it is, without compression":             "请不要压缩，直接发送",

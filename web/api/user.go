@@ -108,16 +108,20 @@ type sessionView struct {
 	Current   bool   `json:"current" doc:"the one that asks"`
 }
 
-func viewSessions(ctx context.Context, all []identity.Session) *list[sessionView] {
-	out := &list[sessionView]{}
-	out.Body.Items = []sessionView{}
+func viewSessions(ctx context.Context, p WholePaging, all []identity.Session) (*list[sessionView], error) {
+	var out []sessionView
 	for _, s := range all {
-		out.Body.Items = append(out.Body.Items, sessionView{
+		out = append(out, sessionView{
 			ID: s.ID, CreatedAt: Time(s.Created), SeenAt: Time(s.Seen), ExpiresAt: Time(s.Expires), Address: s.Address, Agent: s.Agent,
 			Current: s.ID != "" && s.ID == principal(ctx).Session,
 		})
 	}
-	return out
+	return cutList(p, out, func(s sessionView) string { return s.ID })
+}
+
+type userSessions struct {
+	RecordPath
+	WholePaging
 }
 
 type userSession struct {
@@ -228,13 +232,16 @@ func (a *API) userRoutes() {
 	})
 	handle(a, route{
 		method: http.MethodGet, path: sessions, id: "listUserSessions", summary: "Where a user is logged in", need: Admin,
-	}, func(ctx context.Context, in *RecordPath) (*list[sessionView], error) {
+	}, func(ctx context.Context, in *userSessions) (*list[sessionView], error) {
 		u, err := a.Users.User(ctx, in.ID, principal(ctx).Tenants)
 		if err != nil {
 			return nil, err
 		}
 		all, err := a.Users.Sessions(ctx, u.ID)
-		return viewSessions(ctx, all), err
+		if err != nil {
+			return nil, err
+		}
+		return viewSessions(ctx, in.WholePaging, all)
 	})
 	handle(a, route{
 		method: http.MethodDelete, path: sessions, id: "endUserSessions", summary: "End sessions of a user", need: Admin, status: http.StatusNoContent,

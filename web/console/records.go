@@ -72,9 +72,15 @@ func (c *Console) records(v *visit) error {
 			l.Held = append(l.Held, s)
 		}
 	}
+	slices.SortStableFunc(l.Held, func(a, b api.ConnectionState) int {
+		return slices.Index(healths(), a.HeldFor) - slices.Index(healths(), b.HeldFor)
+	})
 	v.Scripts = append(v.Scripts, "records.js")
 	return v.show(recordsPage(v, &l))
 }
+
+// heldTold is of how many connections that send nothing the list of records tells one by one, the worst first: it is about records.
+const heldTold = 3
 
 // connectionsOffered is how many connections a page offers to choose from; with more, one types.
 const connectionsOffered = 200

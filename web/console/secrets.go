@@ -84,9 +84,15 @@ func (v *visit) secretsPage(f *form) error {
 	if t := v.r.URL.Query().Get("tenant"); t != "" {
 		q.Set("tenant", t)
 	}
-	var all list[secret]
-	if err := v.api.get(v.ctx(), "/secrets", q, &all); err != nil {
-		return err
+	var all []secret
+	for {
+		var page list[secret]
+		if err := v.api.get(v.ctx(), "/secrets", q, &page); err != nil {
+			return err
+		}
+		if all = append(all, page.Items...); page.Next == "" {
+			return v.show(secretsPage(v, all, f))
+		}
+		q.Set("cursor", page.Next)
 	}
-	return v.show(secretsPage(v, all.Items, f))
 }

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -123,6 +123,24 @@ class Program {
 
   /** command runs a command of the program against this server. */
   command(...args) { return run([...args, "--server", this.url, "--data-dir", this.dir]); }
+}
+
+/** publish gives NATS what no CRM should: the API would refuse it. */
+export async function publish(nats, subject, payloads) {
+  const { hostname, port } = new URL(nats);
+  const socket = createConnection(Number(port), hostname);
+  const sent = payloads.map((text) => `PUB ${subject} ${Buffer.byteLength(text)}\r\n${text}\r\n`).join("");
+  await new Promise((done, fail) => {
+    let said = "";
+    socket.on("error", fail);
+    socket.on("data", (b) => {
+      said += b;
+      if (said.includes("-ERR")) fail(new Error(said));
+      if (said.includes("PONG")) done();
+    });
+    socket.write(`CONNECT {"verbose":false}\r\n${sent}PING\r\n`);
+  });
+  socket.end();
 }
 
 /** simulate starts one simulated OA. */

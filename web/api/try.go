@@ -88,7 +88,13 @@ func (a *API) try(ctx context.Context, in *tryInput) (*one[tryView], error) {
 	}
 	out := &one[tryView]{}
 	if b.Mode == "dry" {
-		return out, a.dry(in, program, &trial, &out.Body)
+		if err := a.dry(in, program, &trial, &out.Body); err != nil {
+			return nil, err
+		}
+		for i := range out.Body.Steps {
+			out.Body.Steps[i].TrialStep = inWords(ctx, out.Body.Steps[i].TrialStep)
+		}
+		return out, nil
 	}
 	report, err := a.Try(ctx, c.Key(), stored, trial)
 	if err != nil {
@@ -98,13 +104,21 @@ func (a *API) try(ctx context.Context, in *tryInput) (*one[tryView], error) {
 	a.note(ctx, AuditEntry{What: "connection tried", Tenant: c.Tenant, Target: c.Name, Detail: b.Mode + " " + string(report.Scene)})
 	out.Body = tryView{TrialReport: report, Mode: b.Mode, Steps: make([]stepView, len(report.Steps))}
 	for i, s := range report.Steps {
-		out.Body.Steps[i] = stepView{TrialStep: s}
+		out.Body.Steps[i] = stepView{TrialStep: inWords(ctx, s)}
 		if s.Exchange != nil {
 			v := viewRecord(connector.Record{Attempts: []connector.RecordAttempt{*s.Exchange}}).Attempts[0]
 			out.Body.Steps[i].Exchange = &v
 		}
 	}
 	return out, nil
+}
+
+// inWords is a step in the language of who tries.
+func inWords(ctx context.Context, s connector.TrialStep) connector.TrialStep {
+	if speaksChinese(ctx) {
+		s.Detail, s.Hint, s.Rule, s.Next = chinese(s.Detail), chinese(s.Hint), chinese(s.Rule), chinese(s.Next)
+	}
+	return s
 }
 
 // dry renders what a live try would send.

@@ -56,6 +56,7 @@ type oneConnection struct {
 	Secrets   []namedSecret
 	Revisions []revision
 	Records   []connector.Record
+	Day       overview // what happened in the last 24 hours
 }
 
 // state asks how a connection is.
@@ -99,6 +100,9 @@ func (c *Console) connection(v *visit) error {
 		return err
 	}
 	o.Records = records.Items
+	if err := v.lastDay(&o.Day, k); err != nil {
+		return err
+	}
 	if v.Who.May(api.Integrate) {
 		var looked checked
 		if err := v.api.post(v.ctx(), "/edit", map[string]any{"content": o.Saved.File}, &looked); err != nil {
@@ -106,7 +110,25 @@ func (c *Console) connection(v *visit) error {
 		}
 		o.Secrets = looked.Secrets
 	}
+	v.Scripts = append(v.Scripts, "plot.js")
 	return v.show(connectionPage(v, &o))
+}
+
+// lastDay asks what happened at a connection in the last 24 hours.
+func (v *visit) lastDay(o *overview, k connector.ConnectionKey) error {
+	*o = overview{Tenant: k.Tenant, Connection: k.Name, Span: spans()[2], From: v.Now.Add(-24 * time.Hour), To: v.Now}
+	q := url.Values{"tenant": {k.Tenant}, "connection": {k.Name}, "from": {o.From.UTC().Format(time.RFC3339)}, "to": {o.To.UTC().Format(time.RFC3339)}}
+	return v.api.get(v.ctx(), "/stats", q, &o.Stats)
+}
+
+// dayPlots are the two plots of a connection's page: what became of its deliveries, and how long they took.
+func (o *oneConnection) dayPlots(v *visit) []*plot {
+	return slices.DeleteFunc(o.Day.plots(v), func(p *plot) bool { return p.ID != "deliveries" && p.ID != "delay" })
+}
+
+// succeeded is how many deliveries succeeded in the last day.
+func (o *oneConnection) succeeded() int64 {
+	return o.Day.Stats.Series.Totals.States[connector.Succeeded]
 }
 
 // missing are the secrets that are named and not set.

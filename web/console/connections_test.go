@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"todosync/connector"
 	"todosync/web/api"
 )
 
@@ -52,14 +53,15 @@ func TestAConnection(t *testing.T) {
 	}
 	says["GET /tenants/t1/connections/oa/revisions"] = map[string]any{"items": []revision{{Revision: 2, SavedBy: "lin", How: "console", Changed: []string{"scenes.create.body"}}}}
 	says["GET /records"] = map[string]any{"items": []any{}}
+	says["GET /stats"] = stats{Series: seriesOf{Totals: api.Numbers{States: map[connector.State]int64{connector.Succeeded: 1234}, P50: 80, P99: 900}}}
 	says["POST /edit"] = checked{Valid: true, Secrets: []namedSecret{{"t1", "seeyon-user", false}, {"t1", "seeyon-password", true}}}
 	s := newSite(t, says)
-	s.get("/connections/t1/oa").wants(http.StatusOK, "The OA does not answer", "${base}/x", "scenes.create.body",
+	s.get("/connections/t1/oa").wants(http.StatusOK, "The OA does not answer", "1,234 deliveries", "900 ms", "${base}/x", "/sign-ons?", "scenes.create.body",
 		`name="secret" value="seeyon-user"`, "Cancel the 12 deliveries", "Backfill this connection?").lacks("nowhere", `value="seeyon-password"`)
 	s.who = &api.Principal{Name: "ingo", Role: api.Integrate}
 	s.get("/connections/t1/oa").wants(http.StatusOK, "todosync secret set seeyon-user --tenant t1").lacks(`type="password"`)
 	s.who = &api.Principal{Name: "vera", Role: api.View}
-	s.get("/connections/t1/oa").wants(http.StatusOK, "The OA does not answer").lacks("seeyon-user", "/delete", "/pause", "/edit")
+	s.get("/connections/t1/oa").wants(http.StatusOK, "The OA does not answer").lacks("seeyon-user", "/sign-ons?", "/delete", "/pause", "/edit")
 	says["GET /connections"] = map[string]any{"items": []any{}}
 	s.get("/connections/t1/other", true).wants(http.StatusNotFound, "没有连接 t1/other")
 }

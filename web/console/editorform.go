@@ -292,7 +292,7 @@ func editorData(v *visit, e *editor) any {
 		"all":     v.T("all", "全部"),
 	}}
 	for i, f := range e.Fields {
-		data.Fields[i] = entry{Code: f.Code, Name: v.fieldName(&f), Words: strings.ToLower(f.LabelZH + " " + f.LabelEN), From: f.From, Example: f.Example}
+		data.Fields[i] = entry{Code: f.Code, Name: v.fieldName(&f), Words: strings.ToLower(f.LabelZH + " " + f.LabelEN), From: v.origin(f.From), Example: f.Example}
 	}
 	return data
 }

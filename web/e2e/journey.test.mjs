@@ -133,6 +133,7 @@ step("an OA is connected from its preset", "connect", async (p) => {
   await p.locator("#preview").getByText("thirdpartyPending/receive").first().waitFor();
   await ada.shot("journey-editor");
   await p.locator("[data-save]").click();
+  await p.locator("#review button[value=save]").click(); // what saving would do has been shown
   await until("the connection", async () => (await program.ask("GET", "/connections")).items.length === 1);
   const { items } = await program.ask("GET", `/secrets?tenant=${tenant}`);
   assert.deepEqual(items.map((x) => x.name).sort(), ["seeyon-password", "seeyon-user"]);
@@ -185,6 +186,7 @@ step("the mapping is mended in the editor", "mended", async (p) => {
   await write(p, file(good));
   await p.locator("#preview").getByText("thirdpartyPending/receive").first().waitFor();
   await p.locator("[data-save]").click();
+  await p.locator("#review button[value=save]").click(); // what saving would do has been shown
   await until("the second revision", async () => (await program.ask("GET", `/tenants/${tenant}/connections/${name}/revisions`)).items.length >= 2);
 });
 

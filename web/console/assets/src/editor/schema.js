@@ -36,6 +36,24 @@ export function pathAt(doc, number) {
   return path;
 }
 
+/** siblings are the names of members beside a line, which may not stand there twice. */
+function siblings(doc, number) {
+  const indent = (text) => /^(\s*(?:- )*)/.exec(text)[1].length;
+  const mine = indent(doc.line(number).text);
+  const out = new Set();
+  const take = (n) => {
+    const text = doc.line(n).text;
+    if (!text.trim() || text.trimStart().startsWith("#")) return true;
+    if (indent(text) < mine) return false;
+    const m = indent(text) === mine && /^\s*(?:- )*(["']?)([\w.-]+)\1\s*:/.exec(text);
+    if (m) out.add(m[2]);
+    return true;
+  };
+  if (!/^\s*- /.test(doc.line(number).text)) for (let n = number - 1; n > 0 && take(n); n--) if (mine > 0 && /^\s*- /.test(doc.line(n).text) && indent(doc.line(n).text) === mine) break;
+  for (let n = number + 1; n <= doc.lines && !(mine > 0 && /^\s*- /.test(doc.line(n).text)) && take(n); n++);
+  return out;
+}
+
 function resolve(root, s) {
   while (s?.$ref) s = { ...root.$defs[s.$ref.split("/").pop()], description: s.description };
   if (s?.anyOf) return resolve(root, { ...s, ...(s.anyOf.map((o) => resolve(root, o)).find((o) => o.properties) ?? {}), enum: s.anyOf.flatMap((o) => o.enum ?? []), anyOf: undefined });
@@ -74,7 +92,8 @@ export function member(kind) {
     }
     const s = walk(root, path);
     if (!s?.properties) return null;
-    const options = Object.entries(s.properties).map(([label, p]) => {
+    const there = siblings(context.state.doc, l.number);
+    const options = Object.entries(s.properties).filter(([label]) => !there.has(label)).map(([label, p]) => {
       const r = resolve(root, p) ?? {};
       const nested = Boolean(r.properties || r.patternProperties || typeof r.additionalProperties === "object" || r.items);
       return { label, type: "property", apply: label + (nested && !r.enum?.length ? ":" : ": "), detail: r.default === undefined ? "" : JSON.stringify(r.default), info: p.description ?? r.description };

@@ -106,9 +106,15 @@ async function write(p, text) {
   await p.keyboard.press("ControlOrMeta+v");
 }
 
+// save saves what is in the editor, which first says what that will do.
+async function save(p) {
+  await p.locator("[data-save]").click();
+  await p.locator("#review button[value=save]").click();
+}
+
 step("the first admin comes by the one-time link", "first-admin", async (p) => {
   const link = await firstAdmin(ada, program);
-  await p.getByText("You are the first admin").waitFor();
+  await p.locator(".flash", { hasText: "You are the first admin" }).waitFor();
   await p.getByRole("link", { name: /connection/i }).first().waitFor();
   // The link has served: it lets nobody in any more.
   const stranger = await Reader.open(browser, program.url);
@@ -132,8 +138,7 @@ step("an OA is connected from its preset", "connect", async (p) => {
   await write(p, file(bad));
   await p.locator("#preview").getByText("thirdpartyPending/receive").first().waitFor();
   await ada.shot("journey-editor");
-  await p.locator("[data-save]").click();
-  await p.locator("#review button[value=save]").click(); // what saving would do has been shown
+  await save(p);
   await until("the connection", async () => (await program.ask("GET", "/connections")).items.length === 1);
   const { items } = await program.ask("GET", `/secrets?tenant=${tenant}`);
   assert.deepEqual(items.map((x) => x.name).sort(), ["seeyon-password", "seeyon-user"]);
@@ -185,8 +190,7 @@ step("the mapping is mended in the editor", "mended", async (p) => {
   await p.locator("[data-editor]").waitFor();
   await write(p, file(good));
   await p.locator("#preview").getByText("thirdpartyPending/receive").first().waitFor();
-  await p.locator("[data-save]").click();
-  await p.locator("#review button[value=save]").click(); // what saving would do has been shown
+  await save(p);
   await until("the second revision", async () => (await program.ask("GET", `/tenants/${tenant}/connections/${name}/revisions`)).items.length >= 2);
 });
 

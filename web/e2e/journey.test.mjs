@@ -150,12 +150,14 @@ step("bindings are imported, after a dry run that finds a wrong row", "import", 
   await upload("1001,李雷,lilei\n1002,韩梅梅,\n");
   ada.expects(/bindings\/import.*422|422.*bindings\/import/);
   await p.getByRole("button", { name: "Look at it first" }).click();
-  await p.getByText("rows are wrong").waitFor();
+  await p.getByText("One row is wrong").waitFor();
+  await p.getByText("oa_account: missing").waitFor();
+  await p.locator("summary", { hasText: "Give another file" }).click();
   await upload("1001,李雷,lilei\n1002,韩梅梅,hanmeimei\n");
   await p.getByRole("button", { name: "Look at it first" }).click();
   await p.getByRole("heading", { name: "What bindings.csv would change" }).waitFor();
   assert.equal((await program.ask("GET", `/tenants/${tenant}/connections/${name}/bindings`)).items.length, 0, "a dry run binds nobody");
-  await p.getByRole("button", { name: "Import it" }).click();
+  await p.getByRole("button", { name: /^Import 2\srows$/ }).click();
   await p.getByRole("heading", { name: "Imported: bindings.csv" }).waitFor();
   assert.equal((await program.ask("GET", `/tenants/${tenant}/connections/${name}/bindings`)).items.length, 2);
 });

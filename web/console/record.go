@@ -76,6 +76,12 @@ func (c *Console) record(v *visit) error {
 	if err := v.api.get(v.ctx(), "/records", url.Values{"tenant": {r.Tenant}, "todo": {r.Todo}, "limit": {"30"}}, &p.Others); err != nil {
 		return err
 	}
+	for _, o := range p.Others.Items { // an event that deletes names no title; people know the todo by its last one
+		if r.Title == "" && o.Title != "" && o.Connection == r.Connection {
+			v.Title = v.SceneName(r.Scene) + v.T(": ", "：") + cut(o.Title, 160)
+			break
+		}
+	}
 	var commands list[api.CurlView]
 	if err := v.api.get(v.ctx(), "/records/"+url.PathEscape(id)+"/curl", nil, &commands); err != nil {
 		return err

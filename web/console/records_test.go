@@ -66,7 +66,10 @@ func TestRecordsPage(t *testing.T) {
 	s.get("/records/bulk?do=retry&id=" + recordID).wants(http.StatusForbidden)
 	s.says["GET /records"] = page[connector.Record]()
 	s.get("/records").wants(http.StatusOK, "No records yet", "todosync publish")
+	s.get("/records?todo=9").wants(http.StatusOK, "No record matches, but its event came", "/events/t1/e%201")
+	s.says["GET /events"] = page[connector.EventStory]()
 	s.get("/records?todo=9").wants(http.StatusOK, "No record matches", "/events?todo=9")
+	s.get("/records?q=999").wants(http.StatusOK, "No record matches", "/events?todo=999")
 	s.says["GET /records"] = map[string]any{"items": []any{}, "next": "abc"}
 	s.get("/records?q=xx").wants(http.StatusOK, "Look further back", "cursor=abc")
 }

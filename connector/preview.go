@@ -20,20 +20,35 @@ type Preview struct {
 	Headers      []retry.Header      `json:"headers"`
 	Body         string              `json:"body"`
 	Placeholders []mapping.Explained `json:"placeholders"`
+	Problem      string              `json:"problem,omitempty"` // why there is no request; the placeholders say it at its place
 }
 
 // Preview renders what a scene would send for an event, without sending it: one request a receiver with `each`, else one.
 // It needs no store; bindings are by CRM user. An error of kind Invalid says what is missing.
 func (p *Program) Preview(e *Event, scene Scene, bindings map[string]Binding, now time.Time) ([]Preview, error) {
-	return p.previews(e, scene, bindings, now, false)
+	return p.previews(e, scene, bindings, now, previewPlain)
 }
 
 // PreviewWhole is Preview with what lets the connection in, as it goes along with each request: HTTP Basic and the token, as ***.
 func (p *Program) PreviewWhole(e *Event, scene Scene, bindings map[string]Binding, now time.Time) ([]Preview, error) {
-	return p.previews(e, scene, bindings, now, true)
+	return p.previews(e, scene, bindings, now, previewWhole)
 }
 
-func (p *Program) previews(e *Event, scene Scene, bindings map[string]Binding, now time.Time, whole bool) ([]Preview, error) {
+// PreviewAnyway is Preview of what may not be possible: where a request can't be made it says why, and where its other values came from.
+func (p *Program) PreviewAnyway(e *Event, scene Scene, bindings map[string]Binding, now time.Time) ([]Preview, error) {
+	return p.previews(e, scene, bindings, now, previewAnyway)
+}
+
+// How a preview is made.
+type previewing int
+
+const (
+	previewPlain previewing = iota
+	previewWhole
+	previewAnyway
+)
+
+func (p *Program) previews(e *Event, scene Scene, bindings map[string]Binding, now time.Time, how previewing) ([]Preview, error) {
 	sp := p.scenes[scene]
 	if sp == nil {
 		var on []string
@@ -63,13 +78,16 @@ func (p *Program) previews(e *Event, scene Scene, bindings map[string]Binding, n
 		s.Secret = func(string) (string, error) { return "", nil }
 		s.UUID = func() string { return "00000000-0000-0000-0000-000000000000" }
 		one, err := sp.request.preview(s)
+		if err != nil && how == previewAnyway {
+			one, err = Preview{Method: sp.request.method, Problem: err.Error(), Placeholders: sp.request.explained(s)}, nil
+		}
 		if err != nil {
 			return nil, &Error{Kind: Invalid, Op: "render " + string(scene), Msg: err.Error()}
 		}
-		if whole {
+		if how == previewWhole {
 			one = p.admitted(one)
 		}
-		if p.sign != nil {
+		if p.sign != nil && one.Problem == "" {
 			if one, err = p.sign.preview(one, sp.request.kind(), now); err != nil {
 				return nil, &Error{Kind: Invalid, Op: "render " + string(scene), Msg: err.Error()}
 			}
@@ -131,6 +149,13 @@ func (r *requestProgram) preview(s *mapping.Scope) (Preview, error) {
 			return out, err
 		}
 	}
+	out.Placeholders = r.explained(s)
+	return out, nil
+}
+
+// explained says of each placeholder of the request, once, where its value comes from.
+func (r *requestProgram) explained(s *mapping.Scope) []mapping.Explained {
+	var out []mapping.Explained
 	seen := map[string]bool{}
 	for _, t := range r.templates() {
 		if t == nil {
@@ -139,9 +164,9 @@ func (r *requestProgram) preview(s *mapping.Scope) (Preview, error) {
 		for _, x := range t.Explain(s) {
 			if !seen[x.Placeholder] {
 				seen[x.Placeholder] = true
-				out.Placeholders = append(out.Placeholders, x)
+				out = append(out, x)
 			}
 		}
 	}
-	return out, nil
+	return out
 }

@@ -25,6 +25,8 @@ type BindingImport struct {
 	Who      string
 	DryRun   bool                  // only say what would change
 	Fates    bool                  // say of each row what becomes of it
+	Nameless bool                  // the file has no column with the users' names: those that are known stay
+	Unnamed  bool                  // nor one with the names in the OA
 	Progress func(done, total int) // told after each step; optional
 }
 
@@ -278,6 +280,12 @@ func (k *importStepping) ask() error {
 func (k *importStepping) differs(i int) bool {
 	r, before := &k.rows[i], k.before[i]
 	r.Kind = r.Kind.Or(before.Kind)
+	if k.in.Nameless {
+		r.UserName = before.UserName
+	}
+	if k.in.Unnamed && r.Account == before.Account {
+		r.AccountName = before.AccountName
+	}
 	want := r.Binding
 	want.Connection = ""
 	if before == want {

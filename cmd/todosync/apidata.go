@@ -76,7 +76,7 @@ func (p ports) RemoveBinding(ctx context.Context, k connector.ConnectionKey, use
 
 // ImportBindings implements api.Importer.
 func (p ports) ImportBindings(ctx context.Context, i api.Import, by api.By) (api.ImportReport, error) {
-	in := store.BindingImport{Tenant: i.Tenant, Who: by.Who, DryRun: i.DryRun, Fates: i.Fates, Progress: i.Progress, Rows: make([]store.BindingRow, len(i.Rows))}
+	in := store.BindingImport{Tenant: i.Tenant, Who: by.Who, DryRun: i.DryRun, Fates: i.Fates, Nameless: i.Nameless, Unnamed: i.Unnamed, Progress: i.Progress, Rows: make([]store.BindingRow, len(i.Rows))}
 	for n, r := range i.Rows {
 		in.Rows[n] = store.BindingRow{Row: r.Row, Binding: r.Binding}
 	}

@@ -181,6 +181,13 @@ func testImport(t *testing.T, e Engine) {
 	if diff := cmp.Diff(fates, told.Fates); err != nil || diff != "" {
 		t.Errorf("%v; fates (-want +got):\n%s", err, diff)
 	}
+	// A file without names leaves those that are known.
+	told, err = p.db.ImportBindings(t.Context(), store.BindingImport{Tenant: "T", Who: "me", DryRun: true, Nameless: true, Unnamed: true, Rows: []store.BindingRow{
+		{Row: 2, Binding: connector.Binding{Connection: "oa", User: "c", Account: "oa-c"}},
+	}})
+	if err != nil || told.Same != 1 || told.Changed != 0 {
+		t.Errorf("without names: %+v, %v", told, err)
+	}
 	// Wrong rows are all told, and nothing changes.
 	elsewhere := row(7, "z", "z")
 	elsewhere.Connection = "none"

@@ -48,6 +48,8 @@ type BindingFile struct {
 	Rows     []ImportRow
 	Wrong    []RowError
 	Warnings []RowError // what may have been lost before the file came here
+	Nameless bool       // it has no column with the users' names
+	Unnamed  bool       // nor one with those in the OA
 }
 
 // ReadBindings is ReadBindingFile without warnings.
@@ -115,6 +117,7 @@ func (t *bindingTable) read(raw []byte) (BindingFile, error) {
 	if err != nil {
 		return BindingFile{}, err
 	}
+	t.file.Nameless, t.file.Unnamed = !t.has("crm_user_name"), !t.has("oa_user_name")
 	for _, column := range bindingColumns {
 		if n := t.numbers[column]; n != nil {
 			t.file.Warnings = append(t.file.Warnings, *n)
@@ -198,6 +201,12 @@ func (t *bindingTable) take(line int, cells []cell) error {
 	}
 	t.file.Rows = append(t.file.Rows, row)
 	return nil
+}
+
+// has reports whether the file has a column.
+func (t *bindingTable) has(column string) bool {
+	_, there := t.columns[column]
+	return there
 }
 
 // row reads one row.

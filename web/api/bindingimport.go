@@ -67,7 +67,7 @@ func (a *API) importFile(ctx context.Context, in *importInput, file *BindingFile
 	report := ImportReport{Errors: []RowError{}}
 	if in.DryRun || len(file.Wrong) == 0 {
 		var err error
-		order := Import{Tenant: in.Tenant, Rows: file.Rows, DryRun: dry, Fates: in.Rows, Progress: progress}
+		order := Import{Tenant: in.Tenant, Rows: file.Rows, DryRun: dry, Fates: in.Rows, Nameless: file.Nameless, Unnamed: file.Unnamed, Progress: progress}
 		if report, err = a.Importer.ImportBindings(ctx, order, by(ctx, "api")); err != nil {
 			return nil, err
 		}

@@ -43,13 +43,17 @@ func (a *API) curlRoute() {
 
 // curl is the command that sends a request, for a POSIX shell.
 func curl(r *connector.SentRequest) string {
-	lines := []string{"curl -X " + quoted(r.Method) + " " + quoted(r.Address)}
+	lines := []string{"curl --globoff -X " + quoted(r.Method) + " " + quoted(r.Address)}
 	for _, h := range r.Headers {
 		switch {
 		case strings.EqualFold(h.Name, "Content-Length"), strings.EqualFold(h.Name, "Host"):
 			continue // curl makes its own
 		}
-		lines = append(lines, "-H "+quoted(h.Name+": "+h.Value))
+		value := h.Name + ": " + h.Value
+		if h.Value == "" {
+			value = h.Name + ";" // with a colon curl leaves the header out
+		}
+		lines = append(lines, "-H "+quoted(value))
 	}
 	if r.Body != "" {
 		lines = append(lines, "--data-raw "+quoted(r.Body))

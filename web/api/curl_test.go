@@ -13,8 +13,8 @@ import (
 func TestCurl(t *testing.T) {
 	t.Parallel()
 	r := connector.SentRequest{
-		Method: "POST", Address: "http://oa/x?a=1&key=\x00oa-key|md5\x00",
-		Headers: []retry.Header{{Name: "Authorization", Value: "Bearer \x00token\x00"}, {Name: "Content-Length", Value: "3"}, {Name: "Host", Value: "oa"}},
+		Method: "POST", Address: "http://oa/x?a[0]={1}!&key=\x00oa-key|md5\x00",
+		Headers: []retry.Header{{Name: "Authorization", Value: "Bearer \x00token\x00"}, {Name: "Content-Length", Value: "3"}, {Name: "Host", Value: "oa"}, {Name: "X-Empty"}, {Name: "X-说", Value: "it's $5!\\n \"待办\""}},
 		Body:    "{\"it's\":\"$HOME `id` \\\\\",\n\"p\":\"\x00密\x00\"}",
 	}
 	got := curl(&r)
@@ -26,7 +26,7 @@ func TestCurl(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	want := "-X|POST|http://oa/x?a=1&key=K|-H|Authorization: Bearer T|--data-raw|{\"it's\":\"$HOME `id` \\\\\",\n\"p\":\"P\"}|"
+	want := "--globoff|-X|POST|http://oa/x?a[0]={1}!&key=K|-H|Authorization: Bearer T|-H|X-Empty;|-H|X-说: it's $5!\\n \"待办\"|--data-raw|{\"it's\":\"$HOME `id` \\\\\",\n\"p\":\"P\"}|"
 	if string(out) != want {
 		t.Errorf("got  %s\nwant %s", out, want)
 	}

@@ -224,6 +224,8 @@ type Import struct {
 	Rows   []ImportRow
 	DryRun bool
 	Fates  bool // say of each row what becomes of it
+	// Nameless and Unnamed say that the file has no column with the users' names, or those in the OA: what is known of them stays.
+	Nameless, Unnamed bool
 	// Progress is told how far it is after each step; nil: nobody asks.
 	Progress func(done, total int)
 }

@@ -29,6 +29,7 @@ type renderInput struct {
 		StandIns   bool            `json:"standIns,omitempty" doc:"CRM ids stand for the accounts of who is not bound"`
 		Bindings   []BindingBody   `json:"bindings,omitempty" doc:"beside those of a stored connection, and before them"`
 		Explain    bool            `json:"explain,omitempty" doc:"also where each placeholder's value came from"`
+		Anyway     bool            `json:"anyway,omitempty" doc:"where no request can be made of it, answer with why and with the placeholders that have values, instead of 422"`
 	}
 }
 
@@ -41,6 +42,7 @@ type PreviewView struct {
 	Headers      []retry.Header      `json:"headers"`
 	Body         string              `json:"body"`
 	Placeholders []mapping.Explained `json:"placeholders,omitempty"`
+	Problem      string              `json:"problem,omitempty" doc:"why no request can be made, with anyway"`
 }
 
 type renderOutput struct {
@@ -121,7 +123,11 @@ func (a *API) render(ctx context.Context, in *renderInput) (*renderOutput, error
 			}
 		}
 	}
-	previews, err := program.PreviewWhole(event, b.Scene, bindings, a.Now())
+	preview := program.PreviewWhole
+	if b.Anyway {
+		preview = program.PreviewAnyway
+	}
+	previews, err := preview(event, b.Scene, bindings, a.Now())
 	if err != nil {
 		return nil, err
 	}

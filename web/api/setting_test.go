@@ -209,6 +209,23 @@ func TestRender(t *testing.T) {
 		r.Receiver != "1003" || len(r.Headers) != 1 || r.Headers[0].Value != "***" || len(r.Placeholders) == 0 {
 		t.Errorf("got %+v", r)
 	}
+	// What can't be made is refused; anyway tells why, where, and what the rest is.
+	short := json.RawMessage(`{"todo":{"id":"a","title":"t","receivers":[{"id":"nobody"}]}}`)
+	half := map[string]any{"connection": connectionFile, "scene": "create", "event": short, "explain": true}
+	s.problem(ask1(half), 422)
+	half["anyway"] = true
+	got = decode[result](s, ask1(half))
+	wrong, right := 0, 0
+	for _, e := range got.Requests[0].Placeholders {
+		if e.Error != "" {
+			wrong++
+		} else if e.Value != "" {
+			right++
+		}
+	}
+	if len(got.Requests) != 1 || got.Requests[0].Problem == "" || got.Requests[0].Body != "" || wrong == 0 || right == 0 {
+		t.Errorf("anyway: %+v", got)
+	}
 	// A stored connection brings its bindings.
 	s.do(ask{method: "PUT", path: "/tenants/t1/connections/oa", body: connectionFile})
 	s.b.bindings = []connector.Binding{{Connection: "oa", User: "1002", Account: "stored"}, {Connection: "oa", User: "1003", Account: "stored3"}}

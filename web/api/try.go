@@ -169,7 +169,7 @@ func (a *API) bindingsToTry(ctx context.Context, c *connector.Connection, stored
 func viewPreviews(previews []connector.Preview, explain bool) []PreviewView {
 	out := make([]PreviewView, len(previews))
 	for i, p := range previews {
-		v := PreviewView{Scene: p.Scene, Receiver: p.Receiver, Method: p.Method, Address: p.Address, Headers: p.Headers, Body: p.Body}
+		v := PreviewView{Scene: p.Scene, Receiver: p.Receiver, Method: p.Method, Address: p.Address, Headers: p.Headers, Body: p.Body, Problem: p.Problem}
 		if v.Headers == nil {
 			v.Headers = []retry.Header{}
 		}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"todosync/connector"
@@ -123,11 +124,55 @@ func (v *visit) skipped(c retry.Class) string {
 	return v.T("There was nothing to do.", "无需处理。")
 }
 
+// missesSecret reports whether a record could not be rendered for want of a secret.
+func missesSecret(r *connector.Record) bool {
+	return (r.Class == retry.Mapping || r.Class == retry.TokenRefused) && strings.Contains(r.Message, "${secret:")
+}
+
+// superseder is the record that is sent in place of this one, where it is among the todo's others.
+func (p *recordPage) superseder() *connector.Record {
+	for i := range p.Others.Items {
+		if o := &p.Others.Items[i]; o.ID == p.Record.SupersededBy {
+			return o
+		}
+	}
+	return nil
+}
+
+// meaning is Meaning with what the todo's other records add to it.
+func (p *recordPage) meaning(v *visit) string {
+	r := &p.Record
+	by := p.superseder()
+	ends := func(s connector.Scene) bool { return s == connector.SceneDelete || s == connector.SceneDone }
+	switch {
+	case r.State != connector.Superseded:
+	case ends(r.Scene) && by == nil, ends(r.Scene) && by.State == connector.Superseded:
+		return v.T("Nothing of this todo had been sent, so there was nothing to take away.", "该待办还没有发送过，因此没有需要撤回的内容。")
+	case by != nil && by.Scene == connector.SceneDelete && !ends(r.Scene):
+		return v.T("The CRM took the todo back before this was sent.", "CRM 在发送之前撤回了该待办，因此没有发送。")
+	case by != nil && by.Scene == connector.SceneDone && !ends(r.Scene):
+		return v.T("The todo was finished in the CRM before this was sent.", "待办在发送之前已在 CRM 中办结，因此没有发送。")
+	}
+	return v.Meaning(r)
+}
+
+// supersederName is the text of the link to what superseded a record.
+func (p *recordPage) supersederName(v *visit) string {
+	by := p.superseder()
+	if by == nil {
+		return v.T("The one that is sent in its place", "取代它的记录")
+	}
+	return v.T("See the ", "查看：") + v.SceneName(by.Scene) + v.T(" of ", "，") + by.CreatedAt.In(v.Zone).Format("15:04:05")
+}
+
 // Advice says what to do about a record now; empty where nothing has to be done.
 func (v *visit) Advice(r *connector.Record) string {
 	class := r.Class
 	switch r.State {
 	case connector.Failed, connector.Retrying:
+		if missesSecret(r) {
+			return v.T("Set the secret that the message names, then retry.", "请设置消息中所说的密钥，然后重发。")
+		}
 		switch class { // of these two a digest speaks otherwise
 		case retry.HTTP5xx:
 			return v.T("The OA's admin finds the reason in the OA's log at the time of the attempt.", "请 OA 管理员按尝试的时间查看 OA 日志。")

@@ -76,6 +76,12 @@ func (c *Console) record(v *visit) error {
 	if err := v.api.get(v.ctx(), "/records", url.Values{"tenant": {r.Tenant}, "todo": {r.Todo}, "limit": {"30"}}, &p.Others); err != nil {
 		return err
 	}
+	for _, o := range p.Others.Items { // an event that deletes names no title; people know the todo by its last one
+		if r.Title == "" && o.Title != "" && o.Connection == r.Connection {
+			v.Title = v.SceneName(r.Scene) + v.T(": ", "：") + cut(o.Title, 160)
+			break
+		}
+	}
 	var commands list[api.CurlView]
 	if err := v.api.get(v.ctx(), "/records/"+url.PathEscape(id)+"/curl", nil, &commands); err != nil {
 		return err
@@ -188,7 +194,7 @@ func (c *Console) recordValues(v *visit) error {
 	r := &s.Record
 	v.Title = v.T("Where the values came from", "各个值的来源")
 	ask := map[string]any{
-		"tenant": r.Tenant, "name": r.Connection, "scene": r.Scene, "eventId": r.EventID, "receiver": r.Receiver, "explain": true,
+		"tenant": r.Tenant, "name": r.Connection, "scene": r.Scene, "eventId": r.EventID, "receiver": r.Receiver, "explain": true, "anyway": true,
 	}
 	if r.Revision > 0 {
 		ask["revision"] = r.Revision
@@ -206,6 +212,9 @@ func (c *Console) recordValues(v *visit) error {
 	if s.Requests = out.Requests; len(s.Requests) > 1 {
 		s.Requests = s.Requests[:1]
 	}
+	if len(s.Requests) > 0 {
+		s.Problem = s.Requests[0].Problem
+	}
 	if v.partial() {
 		return v.fragment(valuesPart(v, &s))
 	}
@@ -217,6 +226,7 @@ type retryAsk struct {
 	Record    connector.Record
 	Rehearsal connector.Rehearsal
 	Differs   bool
+	Shown     *difference
 }
 
 // askRetry shows what a retry would send.
@@ -231,6 +241,8 @@ func (c *Console) askRetry(v *visit) error {
 		return err
 	}
 	a.Differs = slices.ContainsFunc(a.Rehearsal.Difference, func(line string) bool { return line != "" && line[0] != ' ' })
+	a.Shown = differenceIn(a.Rehearsal.Difference)
+	a.Shown.ID, a.Shown.Was, a.Shown.Is = "retry-difference", v.T("as before", "上次"), v.T("with today's mapping", "现在的映射")
 	return v.show(retryPage(v, &a))
 }
 
@@ -301,6 +313,12 @@ func (a *retryAsk) differenceTitle(v *visit) string {
 		return v.T("Both are the same", "两种方式结果相同")
 	}
 	return v.T("What differs", "两者的差别")
+}
+
+// refusedSame reports whether the OA has refused just what would be sent again.
+func (a *retryAsk) refusedSame() bool {
+	return a.Rehearsal.Before != nil && a.Rehearsal.Now != nil && !a.Differs && a.Record.State == connector.Failed &&
+		slices.Contains([]retry.Class{retry.Business, retry.HTTP4xx, retry.HTTP3xx, retry.BadAnswer}, a.Record.Class)
 }
 
 // connectionOf is the page of a record's connection.

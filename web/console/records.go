@@ -25,6 +25,7 @@ type recordList struct {
 	Found       list[connector.Record]
 	Connections []api.ConnectionState // some, to choose from
 	Held        []api.ConnectionState // of the records shown: those where nothing goes
+	Came        *connector.EventStory // where no record matches: an event of what was looked for
 	At          string                // the place in the feed of changes at which it was read
 }
 
@@ -65,6 +66,11 @@ func (c *Console) records(v *visit) error {
 	if l.Connections, err = v.connections(); err != nil {
 		return err
 	}
+	if len(l.Found.Items) == 0 && l.Found.Next == "" {
+		if l.Came, err = v.eventLike(l.Filter); err != nil {
+			return err
+		}
+	}
 	for _, s := range l.Connections {
 		if s.HeldFor != "" && slices.ContainsFunc(l.Found.Items, func(r connector.Record) bool {
 			return r.Tenant == s.Tenant && r.Connection == s.Name && !r.State.Final()
@@ -81,6 +87,27 @@ func (c *Console) records(v *visit) error {
 
 // heldTold is of how many connections that send nothing the list of records tells one by one, the worst first: it is about records.
 const heldTold = 3
+
+// eventLike looks for an event of the todo, or with the id, that no record was found of: it may have come and led to nothing.
+func (v *visit) eventLike(f recordFilter) (*connector.EventStory, error) {
+	for _, ask := range []struct{ name, value string }{{"todo", f.Get("todo")}, {"id", f.Get("event")}, {"todo", f.Get("q")}, {"id", f.Get("q")}} {
+		if ask.value == "" {
+			continue
+		}
+		var found list[connector.EventStory]
+		q := url.Values{ask.name: {ask.value}, "limit": {"1"}}
+		if t := f.Get("tenant"); t != "" {
+			q.Set("tenant", t)
+		}
+		if err := v.api.get(v.ctx(), "/events", q, &found); err != nil {
+			return nil, err
+		}
+		if len(found.Items) > 0 {
+			return &found.Items[0], nil
+		}
+	}
+	return nil, nil
+}
 
 // connectionsOffered is how many connections a page offers to choose from; with more, one types.
 const connectionsOffered = 200
@@ -205,6 +232,9 @@ func eventsFor(f recordFilter) string {
 		if value := f.Get(from); value != "" {
 			q.Set(to, value)
 		}
+	}
+	if text := f.Get("q"); text != "" && q.Get("todo") == "" && q.Get("id") == "" {
+		q.Set("todo", text)
 	}
 	if len(q) == 0 {
 		return "/events"

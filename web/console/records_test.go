@@ -66,7 +66,10 @@ func TestRecordsPage(t *testing.T) {
 	s.get("/records/bulk?do=retry&id=" + recordID).wants(http.StatusForbidden)
 	s.says["GET /records"] = page[connector.Record]()
 	s.get("/records").wants(http.StatusOK, "No records yet", "todosync publish")
+	s.get("/records?todo=9").wants(http.StatusOK, "No record matches, but its event came", "/events/t1/e%201")
+	s.says["GET /events"] = page[connector.EventStory]()
 	s.get("/records?todo=9").wants(http.StatusOK, "No record matches", "/events?todo=9")
+	s.get("/records?q=999").wants(http.StatusOK, "No record matches", "/events?todo=999")
 	s.says["GET /records"] = map[string]any{"items": []any{}, "next": "abc"}
 	s.get("/records?q=xx").wants(http.StatusOK, "Look further back", "cursor=abc")
 }
@@ -160,12 +163,46 @@ func TestRecordStates(t *testing.T) {
 	}
 }
 
+// What a superseded record says depends on what came after it.
+func TestSuperseded(t *testing.T) {
+	t.Parallel()
+	s := recordSite(t)
+	r, by := aRecord(), aRecord()
+	r.State, r.SupersededBy, by.ID = connector.Superseded, "other", "other"
+	for _, c := range []struct {
+		scene, later connector.Scene
+		state        connector.State
+		want         string
+	}{
+		{connector.SceneCreate, connector.SceneDelete, connector.Superseded, "The CRM took the todo back before this was sent."},
+		{connector.SceneDelete, connector.SceneDelete, connector.Superseded, "Nothing of this todo had been sent"},
+		{connector.SceneEdit, connector.SceneDone, connector.Succeeded, "The todo was finished in the CRM"},
+		{connector.SceneEdit, connector.SceneEdit, connector.Pending, "A later one of the same todo says all"},
+	} {
+		r.Scene, by.Scene, by.State = c.scene, c.later, c.state
+		s.says["GET /records/"+recordID], s.says["GET /records"] = r, page(r, by)
+		s.get("/records/"+recordID).wants(http.StatusOK, c.want, "See the ", `href="/records/other"`).lacks("What to do:")
+	}
+}
+
+// Who lacks a secret is not sent to the mapping.
+func TestMissingSecret(t *testing.T) {
+	t.Parallel()
+	s := recordSite(t)
+	r := aRecord()
+	r.Class, r.Message = retry.Mapping, "${secret:seeyon-user} is not set"
+	s.says["GET /records/"+recordID] = r
+	s.get("/records/"+recordID).wants(http.StatusOK, "Set the secret that the message names", "/settings/secrets?tenant=t1").lacks("Correct the connection")
+}
+
 func TestRetryOfARecord(t *testing.T) {
 	t.Parallel()
 	s := recordSite(t)
 	path := "/records/" + recordID + "/retry"
 	s.says["GET "+path] = connector.Rehearsal{Before: &connector.SentRequest{}, Now: &connector.SentRequest{}, Difference: []string{"  same", "- old <1>", "+ new"}}
-	s.get(path).wants(http.StatusOK, "What differs", "- old &lt;1&gt;", `class="diff-add"`)
+	s.get(path).wants(http.StatusOK, "What differs", "with today&#39;s mapping", `id="retry-difference"`).lacks("refused exactly this")
+	s.says["GET "+path] = connector.Rehearsal{Before: &connector.SentRequest{}, Now: &connector.SentRequest{}, Difference: []string{"  same"}}
+	s.get(path).wants(http.StatusOK, "The OA has refused exactly this request", "人员不存在", "Open the connection")
 	s.says["GET "+path] = connector.Rehearsal{Problem: "no #F012", Difference: []string{}}
 	s.get(path).wants(http.StatusOK, "no #F012", "disabled")
 	var sent string
@@ -194,6 +231,10 @@ func TestValues(t *testing.T) {
 		map[string]any{"placeholder": "#F012", "labelEn": "title", "labelZh": "标题", "value": "<b>", "from": "todo.title", "via": "max 20"},
 	}}}}
 	s.get("/records/"+recordID+"/values").wants(http.StatusOK, "#F012", "&lt;b&gt;", "todo.title", "through max 20", "title")
+	s.says["POST /render"] = map[string]any{"requests": []any{map[string]any{"problem": "#F013 has no value", "placeholders": []any{
+		map[string]any{"placeholder": "#F012", "value": "kept", "from": "todo.title"}, map[string]any{"placeholder": "#F013", "from": "todo.url", "error": "there is none"},
+	}}}}
+	s.get("/records/"+recordID+"/values").wants(http.StatusOK, "No request can be made of it", "#F013 has no value", "kept", `<span class="bad-text">there is none</span>`)
 	s.says["POST /render"] = &api.Problem{Status: http.StatusNotFound, Detail: "tenant t1 has no todo event e 1"}
 	s.get("/records/"+recordID+"/values").wants(http.StatusOK, "has no todo event")
 }

@@ -106,9 +106,15 @@ async function write(p, text) {
   await p.keyboard.press("ControlOrMeta+v");
 }
 
+// save saves what is in the editor, which first says what that will do.
+async function save(p) {
+  await p.locator("[data-save]").click();
+  await p.locator("#review button[value=save]").click();
+}
+
 step("the first admin comes by the one-time link", "first-admin", async (p) => {
   const link = await firstAdmin(ada, program);
-  await p.getByText("You are the first admin").waitFor();
+  await p.locator(".flash", { hasText: "You are the first admin" }).waitFor();
   await p.getByRole("link", { name: /connection/i }).first().waitFor();
   // The link has served: it lets nobody in any more.
   const stranger = await Reader.open(browser, program.url);
@@ -132,8 +138,7 @@ step("an OA is connected from its preset", "connect", async (p) => {
   await write(p, file(bad));
   await p.locator("#preview").getByText("thirdpartyPending/receive").first().waitFor();
   await ada.shot("journey-editor");
-  await p.locator("[data-save]").click();
-  await p.locator("#review button[value=save]").click(); // what saving would do has been shown
+  await save(p);
   await until("the connection", async () => (await program.ask("GET", "/connections")).items.length === 1);
   const { items } = await program.ask("GET", `/secrets?tenant=${tenant}`);
   assert.deepEqual(items.map((x) => x.name).sort(), ["seeyon-password", "seeyon-user"]);
@@ -145,12 +150,14 @@ step("bindings are imported, after a dry run that finds a wrong row", "import", 
   await upload("1001,李雷,lilei\n1002,韩梅梅,\n");
   ada.expects(/bindings\/import.*422|422.*bindings\/import/);
   await p.getByRole("button", { name: "Look at it first" }).click();
-  await p.getByText("rows are wrong").waitFor();
+  await p.getByText("One row is wrong").waitFor();
+  await p.getByText("oa_account: missing").waitFor();
+  await p.locator("summary", { hasText: "Give another file" }).click();
   await upload("1001,李雷,lilei\n1002,韩梅梅,hanmeimei\n");
   await p.getByRole("button", { name: "Look at it first" }).click();
   await p.getByRole("heading", { name: "What bindings.csv would change" }).waitFor();
   assert.equal((await program.ask("GET", `/tenants/${tenant}/connections/${name}/bindings`)).items.length, 0, "a dry run binds nobody");
-  await p.getByRole("button", { name: "Import it" }).click();
+  await p.getByRole("button", { name: /^Import 2\srows$/ }).click();
   await p.getByRole("heading", { name: "Imported: bindings.csv" }).waitFor();
   assert.equal((await program.ask("GET", `/tenants/${tenant}/connections/${name}/bindings`)).items.length, 2);
 });
@@ -185,8 +192,7 @@ step("the mapping is mended in the editor", "mended", async (p) => {
   await p.locator("[data-editor]").waitFor();
   await write(p, file(good));
   await p.locator("#preview").getByText("thirdpartyPending/receive").first().waitFor();
-  await p.locator("[data-save]").click();
-  await p.locator("#review button[value=save]").click(); // what saving would do has been shown
+  await save(p);
   await until("the second revision", async () => (await program.ask("GET", `/tenants/${tenant}/connections/${name}/revisions`)).items.length >= 2);
 });
 
@@ -203,8 +209,7 @@ step("the record is retried with today's mapping, which is shown beside the old 
 
 step("all that failed is retried by filter, as a job", "job", async (p) => {
   await ada.go("/records?state=failed");
-  await p.locator("select[name=scope]").selectOption("all");
-  await p.getByRole("button", { name: "Retry…" }).click();
+  await p.locator("a[href*='/records/bulk'][href*='do=retry']").click(); // all that match, not chosen rows
   await p.locator("main form.panel button.primary").click();
   await until("nothing has failed any more", async () => (await program.ask("GET", "/records?state=failed")).items.length === 0);
   assert.equal((await oa.todos()).length, 2);

@@ -27,7 +27,7 @@
 //	GET    /jobs, /jobs/{id}; POST /jobs/{id}/stop    a job: {id, name, kind, state, who, total, done, skipped, waiting, reasons, ...}
 //	POST   .../connections/{name}/todos/{todo}/push {lost}      the records that it leads to
 //	POST   .../connections/{name}/backfill {from, lost, name}   -> a job
-//	GET    /tenants, GET, PUT /tenants/{tenant}       Saved; PUT takes a file (YAML or JSON) and If-Match -> SaveResult
+//	GET    /tenants, GET, PUT /tenants/{tenant}       Saved; PUT takes a file (YAML or JSON), If-Match or If-None-Match: * -> SaveResult
 //	GET    /connections?tenant=&health=&q=            ConnectionState
 //	GET, PUT, DELETE /tenants/{t}/connections/{name}  as tenants; DELETE ?cancelWaiting=true&withdraw=true
 //	POST   .../connections/{name}/pause, /resume      ConnectionState

@@ -48,7 +48,7 @@ func (a *API) streamRoute() {
 				return nil, err
 			}
 		}
-		return &huma.StreamResponse{Body: func(hc huma.Context) {
+		return &huma.StreamResponse{Body: func(hc huma.Context) { //nolint:contextcheck // it is the context of the same request
 			r, w := humago.Unwrap(hc)
 			s := stream{watch: watch, filter: f, still: a.stillMay(hc.Context(), r), head: r.Method == http.MethodHead}
 			if in.place() == "" {

@@ -175,7 +175,8 @@ func testImport(t *testing.T, e Engine) {
 		Tenant: "T", Who: "me", DryRun: true, Fates: true, Rows: []store.BindingRow{kept, row(3, "x", "oa-x"), row(4, "b", "oa-b2")},
 	})
 	fates := []store.RowFate{
-		{Row: 2, Connection: "oa", User: "c", Account: "oa-c", Before: "oa-c", Fate: "same"}, {Row: 3, Connection: "oa", User: "x", Account: "oa-x", Fate: "added"},
+		{Row: 2, Connection: "oa", User: "c", Account: "oa-c", Before: "oa-c", Fate: "same"},
+		{Row: 3, Connection: "oa", User: "x", Account: "oa-x", Fate: "added"},
 		{Row: 4, Connection: "oa", User: "b", Account: "oa-b2", Before: before["b"], Fate: "changed"},
 	}
 	if diff := cmp.Diff(fates, told.Fates); err != nil || diff != "" {

@@ -57,7 +57,7 @@ func TestOIDC(t *testing.T) {
 }
 
 func refused(err error) bool {
-	_, ok := err.(*identity.Refusal) //nolint:errorlint // it comes as it is
+	_, ok := err.(*identity.Refusal)
 	return ok
 }
 

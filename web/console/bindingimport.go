@@ -238,11 +238,11 @@ func (v *visit) refusedFile(text string) error {
 // refusedTable shows the form again with a problem, or says it to the script that listens.
 func (v *visit) refusedTable(p *api.Problem) error {
 	if v.streamed() {
-		text := p.Detail
+		says := []string{p.Detail}
 		for _, e := range p.Errors {
-			text += " " + e.Path + ": " + e.Message
+			says = append(says, e.Path+": "+e.Message)
 		}
-		v.say(map[string]string{"problem": strings.TrimSpace(text + " " + p.Hint)})
+		v.say(map[string]string{"problem": strings.TrimSpace(strings.Join(append(says, p.Hint), " "))})
 		return nil
 	}
 	i, err := v.importing()

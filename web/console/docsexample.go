@@ -95,7 +95,7 @@ func (o *operation) curl(address string) string {
 	if strings.Contains(path, "{") {
 		ask := call
 		if ask.from == "" {
-			for _, word := range strings.Split(o.Path, "/") {
+			for word := range strings.SplitSeq(o.Path, "/") {
 				if s, ok := sampleIDs[word]; ok {
 					ask = s
 				}

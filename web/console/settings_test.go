@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -133,7 +134,7 @@ func TestTenantPages(t *testing.T) {
 	t.Parallel()
 	var match, body string
 	says := editing()
-	for route, answer := range map[string]any{
+	maps.Copy(says, map[string]any{
 		"GET /tenants": list[api.TenantState]{Items: []api.TenantState{{Tenant: "t1", Title: "Example", Revision: 3, Connections: 2}, {Tenant: "t2"}}},
 		"GET /tenants/t1": map[string]any{
 			"tenant": "t1", "revision": 3, "savedBy": "ada", "how": "console", "file": "kind: Tenant # mine", "settings": connector.Tenant{TimeZone: "Asia/Tokyo"},
@@ -148,9 +149,7 @@ func TestTenantPages(t *testing.T) {
 			match, body = r.Header.Get("If-Match"), string(b[:n])
 			return api.SaveResult{Tenant: "t1", Changed: true, Revision: 4, Warnings: []string{"secret hook is not set"}}
 		},
-	} {
-		says[route] = answer
-	}
+	})
 	s := newSite(t, says)
 	s.get("/settings/tenants").wants(http.StatusOK, "Example", "no settings", "/settings/tenants/t1")
 	s.post("/settings/tenants", url.Values{"tenant": {"a b"}}).wants(422, "A tenant is 1 to 64")

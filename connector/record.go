@@ -81,6 +81,8 @@ type RecordChanges struct {
 type Page[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next"`
+	// SearchedTo is set where a search stopped for its time before the page was full: all from then on was looked through, and Next goes on.
+	SearchedTo time.Time `json:"searchedTo,omitzero"`
 }
 
 // PageOf says which part of a list is wanted.

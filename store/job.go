@@ -230,7 +230,7 @@ func (d *DB) searchNumbers(ctx context.Context, op string, f *connector.RecordFi
 		if s.floor, s.below = idsBetween(f.From, f.To); after != "" && (s.below == "" || after < s.below) {
 			s.below = after
 		}
-		numbers, next, err = s.run()
+		numbers, next, _, err = s.run()
 		return err
 	})
 	return numbers, next, err

@@ -121,12 +121,15 @@ func (d *DB) Records(ctx context.Context, f connector.RecordFilter, p connector.
 		if s.floor, s.below = idsBetween(f.From, f.To); after != "" && (s.below == "" || after < s.below) {
 			s.below = after
 		}
-		numbers, next, err := s.run()
+		numbers, next, early, err := s.run()
 		if err != nil {
 			return err
 		}
 		if next != "" {
 			out.Next = idCursor(next)
+		}
+		if early {
+			out.SearchedTo = timeOfID(next)
 		}
 		out.Items, err = d.recordsByNumber(q, numbers)
 		return err

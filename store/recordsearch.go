@@ -33,8 +33,9 @@ type found struct {
 	ID string `db:"id"`
 }
 
-// run gives the numbers of the found rows and, where there may be more, the id below which to go on.
-func (s *recordSearch) run() (numbers []int64, next string, err error) {
+// run gives the numbers of the found rows and, where there may be more, the id below which to go on; early says that the time was over before
+// the page was full.
+func (s *recordSearch) run() (numbers []int64, next string, early bool, err error) {
 	var all []found
 	// A source that stops early knows all of its rows only down to an id; below that nothing can be told yet.
 	known := ""
@@ -42,7 +43,7 @@ func (s *recordSearch) run() (numbers []int64, next string, err error) {
 	for i := range s.query.sources {
 		rows, down, err := s.source(&s.query.sources[i], time.Now().Add(share))
 		if err != nil {
-			return nil, "", err
+			return nil, "", false, err
 		}
 		all = append(all, rows...)
 		known = max(known, down)
@@ -54,11 +55,11 @@ func (s *recordSearch) run() (numbers []int64, next string, err error) {
 			break
 		}
 		if len(numbers) == s.limit {
-			return numbers, all[i-1].ID, nil
+			return numbers, all[i-1].ID, false, nil
 		}
 		numbers = append(numbers, r.N)
 	}
-	return numbers, known, nil
+	return numbers, known, known != "" && len(numbers) < s.limit, nil
 }
 
 // source searches one source. It gives all its rows from the id down on, down to the end where that is empty.
@@ -226,6 +227,15 @@ func idsBetween(from, to time.Time) (floor, below string) {
 		below = firstID(to.Add(time.Hour))
 	}
 	return floor, below
+}
+
+// timeOfID is when an id was made.
+func timeOfID(id string) time.Time {
+	u, err := ulid.ParseStrict(id)
+	if err != nil {
+		return time.Time{}
+	}
+	return ulid.Time(u.Time()).UTC()
 }
 
 // firstID is the lowest id of a time.

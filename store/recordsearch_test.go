@@ -94,7 +94,11 @@ func TestSearchThatStops(t *testing.T) {
 						return err
 					}
 					s := recordSearch{tx: q, query: &query, below: below, limit: limit, step: step, time: budget}
-					numbers, next, err = s.run()
+					early := false
+					numbers, next, early, err = s.run()
+					if early != (next != "" && len(numbers) < limit) {
+						t.Errorf("%d of %d found, to go on from %q, and stopped early: %t", len(numbers), limit, next, early)
+					}
 					return err
 				})
 				if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"todosync/connector"
@@ -33,8 +34,15 @@ func (r *storedReject) event() connector.RejectedEvent {
 	}
 }
 
-// Rejected lists rejected events, newest first, of the tenants that are given or of all.
-func (d *DB) Rejected(ctx context.Context, tenants []string, p connector.PageOf) (connector.Page[connector.RejectedEvent], error) {
+// A RejectFilter chooses rejected events. Empty members choose all.
+type RejectFilter struct {
+	Tenants []string
+	Text    string // stands in the body, the subject, the header, the reason or the path, as a word: the id of a todo, of a user
+}
+
+// Rejected lists rejected events, newest first. A search for text that would take long ends with what it has found, maybe nothing, down to
+// where it has looked, and a cursor to go on from.
+func (d *DB) Rejected(ctx context.Context, f RejectFilter, p connector.PageOf) (connector.Page[connector.RejectedEvent], error) {
 	const op = "list rejected events"
 	out := connector.Page[connector.RejectedEvent]{Items: []connector.RejectedEvent{}}
 	before, limit, err := pageOf(op, p)
@@ -42,20 +50,30 @@ func (d *DB) Rejected(ctx context.Context, tenants []string, p connector.PageOf)
 		return out, err
 	}
 	w := where{}
-	w.add(`n < ?`, before)
-	w.in(`tenant`, tenants)
+	w.in(`tenant`, f.Tenants)
+	text := strings.TrimSpace(clean(f.Text))
 	var rows []storedReject
+	next := int64(0)
 	err = d.reading(ctx, op, func(q *reader) error {
-		rows = rows[:0]
-		return q.Select(&rows, `SELECT n, id, tenant, subject, stream_seq, reason, path, received_ms, size FROM rejected `+
+		if text != "" {
+			s := rejectSearch{reader: q, tenant: w, text: text, before: before, limit: limit, until: time.Now().Add(rejectsTime)}
+			var err error
+			rows, next, out.SearchedTo, err = s.run()
+			return err
+		}
+		w.add(`n < ?`, before)
+		err := q.Select(&rows, `SELECT n, id, tenant, subject, stream_seq, reason, path, received_ms, size FROM rejected `+
 			w.text()+` ORDER BY n DESC LIMIT ?`, w.with(limit+1)...)
+		if len(rows) > limit {
+			rows, next = rows[:limit], rows[limit-1].N
+		}
+		return err
 	})
 	for i := range rows {
-		if i == limit {
-			out.Next = cursor(rows[i-1].N)
-			break
-		}
 		out.Items = append(out.Items, rows[i].event())
+	}
+	if next != 0 {
+		out.Next = cursor(next)
 	}
 	return out, err
 }

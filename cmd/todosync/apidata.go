@@ -38,8 +38,8 @@ func (p ports) Position(ctx context.Context, stream string) (uint64, error) {
 }
 
 // Rejected implements api.Rejects.
-func (p ports) Rejected(ctx context.Context, tenants []string, page connector.PageOf) (connector.Page[connector.RejectedEvent], error) {
-	return p.db.Rejected(ctx, tenants, page)
+func (p ports) Rejected(ctx context.Context, f api.RejectFilter, page connector.PageOf) (connector.Page[connector.RejectedEvent], error) {
+	return p.db.Rejected(ctx, store.RejectFilter(f), page)
 }
 
 // RejectedOne implements api.Rejects.

@@ -96,7 +96,7 @@ func testRejects(t *testing.T, e Engine) {
 	if got.Rejected != 2 || got.Events != 1 || got.Deliveries != 1 {
 		t.Errorf("accepted %+v", got)
 	}
-	page, err := p.db.Rejected(t.Context(), []string{"T"}, connector.PageOf{Limit: 1})
+	page, err := p.db.Rejected(t.Context(), store.RejectFilter{Tenants: []string{"T"}}, connector.PageOf{Limit: 1})
 	if err != nil || len(page.Items) != 1 || page.Next == "" {
 		t.Fatalf("rejected: %+v, %v", page, err)
 	}
@@ -107,7 +107,7 @@ func testRejects(t *testing.T, e Engine) {
 	if err != nil || one.Base64 == "" || !strings.Contains(one.Payload, "\uFFFD") {
 		t.Errorf("reject with bytes that are no UTF-8: %+v, %v", one, err)
 	}
-	if page, err = p.db.Rejected(t.Context(), []string{"other"}, connector.PageOf{}); err != nil || len(page.Items) != 0 {
+	if page, err = p.db.Rejected(t.Context(), store.RejectFilter{Tenants: []string{"other"}}, connector.PageOf{}); err != nil || len(page.Items) != 0 {
 		t.Errorf("another tenant sees %+v, %v", page.Items, err)
 	}
 	_, err = p.db.RejectedOne(t.Context(), "nothing")
@@ -130,7 +130,7 @@ func testContent(t *testing.T, e Engine) {
 	if got.Events != 499 || got.Rejected != 1 || got.Deliveries != 499 {
 		t.Errorf("accepted %+v", got)
 	}
-	page, err := p.db.Rejected(t.Context(), nil, connector.PageOf{})
+	page, err := p.db.Rejected(t.Context(), store.RejectFilter{}, connector.PageOf{})
 	if err != nil || len(page.Items) != 1 || page.Items[0].Sequence != bad+1 || !strings.HasPrefix(page.Items[0].Reason, "the store refuses it: ") {
 		t.Errorf("rejected %+v, %v", page.Items, err)
 	}
@@ -158,7 +158,7 @@ func testDuplicates(t *testing.T, e Engine) {
 	if err != nil || len(page.Items) != 1 || page.Items[0].Duplicates != 2 {
 		t.Errorf("events %+v, %v", page.Items, err)
 	}
-	rejected, err := p.db.Rejected(t.Context(), nil, connector.PageOf{})
+	rejected, err := p.db.Rejected(t.Context(), store.RejectFilter{}, connector.PageOf{})
 	if err != nil || len(rejected.Items) != 2 || rejected.Items[0].Reason != "id used for another event" {
 		t.Errorf("rejected %+v, %v", rejected.Items, err)
 	}

@@ -340,7 +340,7 @@ func testReplay(t *testing.T, e Engine) {
 	p := play(t, e, nil)
 	p.accept(Todo{ID: "x", Receivers: []string{"a"}}, Todo{ID: "x", Todo: "2", Receivers: []string{"a"}})
 	p.take(Message(3, "crm.T.todo.create", []byte(`{"todo":{}}`)))
-	page, err := p.db.Rejected(t.Context(), nil, connector.PageOf{})
+	page, err := p.db.Rejected(t.Context(), store.RejectFilter{}, connector.PageOf{})
 	if err != nil || len(page.Items) != 2 {
 		t.Fatalf("rejected %+v, %v", page, err)
 	}

@@ -138,7 +138,7 @@ func testRejectedMost(t *testing.T, e Engine) {
 	for range 5 {
 		p.take(Message(p.seq+1, "crm.T.todo.create", make([]byte, 1000)))
 	}
-	first, err := db.Rejected(t.Context(), nil, connector.PageOf{})
+	first, err := db.Rejected(t.Context(), store.RejectFilter{}, connector.PageOf{})
 	if err != nil || len(first.Items) != 5 {
 		t.Fatalf("rejected %d, %v", len(first.Items), err)
 	}
@@ -146,7 +146,7 @@ func testRejectedMost(t *testing.T, e Engine) {
 		t.Fatal(err)
 	}
 	p.tidy()
-	left, err := db.Rejected(t.Context(), nil, connector.PageOf{})
+	left, err := db.Rejected(t.Context(), store.RejectFilter{}, connector.PageOf{})
 	if err != nil || len(left.Items) != 2 || left.Items[0].ID != first.Items[1].ID {
 		t.Errorf("left %+v, %v", left.Items, err)
 	}

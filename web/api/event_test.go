@@ -175,3 +175,35 @@ func TestRenderOfAnEvent(t *testing.T) {
 	ask.body = strings.Replace(ask.body, `"revision":1`, `"revision":9`, 1)
 	s.problem(s.do(ask), http.StatusNotFound)
 }
+
+func TestFindRejected(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.b.rejects = []connector.RejectedEvent{
+		{ID: "x1", Tenant: "t1", Reason: "missing", Payload: `{"todo":{"id":"8847"}}`},
+		{ID: "x2", Tenant: "t1", Reason: "the todo 8847 is unknown", Payload: `{}`},
+		{ID: "x3", Tenant: "t2", Reason: "8847"},
+	}
+	found := func(path, token string, ids ...string) {
+		t.Helper()
+		got := s.do(ask{path: path, token: token})
+		if got.status != http.StatusOK || strings.Count(got.body, `"id":`) != len(ids) || strings.Contains(got.body, `"searchedTo"`) {
+			t.Errorf("%s of %s: want %v, got %d %s", path, token, ids, got.status, got.body)
+		}
+		for _, id := range ids {
+			if !strings.Contains(got.body, `"id":"`+id+`"`) {
+				t.Errorf("%s of %s: want %s in %s", path, token, id, got.body)
+			}
+		}
+	}
+	found("/rejected?q=8847", "all-of-t1", "x1", "x2")
+	found("/rejected?q=8847&tenant=t2", "all-of-t1")
+	found("/rejected?q=884", "all-of-t1")
+	found("/rejected?q=+", "all-of-t1", "x1", "x2")
+	s.problem(s.do(ask{path: "/rejected?q=" + strings.Repeat("8", 201)}), http.StatusUnprocessableEntity)
+	// What a viewer may not read he cannot find either.
+	found("/rejected?q=8847&tenant=t1", viewerToken, "x1", "x2")
+	s.do(ask{method: "PUT", path: "/tenants/t1", body: "apiVersion: todosync/v1\nkind: Tenant\ntenant: t1\nmaskBodies: true\n"})
+	found("/rejected?q=8847&tenant=t1", viewerToken, "x2")
+	found("/rejected?q=8847", "all-of-t1", "x1", "x2")
+}

@@ -358,10 +358,10 @@ func (b *backend) ImportBindings(_ context.Context, i api.Import, _ api.By) (api
 	return r, nil
 }
 
-func (b *backend) Rejected(_ context.Context, tenants []string, p connector.PageOf) (connector.Page[connector.RejectedEvent], error) {
+func (b *backend) Rejected(_ context.Context, f api.RejectFilter, p connector.PageOf) (connector.Page[connector.RejectedEvent], error) {
 	var all []connector.RejectedEvent
 	for _, r := range b.rejects {
-		if len(tenants) == 0 || slices.Contains(tenants, r.Tenant) {
+		if (len(f.Tenants) == 0 || slices.Contains(f.Tenants, r.Tenant)) && (f.Text == "" || connector.Mentions(f.Text, r.Reason, r.Payload)) {
 			all = append(all, r)
 		}
 	}

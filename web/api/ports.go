@@ -294,9 +294,15 @@ type UnboundUser struct {
 	Since    time.Time `json:"since"`   // when the oldest that is held was made; zero: none is
 }
 
+// A RejectFilter chooses rejected events; empty members choose all.
+type RejectFilter struct {
+	Tenants []string
+	Text    string // stands in it as a word
+}
+
 // Rejects keeps what was no acceptable event.
 type Rejects interface {
-	Rejected(ctx context.Context, tenants []string, p connector.PageOf) (connector.Page[connector.RejectedEvent], error)
+	Rejected(ctx context.Context, f RejectFilter, p connector.PageOf) (connector.Page[connector.RejectedEvent], error)
 	RejectedOne(ctx context.Context, id string) (connector.RejectedEvent, error)
 	// Replay plans a rejected message as of its place in the stream. It fails with Invalid where it still is no event.
 	Replay(ctx context.Context, id string, by By) (connector.EventStory, error)

@@ -70,8 +70,9 @@ type followed[T any] struct {
 
 // A recordList is the body of a list of sync records.
 type recordList struct {
-	Items []recordView `json:"items"`
-	Next  string       `json:"next" doc:"cursor of the next page; empty at the end"`
+	Items      []recordView `json:"items"`
+	Next       string       `json:"next" doc:"cursor of the next page; empty at the end"`
+	SearchedTo Time         `json:"searchedTo,omitempty,omitzero" doc:"only of a search that stopped for its time before the page was full: all from this time on was looked through, and next goes on"`
 }
 
 type exportQuery struct {
@@ -100,7 +101,8 @@ func (a *API) recordRoutes() {
 				return nil, err
 			}
 		}
-		out.Body = recordList(listOf(page, viewRecord).Body)
+		body := listOf(page, viewRecord).Body
+		out.Body = recordList{Items: body.Items, Next: body.Next, SearchedTo: Time(page.SearchedTo)}
 		return out, nil
 	})
 	handle(a, route{

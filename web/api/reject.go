@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 
 	"todosync/connector"
 )
@@ -19,21 +21,26 @@ func viewReject(r connector.RejectedEvent) rejectView {
 type rejectQuery struct {
 	Paging
 	Tenant string `query:"tenant"`
+	Text   string `query:"q" maxLength:"200" doc:"stands in the body, the subject, the header, the reason or the path as a word: the id of a todo, of a user, of an event"`
+}
+
+// A rejectList is the body of a list of rejected messages.
+type rejectList struct {
+	Items      []rejectView `json:"items"`
+	Next       string       `json:"next" doc:"cursor of the next page; empty at the end"`
+	SearchedTo Time         `json:"searchedTo,omitempty,omitzero" doc:"only of a search that stopped for its time before the page was full: all from this time on was looked through, and next goes on"`
 }
 
 func (a *API) rejectRoutes() {
 	handle(a, route{
 		method: http.MethodGet, path: "/rejected", id: "listRejected", summary: "What was no acceptable event, newest first", need: View,
-	}, func(ctx context.Context, in *rejectQuery) (*list[rejectView], error) {
-		tenants, some := narrow(ctx, words(in.Tenant))
-		if !some {
-			return listOf(connector.Page[connector.RejectedEvent]{}, viewReject), nil
-		}
-		page, err := a.Rejects.Rejected(ctx, tenants, in.page())
+	}, func(ctx context.Context, in *rejectQuery) (*one[rejectList], error) {
+		page, err := a.rejects(ctx, in)
 		if err != nil {
 			return nil, err
 		}
-		return listOf(page, viewReject), nil
+		body := listOf(page, viewReject).Body
+		return &one[rejectList]{Body: rejectList{Items: body.Items, Next: body.Next, SearchedTo: Time(page.SearchedTo)}}, nil
 	})
 	handle(a, route{
 		method: http.MethodGet, path: "/rejected/{id}", id: "getRejected", summary: "One rejected message, whole", need: View,
@@ -57,6 +64,30 @@ func (a *API) rejectRoutes() {
 		}
 		return &one[eventView]{Body: viewEvent(story)}, nil
 	})
+}
+
+// rejects are the rejected messages of a request. Whoever may not read the bodies of a tenant finds nothing by what stands in them either.
+func (a *API) rejects(ctx context.Context, in *rejectQuery) (page connector.Page[connector.RejectedEvent], err error) {
+	f := RejectFilter{Text: strings.TrimSpace(in.Text)}
+	some := false
+	if f.Tenants, some = narrow(ctx, words(in.Tenant)); !some {
+		return page, nil
+	}
+	if page, err = a.Rejects.Rejected(ctx, f, in.page()); err != nil || f.Text == "" {
+		return page, err
+	}
+	masked := map[string]bool{}
+	for _, r := range page.Items {
+		if _, known := masked[r.Tenant]; !known {
+			if masked[r.Tenant], err = a.bodiesMasked(ctx, r.Tenant); err != nil {
+				return page, err
+			}
+		}
+	}
+	page.Items = slices.DeleteFunc(page.Items, func(r connector.RejectedEvent) bool {
+		return masked[r.Tenant] && !connector.Mentions(f.Text, r.ID, r.Subject, r.Reason, r.Path)
+	})
+	return page, nil
 }
 
 // rejected is a rejected message that the caller may see.

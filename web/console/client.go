@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"todosync/web/api"
 )
@@ -207,6 +208,7 @@ func (l *lines) Flush() {}
 
 // A list is a page of a list of the API.
 type list[T any] struct {
-	Items []T    `json:"items"`
-	Next  string `json:"next"`
+	Items      []T       `json:"items"`
+	Next       string    `json:"next"`
+	SearchedTo time.Time `json:"searchedTo"` // of a search that stopped for its time
 }

@@ -5,10 +5,11 @@
 // are settings.
 //
 // Its one invariant: a port comes from below those that the system gives to whoever asks for any (from 32768 on, Linux's
-// ip_local_port_range), since between the choice and the server's start many do: every outgoing connection of every test. Nothing holds
-// the port; two that choose at the same moment may still meet, by a chance of one in thousands.
+// ip_local_port_range), since between the choice and the server's start many do: every outgoing connection of every test. No two are
+// given the same port while the process of the first lives, so that a test may stop its server and start it again.
 //
-// It was made because servers that were given ephemeral ports met connections of other tests on them, one run in ten.
+// It was made because servers that were given ephemeral ports met connections of other tests on them, one run in ten; and, once they
+// had ports of their own, one another, where many tests ran side by side.
 //
 // The tests of cmd/todosync and the packages internal/chaos, internal/bench and internal/pgtest call it.
 package freeport

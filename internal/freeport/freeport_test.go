@@ -22,3 +22,19 @@ func TestAddress(t *testing.T) {
 		t.Errorf("port %d is one that the system gives to whoever asks for any", port)
 	}
 }
+
+// TestChosenOnce chooses so many ports that chance alone would give one twice: of 1,000 among 12,000, some 40 pairs meet.
+func TestChosenOnce(t *testing.T) {
+	t.Parallel()
+	seen := map[int]bool{}
+	for range 1000 {
+		port, err := freeport.Choose()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[port] {
+			t.Fatalf("port %d is given twice", port)
+		}
+		seen[port] = true
+	}
+}

@@ -27,13 +27,18 @@ func (c *cli) rejectedCmd() *cobra.Command {
 	s := c.serverFlags(cmd)
 	list := &cobra.Command{Use: "list", Short: c.t("List them, newest first", "列出，最新的在前"), Args: c.args(0, 0, "")}
 	tenant := list.Flags().String("tenant", "", c.t("only of this tenant", "只列出该租户"))
+	text := list.Flags().String("q", "", c.t("an id or a word that stands in them", "其中出现的 ID 或文字"))
 	page := c.pagingFlags(list)
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
 		a, err := c.connect(s)
 		if err != nil {
 			return err
 		}
-		items, err := a.pages(cmd.Context(), path("rejected"), only("tenant", *tenant), page)
+		query := only("tenant", *tenant)
+		if *text != "" {
+			query.Set("q", *text)
+		}
+		items, err := a.pages(cmd.Context(), path("rejected"), query, page)
 		if err != nil {
 			return err
 		}

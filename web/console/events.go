@@ -118,14 +118,18 @@ func (v *visit) OutcomeMeaning(o connector.Outcome) string {
 // A rejectList is the page of rejected events.
 type rejectList struct {
 	Tenant      string
+	Text        string
 	Found       list[connector.RejectedEvent]
 	Connections []api.ConnectionState
 }
 
 func (c *Console) rejected(v *visit) error {
 	v.Active, v.Title = "rejected", v.T("Rejected events", "被拒绝的事件")
-	l := rejectList{Tenant: strings.TrimSpace(v.r.URL.Query().Get("tenant"))}
+	l := rejectList{Tenant: strings.TrimSpace(v.r.URL.Query().Get("tenant")), Text: strings.TrimSpace(v.r.URL.Query().Get("q"))}
 	ask := url.Values{"limit": {"50"}, "tenant": {l.Tenant}, "cursor": {v.r.URL.Query().Get("cursor")}}
+	if l.Text != "" {
+		ask.Set("q", l.Text)
+	}
 	if err := v.api.get(v.ctx(), "/rejected", ask, &l.Found); err != nil {
 		return err
 	}

@@ -26,6 +26,8 @@ type recordList struct {
 	Connections []api.ConnectionState // some, to choose from
 	Held        []api.ConnectionState // of the records shown: those where nothing goes
 	Came        *connector.EventStory // where no record matches: an event of what was looked for
+	Sought      string                // the id or the words that were looked for
+	Refused     refusedLike           // rejected events that mention it
 	At          string                // the place in the feed of changes at which it was read
 }
 
@@ -68,6 +70,11 @@ func (c *Console) records(v *visit) error {
 	}
 	if len(l.Found.Items) == 0 && l.Found.Next == "" {
 		if l.Came, err = v.eventLike(l.Filter); err != nil {
+			return err
+		}
+	}
+	if query.Get("cursor") == "" {
+		if err := v.refusedLike(&l); err != nil {
 			return err
 		}
 	}

@@ -42,6 +42,7 @@ func recordSite(t *testing.T) *site {
 	brief.Attempts = nil
 	return newSite(t, map[string]any{
 		"GET /records":                       page(brief),
+		"GET /rejected":                      page[connector.RejectedEvent](),
 		"GET /connections":                   page(api.ConnectionState{Tenant: "t1", Name: "oa", Revision: 4}),
 		"GET /records/" + recordID:           r,
 		"GET /records/" + recordID + "/curl": page(api.CurlView{Number: 2, Command: "curl -X 'POST' 'it'\\''s'"}),
@@ -68,10 +69,38 @@ func TestRecordsPage(t *testing.T) {
 	s.get("/records").wants(http.StatusOK, "No records yet", "todosync publish")
 	s.get("/records?todo=9").wants(http.StatusOK, "No record matches, but its event came", "/events/t1/e%201")
 	s.says["GET /events"] = page[connector.EventStory]()
-	s.get("/records?todo=9").wants(http.StatusOK, "No record matches", "/events?todo=9")
-	s.get("/records?q=999").wants(http.StatusOK, "No record matches", "/events?todo=999")
+	s.get("/records?todo=9").wants(http.StatusOK, "No event of todo 9 has come", "crm.TENANT.todo.create", "/events?todo=9")
+	s.get("/records?q=999&tenant=t1").wants(http.StatusOK, "No event of todo 999 has come", "crm.t1.todo.create", "look at all tenants", "/events?tenant=t1&amp;todo=999")
+	s.get("/records?q=999&state=failed").wants(http.StatusOK, "No record matches", "/events?todo=999")
+	s.get("/records?q=some+words").wants(http.StatusOK, "No record matches")
 	s.says["GET /records"] = map[string]any{"items": []any{}, "next": "abc"}
 	s.get("/records?q=xx").wants(http.StatusOK, "Look further back", "cursor=abc")
+}
+
+// Why a todo is not there is told where it is looked for.
+func TestWhyNoRecord(t *testing.T) {
+	t.Parallel()
+	s := recordSite(t)
+	one := connector.RejectedEvent{ID: "x1", Tenant: "t1", Reason: "missing <b>", Path: "todo.title", ReceivedAt: time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}
+	whole := one
+	whole.Payload = `{"todo":{"id":8847}}`
+	s.says["GET /rejected"], s.says["GET /rejected/x1"] = page(one), whole
+	s.get("/records?q=8847").wants(http.StatusOK, "The event of todo 8847 was rejected on", "missing &lt;b&gt;", "/rejected/x1", "报销")
+	s.get("/records?q=title").wants(http.StatusOK, "An event that mentions title was rejected on")
+	s.get("/records?state=failed").lacks("was rejected on")
+	s.says["GET /records"], s.says["GET /events"] = page[connector.Record](), page[connector.EventStory]()
+	s.get("/records?q=8847", true).wants(http.StatusOK, "待办 8847 的事件被拒绝", "没有接收过它的事件")
+	s.says["GET /rejected"] = page[connector.RejectedEvent]()
+	s.says["GET /events"] = page(connector.EventStory{ID: "e", Tenant: "t1", Todo: "8847", Connections: []connector.ConnectionStory{{Connection: "oa", Outcome: connector.OutcomeFiltered}}})
+	s.get("/records?q=8847").wants(http.StatusOK, "its event came", "No connection wants it: ", "oa", "/events/t1/e")
+	s.says["GET /events"] = page(connector.EventStory{ID: "e", Tenant: "t1", Todo: "8847", Outcome: connector.OutcomeNoConnection})
+	s.get("/records?q=8847").wants(http.StatusOK, "The tenant has no connection that takes events.")
+	s.says["GET /records"] = map[string]any{"items": []any{}, "next": "abc", "searchedTo": "2026-11-20T17:03:00Z"}
+	s.get("/records?q=xx").wants(http.StatusOK, "Searched back to", "2026-11-20T17:03:00Z")
+	s.says["GET /records"] = map[string]any{"items": []any{aRecord()}, "next": "abc", "searchedTo": "2026-11-20T17:03:00Z"}
+	s.get("/records?q=xx").wants(http.StatusOK, "Searched back to", "Look further back")
+	s.says["GET /rejected"] = map[string]any{"items": []any{}, "next": "abc", "searchedTo": "2026-11-20T17:03:00Z"}
+	s.get("/rejected?q=8847").wants(http.StatusOK, "Searched back to", "cursor=abc")
 }
 
 // A row of a paused connection is told of at a glance.

@@ -309,7 +309,7 @@ test("without a mouse: every step by the keyboard, the focus is always seen", as
   await p.keyboard.press("Enter");
   await p.waitForURL(/\/records/);
   await p.keyboard.press("/");
-  assert.equal(await p.evaluate(() => document.activeElement.matches("[data-search]")), true, "/ goes to the search");
+  assert.equal(await p.evaluate(() => document.activeElement.matches("[data-search], [data-find]")), true, "/ goes to the search");
   await p.keyboard.type("Q-1");
   await p.keyboard.press("Enter");
   await p.waitForURL(/q=Q-1|find=|records\//);

@@ -146,7 +146,7 @@ document.addEventListener("htmx:beforeRequest", (e) => {
 // "/" goes to the page's search, else to that of all pages, as in other consoles.
 document.addEventListener("keydown", (e) => {
   if (e.key !== "/" || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, [contenteditable], .cm-editor")) return;
-  const search = document.querySelector("main [data-search]") ?? document.querySelector("[data-find]");
+  const search = [...document.querySelectorAll("main [data-search]")].find((x) => x.offsetParent) ?? document.querySelector("[data-find]");
   if (!search) return;
   const button = document.querySelector(".menu-button");
   if (search.matches("[data-find]") && button?.offsetParent) menu(button, true);

@@ -160,7 +160,7 @@ func (s *storedSession) session() (identity.Session, error) {
 }
 
 // SessionOf implements identity.Desk.
-func (d *DB) SessionOf(ctx context.Context, hash []byte) (out identity.Session, ok bool, err error) {
+func (d *DB) SessionOf(ctx context.Context, hash []byte, used bool) (out identity.Session, ok bool, err error) {
 	const op = "find session"
 	var rows []storedSession
 	err = d.reading(ctx, op, func(q *reader) error {
@@ -174,7 +174,7 @@ func (d *DB) SessionOf(ctx context.Context, hash []byte) (out identity.Session, 
 		return out, false, failed(op, err)
 	}
 	now := d.cfg.Now()
-	if out.Live(now) && now.Sub(out.Seen).Abs() >= identity.SeenEvery {
+	if used && out.Live(now) && now.Sub(out.Seen).Abs() >= identity.SeenEvery {
 		d.sawSession(ctx, hash, millis(now))
 	}
 	return out, true, nil

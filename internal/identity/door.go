@@ -60,8 +60,8 @@ type Desk interface {
 	Credentials(ctx context.Context, name string) (u User, password string, known bool, err error)
 	// OpenSession begins a session, unless the user is disabled or has another password by now: then it is Forbidden.
 	OpenSession(ctx context.Context, o Opening) (Session, error)
-	// SessionOf finds a session by the hash of its token, and notes that it was used.
-	SessionOf(ctx context.Context, hash []byte) (s Session, ok bool, err error)
+	// SessionOf finds a session by the hash of its token, and notes that it was used, if it is.
+	SessionOf(ctx context.Context, hash []byte, used bool) (s Session, ok bool, err error)
 	Sessions(ctx context.Context, user string) ([]Session, error)
 	// EndSession ends one session of a user by its id; empty: all of his.
 	EndSession(ctx context.Context, user, id string, by By) error
@@ -197,12 +197,22 @@ func shorten(agent string) string {
 	return agent
 }
 
-// Session finds who has a session's token; ok is false where nobody has it, or it is over.
+// Session finds who has a session's token, and counts that as use of it; ok is false where nobody has it, or it is over.
 func (d *Door) Session(ctx context.Context, token string) (s Session, ok bool, err error) {
+	return d.session(ctx, token, true)
+}
+
+// StillSession is Session for what happens without anybody: a stream that stays open, a page that renews itself. It is no use of the session,
+// so that one ends on a screen that nobody looks at.
+func (d *Door) StillSession(ctx context.Context, token string) (s Session, ok bool, err error) {
+	return d.session(ctx, token, false)
+}
+
+func (d *Door) session(ctx context.Context, token string, used bool) (s Session, ok bool, err error) {
 	if !tokenShape(token) {
 		return s, false, nil
 	}
-	s, ok, err = d.Desk.SessionOf(ctx, HashOf(token))
+	s, ok, err = d.Desk.SessionOf(ctx, HashOf(token), used)
 	return s, ok && err == nil && s.Live(d.Now()), err
 }
 

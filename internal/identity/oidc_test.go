@@ -273,3 +273,36 @@ func TestOIDCWaiting(t *testing.T) {
 		t.Errorf("the audit: %+v, %v", entries, err)
 	}
 }
+
+// A stream that stays open, or a page that renews itself, does not keep a session alive: it ends where nobody uses it.
+func TestSessionEndsBesideAnOpenPage(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, identity.OIDCConfig{})
+	name, role, password := "ada", identity.Admin, "a few words of mine"
+	if _, err := p.door.CreateUser(t.Context(), identity.Change{Name: &name, Role: &role, Password: &password}, identity.By{Who: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	in, err := p.door.LogIn(t.Context(), identity.Attempt{Name: name, Password: password, Address: "10.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	looks := func(session func(context.Context, string) (identity.Session, bool, error)) (ok bool) {
+		t.Helper()
+		_, ok, err := session(t.Context(), in.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	// Every hour the page asks by itself; once, after 6 hours, its reader does.
+	for hour := range 24 {
+		alive := looks(p.door.StillSession)
+		if want := time.Duration(hour)*time.Hour < 6*time.Hour+identity.SessionIdle; alive != want {
+			t.Fatalf("after %d hours: want %v, got %v", hour, want, alive)
+		}
+		if hour == 6 && !looks(p.door.Session) {
+			t.Fatal("the session has ended while it was used")
+		}
+		p.now = p.now.Add(time.Hour)
+	}
+}

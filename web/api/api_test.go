@@ -159,7 +159,7 @@ func TestOpenAPI(t *testing.T) {
 	for route, methods := range map[string]string{
 		"/api/v1/events": "get post", "/api/v1/records": "get", "/api/v1/records/{id}": "get", "/api/v1/records/stream": "get",
 		"/api/v1/records/{id}/curl": "get", tenant + "/events/{id}": "get",
-		"/api/v1/records/export": "get", "/api/v1/tenants": "get", "/api/v1/tenants/{tenant}": "delete get put", "/api/v1/connections": "get",
+		"/api/v1/records/export": "get", "/api/v1/tenants": "get", "/api/v1/tenants/{tenant}": "delete get put", "/api/v1/connections": "get", "/api/v1/connections/summary": "get",
 		connection: "delete get put", connection + "/pause": "post", connection + "/resume": "post", connection + "/revisions": "get",
 		connection + "/revisions/{revision}": "get", connection + "/revisions/{revision}/diff": "get", connection + "/revisions/{revision}/restore": "post",
 		tenant + "/revisions": "get", tenant + "/revisions/{revision}": "get", tenant + "/revisions/{revision}/diff": "get",

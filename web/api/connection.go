@@ -99,7 +99,7 @@ func (a *API) connectionRoutes() {
 		}
 		f := ConnectionFilter{Tenants: tenants, Names: words(in.Connection), Health: words(in.Health), Text: in.Q}
 		for _, h := range f.Health {
-			if !slices.Contains([]string{"up", "disabled", "paused", "broken", "token_refused", "down"}, h) {
+			if !slices.Contains(Healths(), h) {
 				return nil, invalid("health", "want up, disabled, paused, broken, token_refused or down")
 			}
 		}
@@ -109,6 +109,7 @@ func (a *API) connectionRoutes() {
 		}
 		return listOf(page, viewConnection), nil
 	})
+	a.connectionSumsRoute()
 	handle(a, route{
 		method: http.MethodGet, path: connectionRoute, id: "getConnection", summary: "The settings of a connection", need: View,
 	}, func(ctx context.Context, in *ConnectionPath) (*savedOutput, error) {

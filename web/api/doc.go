@@ -28,7 +28,7 @@
 //	POST   .../connections/{name}/todos/{todo}/push {lost}      the records that it leads to
 //	POST   .../connections/{name}/backfill {from, lost, name}   -> a job
 //	GET    /tenants, GET, PUT /tenants/{tenant}       Saved; PUT takes a file (YAML or JSON), If-Match or If-None-Match: * -> SaveResult
-//	GET    /connections?tenant=&health=&q=            ConnectionState
+//	GET    /connections?tenant=&health=&q=            ConnectionState; /connections/summary?worst=: {connections, health, worst, ...}
 //	GET, PUT, DELETE /tenants/{t}/connections/{name}  as tenants; DELETE ?cancelWaiting=true&withdraw=true
 //	POST   .../connections/{name}/pause, /resume      ConnectionState
 //	GET    .../connections/{name}/revisions           Revision with what it changed; also below /tenants/{t}, as the next three
@@ -57,5 +57,5 @@
 //	GET    /secrets?tenant=; PUT {tenant, name, value}; DELETE ?tenant=&name=
 //	GET    /users?name=&role=&tenant=; POST; GET, PUT, DELETE /users/{id or name}; POST .../unlock; GET, DELETE .../sessions
 //	GET    /me; PUT {email, mobile, language}; PUT /me/password {old, password}; GET, DELETE /me/sessions
-//	GET    /stats?tenant=&connection=&from=&to=&step=  Stats; with a span or a step a SeriesView as well
+//	GET    /stats?tenant=&connection=&from=&to=&step=&most=  Stats; with a span or a step a SeriesView as well
 package api

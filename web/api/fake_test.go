@@ -311,6 +311,24 @@ func (b *backend) Connections(_ context.Context, f api.ConnectionFilter, p conne
 	return pageOf(all, p)
 }
 
+func (b *backend) ConnectionSums(ctx context.Context, f api.ConnectionFilter, worst int) (api.ConnectionSums, error) {
+	page, err := b.Connections(ctx, f, connector.PageOf{Limit: 1000})
+	out := api.ConnectionSums{Connections: len(page.Items), Health: map[string]int{}}
+	for _, c := range page.Items {
+		switch {
+		case !c.Paused:
+			out.Health[api.HealthUp]++
+		default:
+			c.HeldFor = "paused"
+			if out.Health[c.HeldFor]++; len(out.Worst) < worst {
+				out.Worst = append(out.Worst, c)
+			}
+		}
+		out.Tenants, out.Names = append(out.Tenants, c.Tenant), append(out.Names, c.Name)
+	}
+	return out, err
+}
+
 func (b *backend) SetPaused(_ context.Context, k connector.ConnectionKey, paused bool, _ api.By) error {
 	b.paused[k] = paused
 	return nil

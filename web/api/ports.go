@@ -81,6 +81,8 @@ type Settings interface {
 // Connections shows and steers connections as they run.
 type Connections interface {
 	Connections(ctx context.Context, f ConnectionFilter, p connector.PageOf) (connector.Page[ConnectionState], error)
+	// ConnectionSums counts connections by their health, and gives the worst of those that send nothing.
+	ConnectionSums(ctx context.Context, f ConnectionFilter, worst int) (ConnectionSums, error)
 	// SetPaused holds a connection, or lets it go on; doing so twice is fine.
 	SetPaused(ctx context.Context, k connector.ConnectionKey, paused bool, by By) error
 	// DeleteConnection fails with Conflict while something waits, unless o says what becomes of that.

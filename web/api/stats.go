@@ -1,9 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +20,7 @@ type statsQuery struct {
 	From       string `query:"from" doc:"numbers over time from then on; a day before to where only that or a step is given"`
 	To         string `query:"to" doc:"now where it is not given"`
 	Step       string `query:"step" doc:"how long a bucket is: 1m, 10m, 1h, 1d; longer where so fine numbers are not kept any more. Chosen by the span where it is not given" example:"10m"`
+	Most       int    `query:"most" minimum:"0" maximum:"10000" doc:"tell only so many connections: those where most waits, and in the series those where most failed; all where it is not given"`
 }
 
 type statsView struct {
@@ -60,6 +63,9 @@ func (a *API) statsRoutes() {
 			if err != nil {
 				return nil, err
 			}
+			if in.Most > 0 {
+				s.Connections = first(s.Connections, in.Most, func(c *ConnectionStats) int64 { return waitingOf(c.States) })
+			}
 			out.Body = statsView{Stats: s, Oldest: timeOf(s.Oldest)}
 		}
 		if out.Body.States == nil {
@@ -78,9 +84,28 @@ func (a *API) statsRoutes() {
 				return nil, err
 			}
 		}
+		if in.Most > 0 {
+			got.Connections = first(got.Connections, in.Most, func(c *ConnectionNumbers) int64 { return c.States[connector.Failed] })
+		}
 		out.Body.Series = seriesView(&span, &got)
 		return out, nil
 	})
+}
+
+// first are those of which there is most, in the order that they have where it is as much.
+func first[T any](all []T, most int, of func(*T) int64) []T {
+	slices.SortStableFunc(all, func(a, b T) int { return cmp.Compare(of(&b), of(&a)) })
+	return all[:min(len(all), most)]
+}
+
+// waitingOf is how many deliveries are not final.
+func waitingOf(states map[connector.State]int64) (n int64) {
+	for s, count := range states {
+		if !s.Final() {
+			n += count
+		}
+	}
+	return n
 }
 
 // span reads for which time numbers are asked. Its step is 0 where none are.

@@ -93,6 +93,16 @@ func (c *Console) auditRoutes() {
 	})
 }
 
+// asks reports whether the form's filters choose anything.
+func (f *form) asks() bool {
+	for name := range f.Values {
+		if name != "cursor" && f.V(name) != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // moment reads a time as browsers send it, which is the reader's.
 func (v *visit) moment(s string) (time.Time, bool) {
 	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02"} {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
+
+	"todosync/web/api"
 )
 
 // A saidPart is one thing that an entry of the audit says: a text; or what was, and what it became.
@@ -83,8 +85,22 @@ func (v *visit) lists(s string) string {
 	})
 }
 
+// rightsShape finds what a new user may do, and where: his role and tenants, and the provider that he came from.
+var rightsShape = regexp.MustCompile(`^(admin|integrator|operator|viewer) (\[.*?\])(?: of (.+))?$`)
+
 // detailWord is a part of a detail in the reader's language, as far as it is of known words.
 func (v *visit) detailWord(s string) string {
+	if m := rightsShape.FindStringSubmatch(s); m != nil {
+		role := v.roleName(api.Roles()[m[1]])
+		text := role + v.T(" of ", "，租户：") + m[2]
+		if m[2] == "[]" {
+			text = role + v.T(" of ", "，") + m[2]
+		}
+		if m[3] != "" {
+			text += v.T(", from ", "，来自 ") + m[3]
+		}
+		return text
+	}
 	if !v.Chinese {
 		return s
 	}

@@ -148,7 +148,7 @@ func (c client) ready(ctx context.Context) ([]api.Part, error) {
 // pass hands an endless or large answer of the API straight to the browser: server-sent events, exports. Who reads it is asked anew now and then.
 func (v *visit) pass(path string, query url.Values) {
 	c, w, r := v.api, v.w, v.r
-	standing := func(ctx context.Context) (*api.Principal, error) { return v.console.whose(r.WithContext(ctx)) }
+	standing := func(ctx context.Context) (*api.Principal, error) { return v.console.still(r.WithContext(ctx)) }
 	inner := r.Clone(api.WithStanding(r.Context(), c.who, standing))
 	inner.URL.Path, inner.URL.RawPath, inner.URL.RawQuery = api.Prefix+path, "", query.Encode()
 	inner.Header = http.Header{"Accept": r.Header["Accept"], "Last-Event-Id": r.Header["Last-Event-Id"]}

@@ -92,11 +92,6 @@ func (v *visit) Health(held string) string {
 	return held
 }
 
-// heldReasons are why a connection sends nothing, what nobody meant first; the empty one is that it sends.
-func heldReasons() []string {
-	return []string{"broken", "token_refused", "down", "paused", "disabled", ""}
-}
-
 // healthColour is the colour of a health's badge.
 func healthColour(held string) string {
 	switch held {

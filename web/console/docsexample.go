@@ -42,6 +42,7 @@ var sampleCalls = map[string]sampleCall{
 	"pushTodo":              {from: "/records?tenant=714439&connection=seeyon-hq&limit=1", pick: ".items[0].todo"},
 	"backfillConnection":    {body: `{"dryRun": true}`},
 	"listConnections":       {query: "?tenant=714439"},
+	"sumConnections":        {query: "?tenant=714439"},
 	"putConnection":         {body: "@connection.yaml"},
 	"compareSettings":       {body: "@connection.yaml"},
 	"putTenant":             {body: "@tenant.yaml"},

@@ -44,6 +44,7 @@ func (o *overview) judgement(v *visit) judgement {
 	for i := range o.Silent {
 		all = append(all, v.silent(&o.Silent[i]))
 	}
+	untold := o.silentCount() - len(o.Silent)
 	all = append(all, o.happened(v)...)
 	out := judgement{Colour: "good", Title: v.T("All is well", "一切正常"), Lead: o.sending(v), Lines: all}
 	for _, f := range all {
@@ -56,7 +57,18 @@ func (o *overview) judgement(v *visit) judgement {
 	if len(all) > findingsMost {
 		out.Lines, out.More = all[:findingsMost], len(all)-findingsMost
 	}
+	out.More += max(untold, 0)
 	return out
+}
+
+// silentCount is how many connections send nothing, but for what is switched off.
+func (o *overview) silentCount() (n int) {
+	for _, held := range api.Healths() {
+		if held != api.HealthUp && held != "disabled" {
+			n += o.Health[held]
+		}
+	}
+	return n
 }
 
 // silent says why a connection sends nothing, and what that holds up.
@@ -117,7 +129,7 @@ func (o *overview) sending(v *visit) string {
 	for _, n := range o.Health {
 		all += n
 	}
-	well, off := o.Health[""], o.Health["disabled"]
+	well, off := o.Health[api.HealthUp], o.Health["disabled"]
 	var out string
 	switch all -= off; {
 	case all == 0:

@@ -22,6 +22,8 @@ type stats struct {
 	Events   int64                     `json:"events"`
 	Rejected int64                     `json:"rejected"`
 	Series   seriesOf                  `json:"series"`
+
+	Connections []api.ConnectionStats `json:"connections"`
 }
 
 // seriesOf is numbers over time, as the API tells them.
@@ -63,9 +65,9 @@ type overview struct {
 	Paused             bool   // it is not to renew itself
 	Stats              stats
 	Connections        []overviewLine // what needs somebody first
-	Silent             []overviewLine // of these what sends nothing, but for what is switched off
+	Silent             []overviewLine // the worst of what sends nothing, but for what is switched off
 	Others             int            // connections that are not told
-	Health             map[string]int // connections by why they send nothing; empty: they send
+	Health             map[string]int // connections by why they send nothing; up: they send
 	Digests            []notify.Kept
 	Parts              []api.Part // that are not well
 	Tenants            []string
@@ -99,7 +101,7 @@ func (c *Console) overview(v *visit) error {
 	if o.Connection != "" {
 		narrowed.Set("connection", o.Connection)
 	}
-	ask := url.Values{"from": {o.From.UTC().Format(time.RFC3339)}, "to": {o.To.UTC().Format(time.RFC3339)}}
+	ask := url.Values{"most": {strconv.Itoa(overviewLines)}, "from": {o.From.UTC().Format(time.RFC3339)}, "to": {o.To.UTC().Format(time.RFC3339)}}
 	for name := range narrowed {
 		ask.Set(name, narrowed.Get(name))
 	}
@@ -117,11 +119,9 @@ func (c *Console) overview(v *visit) error {
 			return err
 		}
 	}
-	var all list[api.ConnectionState]
-	if err := v.api.get(v.ctx(), "/connections", url.Values{"limit": {"1000"}}, &all); err != nil {
+	if err := o.tell(v, narrowed); err != nil {
 		return err
 	}
-	o.tell(all.Items)
 	var digests list[notify.Kept]
 	about := url.Values{"limit": {"5"}}
 	if o.Tenant != "" {
@@ -181,42 +181,6 @@ func (o *overview) spanText(v *visit) string {
 	return v.T("the last "+strings.TrimPrefix(o.Span.En, "1 "), "最近 "+o.Span.Zh)
 }
 
-// tell sorts connections: what needs somebody comes first, then what failed or waits most.
-func (o *overview) tell(all []api.ConnectionState) {
-	o.Fresh = len(all) == 0
-	numbers := map[connector.ConnectionKey]api.ConnectionNumbers{}
-	for _, n := range o.Stats.Series.Connections {
-		numbers[connector.ConnectionKey{Tenant: n.Tenant, Name: n.Connection}] = n
-	}
-	o.Health = map[string]int{}
-	for i := range all {
-		s := &all[i]
-		if !slices.Contains(o.Tenants, s.Tenant) {
-			o.Tenants = append(o.Tenants, s.Tenant)
-		}
-		if (o.Tenant == "" || o.Tenant == s.Tenant) && !slices.Contains(o.Names, s.Name) {
-			o.Names = append(o.Names, s.Name)
-		}
-		if o.Tenant != "" && o.Tenant != s.Tenant || o.Connection != "" && o.Connection != s.Name {
-			continue
-		}
-		o.Health[s.HeldFor]++
-		o.Connections = append(o.Connections, overviewLine{ConnectionState: *s, Numbers: numbers[connector.ConnectionKey{Tenant: s.Tenant, Name: s.Name}]})
-	}
-	slices.SortStableFunc(o.Connections, func(a, b overviewLine) int {
-		return cmp.Or(urgency(a.HeldFor)-urgency(b.HeldFor), cmp.Compare(b.Numbers.States[connector.Failed], a.Numbers.States[connector.Failed]), cmp.Compare(b.Waiting, a.Waiting))
-	})
-	for i := range o.Connections {
-		if held := o.Connections[i].HeldFor; held != "" && held != "disabled" {
-			o.Silent = append(o.Silent, o.Connections[i])
-		}
-	}
-	if len(o.Connections) > overviewLines {
-		o.Others = len(o.Connections) - overviewLines
-		o.Connections = o.Connections[:overviewLines]
-	}
-}
-
 // before reports whether anything happened before a time.
 func (s *seriesOf) before(t time.Time) bool {
 	for i := range s.Buckets {
@@ -234,11 +198,6 @@ func (s *seriesOf) slack() time.Duration {
 		return 0
 	}
 	return s.Buckets[1].At.Sub(s.Buckets[0].At)
-}
-
-// urgency sorts why a connection sends nothing: what nobody meant comes first.
-func urgency(held string) int {
-	return 1 + slices.Index(heldReasons(), held)
 }
 
 // Rate is the share of deliveries that succeeded.

@@ -1974,7 +1974,7 @@ func overviewConnections(v *visit, o *overview) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		for _, h := range heldReasons() {
+		for _, h := range api.Healths() {
 			if n := o.Health[h]; n > 0 {
 				var templ_7745c5c3_Var112 = []any{"badge", healthColour(h)}
 				templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var112...)

@@ -1,9 +1,12 @@
 package console
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +22,9 @@ func overviewSays() map[string]any {
 	down := at.Add(50 * time.Minute)
 	rate := .975
 	two := int64(2)
+	all := []api.ConnectionState{
+		{Tenant: "t1", Name: "seeyon", Title: "致远OA"}, {Tenant: "t2", Name: "weaver", HeldFor: "down", HeldSince: &down, Message: "connection refused", Waiting: 12},
+	}
 	return map[string]any{
 		"GET /stats": stats{
 			Waiting: 12, Oldest: at, Series: seriesOf{
@@ -34,12 +40,54 @@ func overviewSays() map[string]any {
 				Causes:      []api.FailureCause{{Class: "business", Code: "<1001>", Count: 1}},
 			},
 		},
-		"GET /connections": list[api.ConnectionState]{Items: []api.ConnectionState{
-			{Tenant: "t1", Name: "seeyon", Title: "致远OA"}, {Tenant: "t2", Name: "weaver", HeldFor: "down", HeldSince: &down, Message: "connection refused", Waiting: 12},
-		}},
+		"GET /connections": func(r *http.Request) any {
+			return list[api.ConnectionState]{Items: slices.DeleteFunc(slices.Clone(all), func(c api.ConnectionState) bool { return !asksFor(r, &c) })}
+		},
+		"GET /connections/summary": func(r *http.Request) any {
+			out := sums{Health: map[string]int{}, Tenants: []string{"t1", "t2"}, Names: []string{"seeyon", "weaver"}}
+			for _, c := range all {
+				if asksFor(r, &c) {
+					out.Connections++
+					out.Health[cmp.Or(c.HeldFor, api.HealthUp)]++
+					if c.HeldFor != "" {
+						out.Worst = append(out.Worst, c)
+					}
+				}
+			}
+			return out
+		},
 		"GET /digests": map[string]any{"items": []map[string]any{{
 			"id": "D1", "tenant": "t1", "title": "3 failed", "closedAt": at, "channels": []map[string]any{{"channel": "crm", "type": "crm", "state": "sent"}},
 		}}},
+	}
+}
+
+// asksFor reports whether a request for connections is for one of them, too.
+func asksFor(r *http.Request, c *api.ConnectionState) bool {
+	q := r.URL.Query()
+	among := func(asked, name string) bool { return asked == "" || slices.Contains(strings.Split(asked, ", "), name) }
+	return among(q.Get("tenant"), c.Tenant) && among(q.Get("connection"), c.Name)
+}
+
+// The verdict and the sums are of all connections, however many; the page asks for no more than it shows.
+func TestOverviewOfVeryMany(t *testing.T) {
+	t.Parallel()
+	says := overviewSays()
+	down := time.Date(2026, 11, 22, 4, 50, 0, 0, time.UTC)
+	says["GET /connections/summary"] = func(*http.Request) any {
+		out := sums{Connections: 10000, Health: map[string]int{api.HealthUp: 9930, "down": 40, "paused": 20, "disabled": 10}}
+		for i := range overviewLines {
+			out.Worst = append(out.Worst, api.ConnectionState{Tenant: fmt.Sprint("c", i), Name: "oa", HeldFor: "down", HeldSince: &down})
+		}
+		return out
+	}
+	s := newSite(t, says)
+	// 60 are silent and more has failed, was rejected and waits; 6 findings are told.
+	s.get("/?span=24h").wants(200, "9930 of 9990 connections send. 10 switched off.", "9930 up", "40 down", "20 paused", "And 9988 more", "and 57 more")
+	for _, asked := range s.asked {
+		if strings.Contains(asked, "limit=1000") && !strings.Contains(asked, "connection=weaver") || strings.Contains(asked, "/stats") && !strings.Contains(asked, "most=12") {
+			t.Errorf("asked %s", asked)
+		}
 	}
 }
 
@@ -54,7 +102,7 @@ func TestOverview(t *testing.T) {
 	s.get("/?span=24h", true).wants(200, "成功率", "有问题需要处理", "2 个连接中 1 个推送正常", "OA 不可达", "推送结果", "24 小时")
 	s.get("/?live=off&span=7d").wants(200, "renew every 10 seconds").lacks(`hx-trigger="every 10s"`)
 	s.get("/?tenant=t1&connection=seeyon&span=1h").wants(200, "/records?connection=seeyon", "Show all").lacks("connection refused")
-	if asked := strings.Join(s.asked, "\n"); !strings.Contains(asked, "connection=seeyon&from=2026-11-22T04%3A00%3A00Z&tenant=t1&to=2026-11-22T05%3A00%3A00Z") {
+	if asked := strings.Join(s.asked, "\n"); !strings.Contains(asked, "connection=seeyon&from=2026-11-22T04%3A00%3A00Z&most=12&tenant=t1&to=2026-11-22T05%3A00%3A00Z") {
 		t.Errorf("asked %s", asked)
 	}
 }
@@ -88,11 +136,11 @@ func TestOverviewRenewsItself(t *testing.T) {
 func TestOverviewOfNothing(t *testing.T) {
 	t.Parallel()
 	says := overviewSays()
-	says["GET /stats"], says["GET /connections"], says["GET /digests"] = stats{}, list[api.ConnectionState]{}, map[string]any{}
+	says["GET /stats"], says["GET /connections/summary"], says["GET /digests"] = stats{}, sums{}, map[string]any{}
 	s := newSite(t, says)
 	s.get("/").wants(200, "Nothing is connected yet", "todosync apply").lacks("<figure")
 	// Who has begun within the hour is shown the hour.
-	says["GET /connections"] = overviewSays()["GET /connections"]
+	says["GET /connections/summary"] = overviewSays()["GET /connections/summary"]
 	s.get("/").wants(200, `aria-current="true">15m`, "–", "Nothing has failed in this time", "Nobody had to be told")
 }
 

@@ -16,9 +16,6 @@ type secret struct {
 	UsedBy []string `json:"usedBy"` // nil: it was not looked up
 }
 
-// mostSecrets is how many the page shows; the filter leads to the others.
-const mostSecrets = 200
-
 // ofTenant is how the API names the tenant's own file among those that use a secret.
 const ofTenant = "tenant file"
 
@@ -80,19 +77,15 @@ func (c *Console) secretRoutes() {
 }
 
 func (v *visit) secretsPage(f *form) error {
-	q := url.Values{"named": {"true"}}
-	if t := v.r.URL.Query().Get("tenant"); t != "" {
-		q.Set("tenant", t)
-	}
-	var all []secret
-	for {
-		var page list[secret]
-		if err := v.api.get(v.ctx(), "/secrets", q, &page); err != nil {
-			return err
+	q := url.Values{"named": {"true"}, "limit": {"50"}}
+	for _, name := range []string{"tenant", "cursor"} {
+		if value := v.r.URL.Query().Get(name); value != "" {
+			q.Set(name, value)
 		}
-		if all = append(all, page.Items...); page.Next == "" {
-			return v.show(secretsPage(v, all, f))
-		}
-		q.Set("cursor", page.Next)
 	}
+	var all list[secret]
+	if err := v.api.get(v.ctx(), "/secrets", q, &all); err != nil {
+		return err
+	}
+	return v.show(secretsPage(v, all, f))
 }

@@ -21,6 +21,8 @@ type Door interface {
 	FollowLink(ctx context.Context, link string, a identity.Attempt) (identity.Entry, error)
 	// Session finds whose a cookie is; ok is false where it is nobody's, or over.
 	Session(ctx context.Context, cookie string) (s identity.Session, ok bool, err error)
+	// StillSession is Session for what happens without anybody; it is no use of the session.
+	StillSession(ctx context.Context, cookie string) (s identity.Session, ok bool, err error)
 	// Renew begins a new session for who is in already.
 	Renew(ctx context.Context, user string, a identity.Attempt) (identity.Entry, error)
 	LogOut(ctx context.Context, s identity.Session) error
@@ -56,13 +58,32 @@ func (c *Console) guarded(r *http.Request) bool {
 	return identity.Loopback(c.Client(r)) && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
 }
 
+// unattended is the head with which a page's script marks what it asks for by itself, without its reader: whoever sends it does less than use
+// his session. A stream is opened again by the browser itself, which can send no head of ours.
+const (
+	unattended  = "Todosync-Unattended"
+	eventStream = "text/event-stream"
+)
+
 // whose is who has the request's session; nil: nobody.
 func (c *Console) whose(r *http.Request) (*api.Principal, error) {
+	if r.Header.Get(unattended) != "" || r.Header.Get("Accept") == eventStream {
+		return c.with(r, c.Door.StillSession)
+	}
+	return c.with(r, c.Door.Session)
+}
+
+// still is whose for an answer that goes on: that it does is no use of the session.
+func (c *Console) still(r *http.Request) (*api.Principal, error) {
+	return c.with(r, c.Door.StillSession)
+}
+
+func (c *Console) with(r *http.Request, find func(context.Context, string) (identity.Session, bool, error)) (*api.Principal, error) {
 	value := cookie(r, c.cookieName(r))
 	if value == "" || !c.guarded(r) {
 		return nil, nil
 	}
-	s, ok, err := c.Door.Session(r.Context(), value)
+	s, ok, err := find(r.Context(), value)
 	if err != nil || !ok {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -268,4 +269,44 @@ func TestAccountPage(t *testing.T) {
 	}
 	says["PUT /me/password"] = &api.Problem{Status: 422, Detail: "it is not the password that you have now", Errors: []api.ProblemDetail{{Path: "old", Message: "it is not the password that you have now"}}}
 	s.post("/account/password", url.Values{"old": {"a"}, "password": {"correct horse 7"}, "again": {"correct horse 7"}}).wants(422, "not the password that you have now")
+}
+
+// The list of secrets goes on page by page.
+func TestSecretsArePaged(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]any{"GET /secrets": list[secret]{Items: []secret{{Tenant: "t1", Name: "a", Set: true}}, Next: "more"}})
+	s.get("/settings/secrets").wants(http.StatusOK, "cursor=more")
+	s.get("/settings/secrets?cursor=more")
+	if got := s.asked[len(s.asked)-1]; !strings.Contains(got, "cursor=more") || len(s.asked) != 2 {
+		t.Errorf("asked %v", s.asked)
+	}
+}
+
+// What is set is cleared, and nothing else is offered to be; what a new user may do is said in words.
+func TestAuditSaysWhatAUserMayDo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]any{"GET /audit": list[deed]{Items: []deed{
+		{What: "user created", Detail: "admin []"}, {What: "user created", Detail: `viewer ["t1","t2"] of https://id.example.com`},
+	}}})
+	s.get("/settings/audit").wants(http.StatusOK, "admin of all tenants", "viewer of t1, t2, from https://id.example.com").lacks(">Clear<")
+	s.get("/settings/audit?who=ada", true).wants(http.StatusOK, "管理员，全部租户", ">清除<")
+}
+
+// A stream, and what a page asks for by itself, is no use of the session.
+func TestUnattendedPagesDoNotUseTheSession(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, overviewSays())
+	door, _ := s.console.Door.(*porch)
+	s.get("/")
+	if door.still != 0 {
+		t.Fatal("a page that its reader has opened is no use of his session")
+	}
+	for i, head := range [][2]string{{unattended, "1"}, {"Accept", eventStream}} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set(head[0], head[1])
+		s.ask(r).wants(http.StatusOK)
+		if door.still != i+1 {
+			t.Errorf("%v counts as use of the session", head)
+		}
+	}
 }

@@ -143,6 +143,11 @@ document.addEventListener("htmx:beforeRequest", (e) => {
   if (busy || document.hidden) e.preventDefault();
 });
 
+// What a page asks for by itself is no use of the session: it ends on a screen that nobody looks at.
+document.addEventListener("htmx:configRequest", (e) => {
+  if (e.detail.elt.getAttribute("hx-trigger")?.startsWith("every")) e.detail.headers["Todosync-Unattended"] = "1";
+});
+
 // "/" goes to the page's search, else to that of all pages, as in other consoles.
 document.addEventListener("keydown", (e) => {
   if (e.key !== "/" || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, [contenteditable], .cm-editor")) return;

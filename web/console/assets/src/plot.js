@@ -19,7 +19,7 @@ function told(unit, n, format) {
 }
 
 const source = (figure) => document.getElementById(figure.dataset.source);
-const nothing = (data) => data.series.every((s) => s.values.every((v) => !v));
+const nothing = (data) => !data.times?.length || data.series.every((s) => s.values.every((v) => !v));
 const shape = (data) => JSON.stringify([data.unit, data.kind, data.series.map((s) => [s.label, s.colour]), (data.gaps ?? []).length]);
 // A plot draws its times as they stand, and a bar over all of its step.
 const reach = (data) => [data.times[0], data.times.at(-1) + (data.kind === "bars" ? data.step : 0)];
@@ -160,7 +160,7 @@ const moment = (path, s, step) => {
 
 // lonely are the moments that no line reaches: nothing is known before and after.
 function lonely(u, series) {
-  const v = u.data[series];
+  const v = u.data[series] ?? [];
   const out = [];
   for (let i = 0; i < v.length; i++) if (v[i] != null && v[i - 1] == null && v[i + 1] == null) out.push(i);
   return out;

@@ -46,7 +46,7 @@ if (table) {
     timer = undefined;
     const ids = [...changed].slice(0, 60);
     ids.forEach((id) => changed.delete(id));
-    const answer = await fetch(`/records/rows?id=${ids.join(",")}`, { headers: { "HX-Request": "true" } }).catch(() => undefined);
+    const answer = await fetch(`/records/rows?id=${ids.join(",")}`, { headers: { "HX-Request": "true", "Todosync-Unattended": "1" } }).catch(() => undefined);
     if (answer?.ok) {
       const made = document.createElement("template");
       made.innerHTML = await answer.text();
@@ -71,7 +71,7 @@ if (table) {
   const reread = async () => {
     if (reading) return;
     reading = true;
-    const answer = await fetch(location.href).catch(() => undefined).finally(() => { reading = false; });
+    const answer = await fetch(location.href, { headers: { "Todosync-Unattended": "1" } }).catch(() => undefined).finally(() => { reading = false; });
     if (!answer?.ok) return;
     if (answer.redirected) { location.reload(); return; } // nobody is signed in any more
     const then = new DOMParser().parseFromString(await answer.text(), "text/html");

@@ -15,7 +15,7 @@ const refusedTold = 3
 // A refusedLike is what was rejected and mentions what records are looked for by.
 type refusedLike struct {
 	list[connector.RejectedEvent]
-	Of bool // the newest is of the very todo
+	Of [refusedTold]bool // which of them are about the very todo
 }
 
 // refusedLike looks for rejected events that mention what is looked for: they are why a record is not there, or not as it should be.
@@ -35,11 +35,13 @@ func (v *visit) refusedLike(l *recordList) error {
 	if err := v.api.get(v.ctx(), "/rejected", q, &l.Refused.list); err != nil || len(l.Refused.Items) == 0 {
 		return err
 	}
-	var newest connector.RejectedEvent
-	if err := v.api.get(v.ctx(), "/rejected"+segments(l.Refused.Items[0].ID), nil, &newest); err != nil && !isNotFound(err) {
-		return err
+	for i := range l.Refused.Items[:min(len(l.Refused.Items), refusedTold)] {
+		var whole connector.RejectedEvent
+		if err := v.api.get(v.ctx(), "/rejected"+segments(l.Refused.Items[i].ID), nil, &whole); err != nil && !isNotFound(err) {
+			return err
+		}
+		l.Refused.Of[i] = todoOf(whole.Payload) == l.Sought
 	}
-	l.Refused.Of = todoOf(newest.Payload) == l.Sought
 	return nil
 }
 
@@ -68,7 +70,7 @@ func todoOf(payload string) string {
 // refusedWords begin the line that tells of a rejected event.
 func (v *visit) refusedWords(l *recordList, i int) string {
 	what := cut(l.Sought, 60)
-	if i == 0 && l.Refused.Of {
+	if i < refusedTold && l.Refused.Of[i] {
 		return v.T("The event of todo "+what+" was rejected on ", "待办 "+what+" 的事件被拒绝，时间 ")
 	}
 	return v.T("An event that mentions "+what+" was rejected on ", "提到 "+what+" 的事件被拒绝，时间 ")

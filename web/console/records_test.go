@@ -81,15 +81,15 @@ func TestRecordsPage(t *testing.T) {
 func TestWhyNoRecord(t *testing.T) {
 	t.Parallel()
 	s := recordSite(t)
-	one := connector.RejectedEvent{ID: "x1", Tenant: "t1", Reason: "missing <b>", Path: "todo.title", ReceivedAt: time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}
+	one := connector.RejectedEvent{ID: "x1", Tenant: "t1", Reason: "want text, not <b>", Path: "todo.title", ReceivedAt: time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}
 	whole := one
 	whole.Payload = `{"todo":{"id":8847}}`
 	s.says["GET /rejected"], s.says["GET /rejected/x1"] = page(one), whole
-	s.get("/records?q=8847").wants(http.StatusOK, "The event of todo 8847 was rejected on", "missing &lt;b&gt;", "/rejected/x1", "报销")
+	s.get("/records?q=8847").wants(http.StatusOK, "The event of todo 8847 was rejected on", "want text, not &lt;b&gt;", "/rejected/x1", "报销")
 	s.get("/records?q=title").wants(http.StatusOK, "An event that mentions title was rejected on")
 	s.get("/records?state=failed").lacks("was rejected on")
 	s.says["GET /records"], s.says["GET /events"] = page[connector.Record](), page[connector.EventStory]()
-	s.get("/records?q=8847", true).wants(http.StatusOK, "待办 8847 的事件被拒绝", "没有接收过它的事件")
+	s.get("/records?q=8847", true).wants(http.StatusOK, "待办 8847 的事件被拒绝", "应为文本，而不是 &lt;b&gt;", "没有接收过它的事件")
 	s.says["GET /rejected"] = page[connector.RejectedEvent]()
 	s.says["GET /events"] = page(connector.EventStory{ID: "e", Tenant: "t1", Todo: "8847", Connections: []connector.ConnectionStory{{Connection: "oa", Outcome: connector.OutcomeFiltered}}})
 	s.get("/records?q=8847").wants(http.StatusOK, "its event came", "No connection wants it: ", "oa", "/events/t1/e")

@@ -94,6 +94,9 @@ func toldBy(t *testing.T, src []byte) (texts []string) {
 				add(x.Value, "")
 			}
 		case *ast.CallExpr:
+			if s, ok := x.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "reject" && len(x.Args) >= 2 { // why an event is rejected
+				add(&ast.BasicLit{Value: strconv.Quote(verb.ReplaceAllString(literal(x.Args[1]), "*"))}, "")
+			}
 			id, ok := x.Fun.(*ast.Ident)
 			switch {
 			case !ok:
@@ -121,6 +124,7 @@ func TestChinese(t *testing.T) {
 		"":                           "",
 		"missing":                    "缺少",
 		"the file has more than 9 x": "the file has more than 9 x",
+		`"5" is not an integer from 0 to 9223372036854775807`: `"5" 不是 0 到 9223372036854775807 的整数`,
 		// What records keep of why something failed.
 		"network: 127.0.0.1:8080 closed the connection before it answered":                                         "网络：127.0.0.1:8080 在应答前关闭了连接",
 		"http_5xx: oa.example.com answered 503 Service Unavailable, and asks to wait 30s":                          "HTTP 5xx：oa.example.com 应答 503 Service Unavailable，并要求等待 30s",

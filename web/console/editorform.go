@@ -342,6 +342,8 @@ func (v *visit) origin(from string) string {
 		return "事件主题"
 	case "the event's time":
 		return "事件时间"
+	case "an earlier answer of the OA":
+		return "OA 之前的应答"
 	case "the id that the OA gave to this todo":
 		return "OA 返回的待办编号"
 	case "the receiver's binding, else account, else name":

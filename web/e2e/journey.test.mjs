@@ -199,8 +199,8 @@ step("the mapping is mended in the editor", "mended", async (p) => {
 step("the record is retried with today's mapping, which is shown beside the old one, and the OA has the todo", "retried", async (p) => {
   await ada.go(record);
   await p.getByRole("link", { name: "Retry…" }).click();
-  await p.locator(".diff-del").filter({ hasText: bad }).first().waitFor();
-  await p.locator(".diff-add").filter({ hasText: "creationDate" }).first().waitFor();
+  await p.locator(".diff-line.del").filter({ hasText: bad }).first().waitFor();
+  await p.locator(".diff-line.add").filter({ hasText: "creationDate" }).first().waitFor();
   await p.getByRole("button", { name: "Send again" }).click();
   await p.waitForURL(new RegExp(record));
   await p.locator(".page-head .badge", { hasText: "succeeded" }).waitFor(); // it renews itself

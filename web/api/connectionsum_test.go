@@ -19,7 +19,8 @@ func TestConnectionSums(t *testing.T) {
 		Health         map[string]int
 		Tenants, Names []string
 		Worst          []struct{ Tenant, Name, HeldFor string }
-	}) {
+	},
+	) {
 		t.Helper()
 		got := s.do(ask{path: path, token: token})
 		if got.status != http.StatusOK {

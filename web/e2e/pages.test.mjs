@@ -60,7 +60,7 @@ function kind(url) {
   return (path === "/" ? "overview" : path.slice(1).replaceAll("/", "_").replaceAll(":", "")) + (view ? `_${view}` : "");
 }
 
-const left = [/^\/(api|assets|docs|openapi|healthz|readyz|metrics|logout|events\/stream)/, /export/, /stream/];
+const left = [/^\/(api|assets|openapi|healthz|readyz|metrics|logout|events\/stream)/, /export/, /stream/];
 
 // look judges a page in light and dark, and what becomes of it in a reader's hands. Each fault bears the picture on which it can be seen.
 async function look(reader, path, name) {

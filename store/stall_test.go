@@ -236,6 +236,8 @@ func multiply(t *testing.T, place string, times int) {
 	for _, x := range indexes {
 		db.MustExec(x.SQL)
 	}
+	// The store counts what it inserts itself; these came past it.
+	db.MustExec(`INSERT OR REPLACE INTO standings (conn, state, count) SELECT conn, state, COUNT(*) FROM deliveries GROUP BY conn, state`)
 	db.MustExec(`UPDATE numbers SET last = (SELECT MAX(n) FROM events) WHERE name = 'events'`)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)

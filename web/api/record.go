@@ -72,7 +72,7 @@ type followed[T any] struct {
 type recordList struct {
 	Items      []recordView `json:"items"`
 	Next       string       `json:"next" doc:"cursor of the next page; empty at the end"`
-	SearchedTo Time         `json:"searchedTo,omitempty,omitzero" doc:"only of a search that stopped for its time before the page was full: all from this time on was looked through, and next goes on"`
+	SearchedTo Time         `json:"searchedTo,omitzero" doc:"only of a search that stopped for its time before the page was full: all from this time on was looked through, and next goes on"`
 }
 
 type exportQuery struct {

@@ -28,7 +28,7 @@ type rejectQuery struct {
 type rejectList struct {
 	Items      []rejectView `json:"items"`
 	Next       string       `json:"next" doc:"cursor of the next page; empty at the end"`
-	SearchedTo Time         `json:"searchedTo,omitempty,omitzero" doc:"only of a search that stopped for its time before the page was full: all from this time on was looked through, and next goes on"`
+	SearchedTo Time         `json:"searchedTo,omitzero" doc:"only of a search that stopped for its time before the page was full: all from this time on was looked through, and next goes on"`
 }
 
 func (a *API) rejectRoutes() {

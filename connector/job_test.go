@@ -2,8 +2,6 @@ package connector
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -40,30 +38,6 @@ func TestPacer(t *testing.T) {
 		if got := slow.Room(Load{Concurrency: 8, Rate: Rate{N: 20, Per: time.Minute}}); got > 1 {
 			t.Errorf("with 20 a minute room for %d at once", got)
 		}
-	}
-}
-
-func TestDifference(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct{ before, now, want string }{
-		"same":    {"a b", "a b", "  a,  b"},
-		"changed": {"a b c", "a x c", "  a,- b,+ x,  c"},
-		"added":   {"a", "a b", "  a,+ b"},
-		"removed": {"a b c", "c", "- a,- b,  c"},
-		"nothing": {"", "", ""},
-		"all new": {"", "a", "+ a"},
-	} {
-		if got := strings.Join(differing(strings.Fields(c.before), strings.Fields(c.now)), ","); got != c.want {
-			t.Errorf("%s: want %q, got %q", name, c.want, got)
-		}
-	}
-	long := make([]string, 5000)
-	other := slices.Clone(long)
-	for i := range other {
-		other[i] = fmt.Sprint(i)
-	}
-	if got := differing(long, other); len(got) != 2*len(long) {
-		t.Errorf("of long texts %d lines", len(got))
 	}
 }
 

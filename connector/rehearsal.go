@@ -34,7 +34,7 @@ func (p *Program) Rehearse(w *Work, now time.Time) Rehearsal {
 	} else {
 		out.Now = &r
 	}
-	out.Difference = differing(linesOf(out.Before), linesOf(out.Now))
+	out.Difference = difference.Lines(linesOf(out.Before), linesOf(out.Now))
 	return out
 }
 
@@ -111,23 +111,4 @@ func linesOf(r *SentRequest) []string {
 		body = strings.ReplaceAll(body, "><", ">\n<")
 	}
 	return append(append(lines, ""), strings.Split(body, "\n")...)
-}
-
-// differing compares texts line by line, with what is only in one of them in between.
-func differing(before, now []string) []string {
-	out := []string{}
-	i, j := 0, 0
-	for _, p := range append(difference.Pairs(before, now), difference.Pair{Was: len(before), Is: len(now)}) {
-		for ; i < p.Was; i++ {
-			out = append(out, "- "+before[i])
-		}
-		for ; j < p.Is; j++ {
-			out = append(out, "+ "+now[j])
-		}
-		if i < len(before) {
-			out = append(out, "  "+before[i])
-		}
-		i, j = i+1, j+1
-	}
-	return out
 }

@@ -88,3 +88,23 @@ func rising(all []Pair) []Pair {
 	slices.Reverse(out)
 	return out
 }
+
+// Lines compares texts line by line: each line with "  " in front where both have it, "- " where only the first has it, and "+ " where only
+// the second has, in order.
+func Lines(was, is []string) []string {
+	out := []string{}
+	i, j := 0, 0
+	for _, p := range append(Pairs(was, is), Pair{Was: len(was), Is: len(is)}) {
+		for ; i < p.Was; i++ {
+			out = append(out, "- "+was[i])
+		}
+		for ; j < p.Is; j++ {
+			out = append(out, "+ "+is[j])
+		}
+		if i < len(was) {
+			out = append(out, "  "+was[i])
+		}
+		i, j = i+1, j+1
+	}
+	return out
+}

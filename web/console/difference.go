@@ -53,22 +53,7 @@ func (d *difference) differs() bool { return d.Added+d.Removed > 0 }
 
 // differenceOf compares two texts line by line.
 func differenceOf(was, is string) *difference {
-	a, b := linesOf(was), linesOf(is)
-	var marked []string
-	i, j := 0, 0
-	for _, p := range append(diff.Pairs(a, b), diff.Pair{Was: len(a), Is: len(b)}) {
-		for ; i < p.Was; i++ {
-			marked = append(marked, "- "+a[i])
-		}
-		for ; j < p.Is; j++ {
-			marked = append(marked, "+ "+b[j])
-		}
-		if i < len(a) {
-			marked = append(marked, "  "+a[i])
-		}
-		i, j = i+1, j+1
-	}
-	return differenceIn(marked)
+	return differenceIn(diff.Lines(linesOf(was), linesOf(is)))
 }
 
 func linesOf(text string) []string {
